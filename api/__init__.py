@@ -1,0 +1,1 @@
+"""The doors: GraphQL, health and the command line. They translate, they never decide."""

@@ -1,0 +1,1 @@
+"""What can happen: events and rules. No I/O, no clock, no database."""

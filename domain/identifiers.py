@@ -1,0 +1,24 @@
+"""Identifiers that sort by time (UUIDv7, RFC 9562): neighbours in time are neighbours on disk."""
+
+import hashlib
+import os
+from datetime import datetime
+from uuid import UUID
+
+
+def new_id(at: datetime) -> UUID:
+    """A fresh UUIDv7 of the moment `at`."""
+    return uuid7(at, os.urandom(10))
+
+
+def derived_id(at: datetime, *parts: str) -> UUID:
+    """The same UUIDv7 for the same moment and parts: an import run again finds its own."""
+    return uuid7(at, hashlib.sha256("\x1f".join(parts).encode()).digest()[:10])
+
+
+def uuid7(at: datetime, entropy: bytes) -> UUID:
+    """UUIDv7 from 48 bits of Unix milliseconds and 74 of the 80 bits given in `entropy`."""
+    milliseconds = int(at.timestamp() * 1000)
+    value = (milliseconds << 80) | int.from_bytes(entropy)
+    value &= ~(0xF << 76) & ~(0x3 << 62)
+    return UUID(int=value | (0x7 << 76) | (0x2 << 62))

@@ -1,0 +1,1 @@
+"""The read models: events become tables, tables become views."""

@@ -1,0 +1,286 @@
+"""Takes new events into the read models: in order, in batches, each exactly once.
+
+Rows and tracking commit together: a crash at any moment repeats nothing and loses nothing. One
+projector leads, by a lock of its database session; another takes over when the leader's
+session ends, however it ends.
+"""
+
+import logging
+from collections.abc import Callable
+from threading import Event as Signal
+from typing import NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from domain.events import IncidentRegistered
+from projections import changes, incidents, statistics
+from projections.changes import ChangeRow
+from projections.incidents import IncidentRow
+from regions.catalogue import Catalogue
+from regions.event_store import decode_event
+
+log = logging.getLogger(__name__)
+
+BATCH_EVENTS = 20_000  # the most taken in by one transaction; bounds its memory
+IDLE_SECONDS = 0.01  # between two looks at the heads when there was nothing to do
+RECONNECT_SECONDS = 0.5
+LEADER_LOCK = 7_203_512  # any number, but the same in every release
+
+
+class Range(NamedTuple):
+    """Events of one region to take in: after < pos <= upto."""
+
+    region: str
+    after: int
+    upto: int
+
+    @property
+    def size(self) -> int:
+        return self.upto - self.after
+
+
+class Recorded(NamedTuple):
+    """One event as the projector reads it."""
+
+    region: str
+    pos: int
+    incident_id: UUID
+    version: int
+    topic: str
+    payload: str
+
+
+class LostLead(Exception):
+    """Another projector moved the tracking; this one must stop."""
+
+
+class Projector:
+    """Projects all regions of one database into the read models on its connection's search path."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        catalogue: Catalogue,
+        *,
+        batch_events: int = BATCH_EVENTS,
+    ) -> None:
+        self.connection = connection
+        self.catalogue = catalogue
+        self.batch_events = batch_events
+        incidents.prepare(connection)
+
+    def lead(self, *, wait: bool) -> bool:
+        """Become the leader; without `wait`, False says that another one leads."""
+        if wait:
+            self.connection.execute("SELECT pg_advisory_lock(%s)", [LEADER_LOCK])
+            return True
+        row = self.connection.execute("SELECT pg_try_advisory_lock(%s)", [LEADER_LOCK]).fetchone()
+        return row == (True,)
+
+    def step(self) -> int:
+        """Take in the next batch; returns how many events, 0 when there is nothing to do."""
+        ranges = self._due()
+        if ranges:
+            self._project(ranges)
+        return sum(due.size for due in ranges)
+
+    def _due(self) -> list[Range]:
+        """What to take in next. Regions that lag least go first: a long backlog delays nobody."""
+        behind = self.connection.execute(
+            """
+            SELECT region,
+                   tracking.pos,
+                   head.pos
+              FROM region_head AS head
+              JOIN tracking USING (region)
+             WHERE head.pos > tracking.pos
+               AND NOT tracking.stopped
+             ORDER BY head.pos - tracking.pos, region
+            """
+        ).fetchall()
+        due, room = [], self.batch_events
+        for region, pos, head in behind:
+            taken = Range(region, pos, min(head, pos + room))
+            if taken.size:
+                due.append(taken)
+                room -= taken.size
+        return due
+
+    def _project(self, due: list[Range]) -> bool:
+        """Take in the ranges; what cannot be taken in is narrowed down to its one event and buried.
+
+        Returns False if a region has stopped.
+        """
+        try:
+            with self.connection.transaction():
+                self._take_in(due)
+        except (psycopg.OperationalError, LostLead):
+            raise
+        except Exception as error:
+            if len(due) == 1 and due[0].size == 1:
+                return self._bury(due[0], error)
+            return self._project_parts(due)
+        return True
+
+    def _project_parts(self, due: list[Range]) -> bool:
+        """The same in smaller pieces: each region by itself, then halves of one region."""
+        if len(due) > 1:
+            went_through = [self._project([part]) for part in due]
+            return all(went_through)
+        region, after, upto = due[0]
+        middle = (after + upto) // 2
+        # The later half may follow only when the earlier went through.
+        return self._project([Range(region, after, middle)]) and self._project(
+            [Range(region, middle, upto)]
+        )
+
+    def _take_in(self, due: list[Range]) -> None:
+        self._track(due)
+        recorded = self._read(due)
+        rows = incidents.load(
+            self.connection, [event.incident_id for event in recorded if event.version > 1]
+        )
+        touched = {(row.region, row.due_on) for row in rows.values()}
+        feed = [self._apply(event, rows) for event in recorded]
+        incidents.store(self.connection, rows.values())
+        changes.append(self.connection, feed)
+        touched |= {(row.region, row.due_on) for row in rows.values()}
+        touched |= {(row.region, row.registered_on) for row in rows.values()}
+        statistics.recompute(
+            self.connection, [(region, day) for region, day in touched if day is not None]
+        )
+
+    def _track(self, due: list[Range]) -> None:
+        """Advance the tracking; the rows are written under the lock this takes."""
+        moved = self.connection.execute(
+            """
+            UPDATE tracking
+               SET pos = due.upto,
+                   projected_at = clock_timestamp()
+              FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS due (region, after, upto)
+             WHERE tracking.region = due.region
+               AND tracking.pos = due.after
+            """,
+            _arrays(due),
+        )
+        if moved.rowcount != len(due):
+            raise LostLead("Another projector has taken in the same events")
+
+    def _read(self, due: list[Range]) -> list[Recorded]:
+        with self.connection.cursor(binary=True) as cursor:
+            cursor.execute(
+                """
+                SELECT events.region,
+                       pos,
+                       originator_id,
+                       originator_version,
+                       topic,
+                       payload::text
+                  FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS due (region, after, upto)
+                  JOIN events ON events.region = due.region
+                             AND events.pos > due.after
+                             AND events.pos <= due.upto
+                 ORDER BY events.region, pos
+                """,
+                _arrays(due),
+            )
+            return [Recorded._make(row) for row in cursor]
+
+    def _apply(self, recorded: Recorded, rows: dict[UUID, IncidentRow]) -> ChangeRow:
+        """Take one event into its row; the entry for the feed."""
+        event = decode_event(recorded.topic, recorded.payload)
+        zone = self.catalogue.zone_of(event.region, event.municipality)
+        if isinstance(event, IncidentRegistered):
+            rows[recorded.incident_id] = incidents.registered(recorded.incident_id, event, zone)
+        row = rows[recorded.incident_id]
+        incidents.change(row, event, zone)
+        row.version = recorded.version
+        row.pos = recorded.pos
+        return ChangeRow(
+            recorded.region,
+            recorded.pos,
+            row.municipality,
+            row.id,
+            row.version,
+            recorded.topic,
+            row.status,
+            event.occurred_at,
+        )
+
+    def _bury(self, due: Range, error: Exception) -> bool:
+        """Keep the event's error and stop its region, or pass over it if that was decided before.
+
+        The message of the error may quote the payload, so only its kind is kept; the log has no
+        more of it either.
+        """
+        log.error("Region %s stops at position %s: %s", due.region, due.upto, type(error).__name__)
+        with self.connection.transaction():
+            buried = self.connection.execute(
+                """
+                INSERT INTO dead_letter (region, pos, topic, error)
+                SELECT region,
+                       pos,
+                       topic,
+                       %s
+                  FROM events
+                 WHERE region = %s
+                   AND pos = %s
+                    ON CONFLICT (region, pos) DO UPDATE
+                   SET error = excluded.error
+                RETURNING skipped
+                """,
+                [type(error).__name__, due.region, due.upto],
+            ).fetchone()
+            skipped = buried == (True,)
+            self.connection.execute(
+                "UPDATE tracking SET stopped = NOT %s, pos = %s WHERE region = %s",
+                [skipped, due.upto if skipped else due.after, due.region],
+            )
+        return skipped
+
+
+def _arrays(due: list[Range]) -> tuple[list[str], list[int], list[int]]:
+    return (
+        [part.region for part in due],
+        [part.after for part in due],
+        [part.upto for part in due],
+    )
+
+
+def retry(connection: psycopg.Connection, region: str, *, skip: bool = False) -> bool:
+    """Let a stopped region go on, with the event that stopped it or (`skip`) without it.
+
+    False: the region is not stopped.
+    """
+    with connection.transaction():
+        started = connection.execute(
+            "UPDATE tracking SET stopped = false WHERE region = %s AND stopped", [region]
+        )
+        if skip:
+            connection.execute(
+                """
+                UPDATE dead_letter
+                   SET skipped = true
+                 WHERE region = %s
+                   AND pos = (SELECT pos + 1 FROM tracking WHERE region = %s)
+                """,
+                [region, region],
+            )
+    return started.rowcount == 1
+
+
+def run(connect: Callable[[], psycopg.Connection], catalogue: Catalogue, stop: Signal) -> None:
+    """Project until `stop` is set: wait for the lead, follow the heads, survive the database."""
+    while not stop.is_set():
+        try:
+            with connect() as connection:
+                projector = Projector(connection, catalogue)
+                while not stop.is_set() and not projector.lead(wait=False):
+                    stop.wait(RECONNECT_SECONDS)
+                while not stop.is_set():
+                    if not projector.step():
+                        stop.wait(IDLE_SECONDS)
+        except (psycopg.OperationalError, LostLead) as error:
+            log.warning("Projector starts over: %s", type(error).__name__)
+            stop.wait(RECONNECT_SECONDS)

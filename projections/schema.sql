@@ -1,0 +1,100 @@
+-- The read models. Nothing here is a record: dropped and rebuilt from the events at will.
+-- All of it lives in one PostgreSQL schema, its tracking included, so that a rebuilt copy takes the
+-- place of the old by renaming two schemas in one transaction.
+
+-- Which release of the read models this is.
+CREATE TABLE built (
+    version  text NOT NULL,                 -- of projections/versions.py
+    built_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- How far the events of each region are taken in; moves in the transaction that writes the rows.
+CREATE TABLE tracking (
+    region       text PRIMARY KEY,
+    pos          bigint NOT NULL DEFAULT 0,
+    projected_at timestamptz,              -- when the last batch was taken in
+    stopped      boolean NOT NULL DEFAULT false -- a dead letter blocks this region
+) WITH (fillfactor = 10);
+
+-- Events that could not be projected, each the next of its region.
+CREATE TABLE dead_letter (
+    region      text NOT NULL,
+    pos         bigint NOT NULL,
+    topic       text NOT NULL,
+    error       text NOT NULL,              -- the kind of error and where; no payload
+    skipped     boolean NOT NULL DEFAULT false, -- an operator decided to go on without it
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (region, pos)
+);
+
+-- One row per incident, as it stands now. One writer, three readers.
+CREATE TABLE incident (
+    id               uuid PRIMARY KEY,
+    region           text NOT NULL,
+    municipality     text,                  -- null: not located yet
+    version          integer NOT NULL,
+    pos              bigint NOT NULL,       -- of its last event
+    status           text NOT NULL,
+    channel          text NOT NULL,
+    kind             text NOT NULL,
+    topic            text,
+    organisation     text,
+    outcome          text,                  -- of the last resolution of this cycle
+    cycle            integer NOT NULL,
+    returns          integer NOT NULL,      -- how often an executor sent it back
+    published_at     timestamptz NOT NULL,  -- when the citizen wrote
+    registered_at    timestamptz NOT NULL,
+    registered_on    date NOT NULL,         -- the local day of registered_at
+    cycle_started_at timestamptz NOT NULL,  -- registration, or the last reopening
+    assigned_at      timestamptz,           -- first assignment
+    first_replied_at timestamptz,           -- first reply by a human, whatever its kind
+    due_at           timestamptz,           -- solution deadline of this cycle
+    due_on           date,                  -- the local day of due_at
+    resolved_at      timestamptz,           -- of this cycle
+    closed_at        timestamptz,
+    changed_at       timestamptz NOT NULL,  -- of its last event
+    latitude         double precision,
+    longitude        double precision
+);
+CREATE INDEX incident_by_region ON incident (region, registered_at DESC, id DESC);
+CREATE INDEX incident_by_municipality
+    ON incident (region, municipality, registered_at DESC, id DESC);
+CREATE INDEX incident_by_time ON incident (registered_at DESC, id DESC);
+CREATE INDEX incident_by_registration_day ON incident (region, registered_on);
+CREATE INDEX incident_by_due_day ON incident (region, due_on) WHERE due_on IS NOT NULL;
+CREATE INDEX incident_overdue ON incident (region, municipality, due_at)
+    WHERE due_at IS NOT NULL AND resolved_at IS NULL;
+
+-- What happened, in order: the feed of a region, and of each municipality in it.
+CREATE TABLE change (
+    region       text NOT NULL,
+    pos          bigint NOT NULL,
+    municipality text,
+    incident_id  uuid NOT NULL,
+    version      integer NOT NULL,          -- of the incident, after this change
+    event        text NOT NULL,             -- the event's topic
+    status       text NOT NULL,             -- of the incident, after this change
+    occurred_at  timestamptz NOT NULL,
+    PRIMARY KEY (region, pos)
+);
+CREATE INDEX change_by_municipality ON change (region, municipality, pos);
+
+-- Counts of one local day of a region and of each municipality in it, recomputed whole from the
+-- incident rows whenever one of them changes. A histogram: see projections/histogram.py.
+CREATE TABLE daily (
+    municipality         text NOT NULL,     -- '' is the whole region, unlocated incidents included
+    day                  date NOT NULL,
+    region               text NOT NULL,
+    registered           integer NOT NULL,  -- incidents registered this day
+    answered             integer NOT NULL,  -- of them, with a reply by a human
+    reply_seconds        numeric NOT NULL,  -- sum over the answered: published to replied
+    reply_histogram      bytea NOT NULL,
+    resolved             integer NOT NULL,  -- of them, resolved in their last cycle
+    resolution_seconds   numeric NOT NULL,  -- sum over the resolved: cycle start to resolved
+    resolution_histogram bytea NOT NULL,
+    reopened             integer NOT NULL,  -- of them, in a second or later cycle
+    returned             integer NOT NULL,  -- of them, sent back at least once
+    due                  integer NOT NULL,  -- incidents whose deadline falls on this day
+    kept                 integer NOT NULL,  -- of them, resolved by then
+    PRIMARY KEY (municipality, day, region)
+);

@@ -1,0 +1,122 @@
+"""Which read models are served, and how another version takes their place.
+
+A version is a PostgreSQL schema: `read` is served, `read_next` is built beside it. When it has
+caught up, two schemas are renamed in one transaction: no reader sees half of either.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+
+from projections.projector import Projector
+from regions.catalogue import Catalogue
+
+SERVED, NEXT, RETIRED = "read", "read_next", "read_retired"
+SCHEMA = (Path(__file__).parent / "schema.sql").read_text(encoding="utf-8")
+
+# Raise the number when a handler of an event changes what it writes; the schema counts by itself.
+VERSION = "1." + hashlib.sha256(SCHEMA.encode()).hexdigest()[:8]
+
+REBUILD_EVENTS = 40_000  # batch of a rebuild: larger than live ones, nobody waits for its rows
+REBUILD_LOCK = 7_203_513  # one rebuild at a time
+
+Progress = Callable[[int, int], None]  # events taken in, events in all
+
+
+def connect(url: str, schema: LiteralString = SERVED) -> psycopg.Connection:
+    """A connection that reads and writes the read models of `schema`."""
+    connection = psycopg.connect(url, autocommit=True)
+    connection.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(schema)))
+    return connection
+
+
+def served_version(url: str) -> str | None:
+    """The version of the read models in use; None before the first."""
+    with connect(url) as connection:
+        exists = connection.execute("SELECT to_regclass('built') IS NOT NULL").fetchone()
+        if exists != (True,):
+            return None
+        row = connection.execute("SELECT version FROM built").fetchone()
+        return row[0] if row else None
+
+
+def ensure(url: str, catalogue: Catalogue, progress: Progress) -> None:
+    """Serve this release's read models: make them at first, rebuild them after a change."""
+    if served_version(url) != VERSION:
+        rebuild(url, catalogue, progress)
+    with connect(url) as connection:
+        _add_regions(connection)
+
+
+def rebuild(url: str, catalogue: Catalogue, progress: Progress) -> int:
+    """Build the read models from the events beside the served ones, then serve the new.
+
+    Returns the number of events. The served ones stay readable and followed all the while.
+    """
+    with connect(url, NEXT) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [REBUILD_LOCK])
+        _create(connection)
+        projector = Projector(connection, catalogue, batch_events=REBUILD_EVENTS)
+        in_all, done = _recorded(connection), 0
+        while taken := projector.step():
+            done += taken
+            progress(done, max(done, in_all))
+        connection.execute("ANALYZE incident, change, daily")
+        with connection.transaction():
+            _hold_served(connection)
+            while taken := projector.step():
+                done += taken
+            _switch(connection)
+        connection.execute(
+            sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(RETIRED))
+        )
+    return done
+
+
+def _create(connection: psycopg.Connection) -> None:
+    """An empty version, with the decisions about dead letters that the served one holds."""
+    with connection.transaction():
+        for schema in (NEXT, RETIRED):
+            connection.execute(
+                sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema))
+            )
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(NEXT)))
+        connection.execute(SCHEMA.encode())
+        connection.execute("INSERT INTO built (version) VALUES (%s)", [VERSION])
+        _add_regions(connection)
+        if _served_exists(connection):
+            connection.execute(
+                "INSERT INTO dead_letter SELECT * FROM read.dead_letter WHERE skipped"
+            )
+
+
+def _add_regions(connection: psycopg.Connection) -> None:
+    connection.execute(
+        "INSERT INTO tracking (region) SELECT region FROM region_head ON CONFLICT DO NOTHING"
+    )
+
+
+def _recorded(connection: psycopg.Connection) -> int:
+    row = connection.execute("SELECT coalesce(sum(pos), 0)::bigint FROM region_head").fetchone()
+    return row[0] if row else 0
+
+
+def _hold_served(connection: psycopg.Connection) -> None:
+    """Keep the served version where it is, so that no reader is taken back to an older position."""
+    if _served_exists(connection):
+        connection.execute("LOCK TABLE read.tracking IN EXCLUSIVE MODE")
+
+
+def _switch(connection: psycopg.Connection) -> None:
+    if _served_exists(connection):
+        connection.execute("ALTER SCHEMA read RENAME TO read_retired")
+    connection.execute("ALTER SCHEMA read_next RENAME TO read")
+
+
+def _served_exists(connection: psycopg.Connection) -> bool:
+    row = connection.execute("SELECT to_regclass('read.tracking') IS NOT NULL").fetchone()
+    return row == (True,)

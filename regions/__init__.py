@@ -1,0 +1,1 @@
+"""The centres: catalogue, event store, keys, settings. One per region, many in one database."""

@@ -1,0 +1,332 @@
+"""The centre of one region: takes commands, checks them, records what happens.
+
+A command is answered once. Its id is stored with its result by the statement that stores its
+events; whoever asks again, because the answer was lost or a button pressed twice, gets that result.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, LiteralString, NamedTuple, TypeVar
+from uuid import UUID
+
+import msgspec
+import psycopg
+from eventsourcing.application import AggregateNotFoundError, Application
+from eventsourcing.persistence import InfrastructureFactory, IntegrityError, Mapper
+from eventsourcing.utils import Environment, EnvType
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from domain.commands import (
+    CLOCK_SKEW_MAX,
+    Assign,
+    Classify,
+    Command,
+    PublishReply,
+    Register,
+    Return,
+)
+from domain.errors import (
+    CommandIdReused,
+    DomainError,
+    DuplicateMessage,
+    IncidentNotFound,
+    VersionConflict,
+)
+from domain.events import PersonalDataErased, Sealed
+from domain.identifiers import new_id
+from domain.incident import Actor, Incident
+from regions.catalogue import Catalogue
+from regions.event_store import (
+    Alongside,
+    CommandRecord,
+    EventMapper,
+    MessageRepeated,
+    OutboxMessage,
+    RegionFactory,
+    StoreUnavailable,
+)
+from regions.vault import SubjectKey, Vault, seal, unseal
+
+RETRY_SECONDS = 10.0  # a restart of PostgreSQL usually takes less, crash recovery included
+
+
+class Position(NamedTuple):
+    """A place in a region's sequence of events; what `readAfter` takes."""
+
+    region: str
+    pos: int
+
+    def __str__(self) -> str:
+        return f"{self.region}:{self.pos}"
+
+
+class Result(NamedTuple):
+    """What a command led to."""
+
+    incident_id: UUID
+    version: int
+    position: Position
+
+
+Outbox = Callable[[Incident], Sequence[OutboxMessage]]
+Answer = TypeVar("Answer")
+
+
+class Centre(Application[UUID]):
+    """One region's application of the eventsourcing library, on the pool all centres share."""
+
+    name = "centre"
+
+    def __init__(
+        self, region: str, pool: ConnectionPool, catalogue: Catalogue, vault: Vault
+    ) -> None:
+        self.region = catalogue.region(region)
+        self.pool = pool
+        self.catalogue = catalogue
+        self.vault = vault
+        super().__init__()
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        # Settings come from regions.settings; the library would read all of os.environ.
+        return Environment(name, env)
+
+    def construct_factory(self, env: Environment) -> InfrastructureFactory:
+        return RegionFactory(self.pool, self.region.code)
+
+    def construct_mapper(self) -> Mapper[UUID]:
+        return self.factory.mapper(mapper_class=EventMapper)
+
+    def register(self, command: Register, *, command_id: UUID, at: datetime, by: Actor) -> Result:
+        """Make a citizen's message an incident. Raises InvalidInput, or DuplicateMessage."""
+        self.check(command, at)
+        fingerprint = self._fingerprint(command)
+        incident_id = new_id(at)
+
+        def attempt() -> Result:
+            alongside = Alongside()
+            incident = self.begin(incident_id, command, at=at, by=by, alongside=alongside)
+            return self._save(incident, command_id, fingerprint, alongside)
+
+        return self._once(command, command_id, fingerprint, attempt)
+
+    def handle(
+        self,
+        incident_id: UUID,
+        command: Command,
+        *,
+        command_id: UUID,
+        at: datetime,
+        by: Actor,
+        expected_version: int | None = None,
+        outbox: Outbox | None = None,
+    ) -> Result:
+        """Ask something of an incident; `outbox` names the jobs to enqueue if it is recorded.
+
+        Raises InvalidInput, IncidentNotFound, RuleBroken, and VersionConflict when somebody else
+        changed the incident meanwhile or it is not at `expected_version`.
+        """
+        self.check(command, at)
+        fingerprint = self._fingerprint(command, incident_id)
+
+        def attempt() -> Result:
+            alongside = Alongside()
+            incident = self.incident(incident_id)
+            if expected_version is not None and incident.version != expected_version:
+                raise VersionConflict
+            moment = _abreast(at, incident.last_at)
+            self.proceed(incident, command, at=moment, by=by, alongside=alongside)
+            alongside.outbox.extend(outbox(incident) if outbox else ())
+            return self._save(incident, command_id, fingerprint, alongside)
+
+        return self._once(command, command_id, fingerprint, attempt)
+
+    def incident(self, incident_id: UUID) -> Incident:
+        """The incident as its events tell it. Raises IncidentNotFound."""
+        try:
+            incident: Incident = self.repository.get(incident_id)
+        except AggregateNotFoundError:
+            raise IncidentNotFound(incident=incident_id, region=self.region.code) from None
+        return incident
+
+    def check(self, command: Command, at: datetime) -> None:
+        """Raises InvalidInput for a field out of bounds or a code the catalogue does not know."""
+        command.check(at)
+        match command:
+            case Register():
+                self.catalogue.channel(command.channel)
+                if command.municipality is not None:
+                    self.catalogue.municipality(command.municipality, region=self.region.code)
+            case Classify():
+                self.catalogue.topic(command.topic)
+            case Assign():
+                self.catalogue.organisation(command.organisation, region=self.region.code)
+            case Return(suggested_organisation=str(organisation)):
+                self.catalogue.organisation(organisation, region=self.region.code)
+            case PublishReply(channel=str(channel)):
+                self.catalogue.channel(channel)
+
+    def begin(
+        self,
+        incident_id: UUID,
+        command: Register,
+        *,
+        at: datetime,
+        by: Actor,
+        alongside: Alongside,
+    ) -> Incident:
+        """The incident that a checked registration begins; not saved yet."""
+        sealed = self._seal(incident_id, None, command, alongside)
+        if command.external_id is not None:
+            alongside.messages.append((command.channel, command.external_id, incident_id))
+        return Incident.register(
+            incident_id, self.region.code, command, at=at, by=by, sealed=sealed
+        )
+
+    def proceed(
+        self,
+        incident: Incident,
+        command: Command,
+        *,
+        at: datetime,
+        by: Actor,
+        alongside: Alongside,
+    ) -> None:
+        """Put a checked command to the incident; not saved yet. Raises RuleBroken."""
+        sealed = self._seal(incident.id, incident.subject, command, alongside)
+        incident.handle(command, at=at, by=by, sealed=sealed)
+        last = incident.pending[-1].event
+        if isinstance(last, PersonalDataErased):
+            alongside.destroyed_keys.append(last.subject)
+
+    def _save(
+        self, incident: Incident, command_id: UUID, fingerprint: bytes, alongside: Alongside
+    ) -> Result:
+        alongside.commands.append(
+            CommandRecord(
+                command_id, fingerprint, incident.id, incident.version, len(incident.pending)
+            )
+        )
+        recordings = self.save(incident, alongside=alongside)
+        position = Position(self.region.code, recordings[-1].notification.id)
+        return Result(incident.id, incident.version, position)
+
+    def _once(
+        self,
+        command: Command,
+        command_id: UUID,
+        fingerprint: bytes,
+        attempt: Callable[[], Result],
+    ) -> Result:
+        """Run `attempt`; if it fails because the command was recorded before, give that result.
+
+        A lost answer leaves open whether the events were stored. Asking again settles it: the
+        insert of the same command id waits for a commit still under way, then conflicts with it.
+        """
+        try:
+            return self.patiently(attempt)
+        except (DomainError, IntegrityError) as refusal:
+            earlier = self.patiently(lambda: self._earlier_result(command_id, fingerprint))
+            if earlier is not None:
+                return earlier
+            if isinstance(refusal, MessageRepeated) and isinstance(command, Register):
+                raise self._duplicate(command) from None
+            if isinstance(refusal, IntegrityError):
+                raise VersionConflict from None
+            raise
+
+    def patiently(self, attempt: Callable[[], Answer]) -> Answer:
+        """Try again while the database is away, for RETRY_SECONDS. Raises StoreUnavailable."""
+        deadline = time.monotonic() + RETRY_SECONDS
+        while True:
+            try:
+                return attempt()
+            except (StoreUnavailable, PoolTimeout):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)  # seconds; the pool replaces its dead connections meanwhile
+
+    def _earlier_result(self, command_id: UUID, fingerprint: bytes) -> Result | None:
+        """What the command led to before, or None. Raises CommandIdReused."""
+        row = self._row(
+            """
+            SELECT incident_id,
+                   version,
+                   region,
+                   pos,
+                   fingerprint
+              FROM command_result
+             WHERE command_id = %s
+            """,
+            command_id,
+        )
+        if row is None:
+            return None
+        incident_id, version, region, pos, stored_fingerprint = row
+        if stored_fingerprint != fingerprint:
+            raise CommandIdReused
+        return Result(incident_id, version, Position(region, pos))
+
+    def _duplicate(self, command: Register) -> DuplicateMessage:
+        row = self._row(
+            "SELECT incident_id FROM message_key WHERE channel = %s AND external_id = %s",
+            command.channel,
+            command.external_id,
+        )
+        return DuplicateMessage(incident=row[0] if row else "?")
+
+    def _row(self, statement: LiteralString, *parameters: object) -> tuple[Any, ...] | None:
+        try:
+            with self.pool.connection() as connection:
+                return connection.execute(statement, parameters).fetchone()
+        except psycopg.OperationalError as error:
+            raise StoreUnavailable(str(error)) from error
+
+    def _fingerprint(self, command: Command, incident_id: UUID | None = None) -> bytes:
+        return self.vault.fingerprint(msgspec.json.encode([self.region.code, incident_id, command]))
+
+    def _seal(
+        self,
+        incident_id: UUID,
+        subject: UUID | None,
+        command: Command,
+        alongside: Alongside,
+    ) -> Sealed | None:
+        """The command's private part under its subject's key, made now if there is none yet."""
+        private = command.private()
+        if private is None:
+            return None
+        key = self._new_key(alongside) if subject is None else self._key(subject, alongside)
+        if key is None:
+            raise VersionConflict  # erased between our reading and now
+        return seal(key, private, bound_to=place(incident_id, type(command)))
+
+    def _new_key(self, alongside: Alongside) -> SubjectKey:
+        key = self.vault.new_key()
+        alongside.new_keys.append((key.subject, key.wrapped))
+        return key
+
+    def _key(self, subject: UUID, alongside: Alongside | None = None) -> SubjectKey | None:
+        """The subject's key, or None once it is destroyed; not saved yet, it is in `alongside`."""
+        fresh = dict(alongside.new_keys) if alongside else {}
+        if subject in fresh:
+            return self.vault.unwrap(subject, fresh[subject])
+        row = self._row("SELECT wrapped FROM subject_key WHERE subject = %s", subject)
+        return self.vault.unwrap(subject, row[0]) if row else None
+
+    def open(self, incident_id: UUID, sealed: Sealed, of: type[Command]) -> bytes | None:
+        """What a command of type `of` sealed, or None once its subject is erased."""
+        key = self._key(sealed.subject)
+        return unseal(key, sealed, bound_to=place(incident_id, of)) if key else None
+
+
+def place(incident_id: UUID, of: type[Command]) -> bytes:
+    """Where sealed content belongs: moved to another incident or event it does not open."""
+    return f"{incident_id}:{of.NAME}".encode()
+
+
+def _abreast(at: datetime, last_at: datetime | None) -> datetime:
+    """`at`, or the incident's last moment where another node's clock is a little ahead of ours."""
+    if last_at is not None and timedelta(0) < last_at - at <= CLOCK_SKEW_MAX:
+        return last_at
+    return at

@@ -1,0 +1,395 @@
+"""Events on disk: one table, one gapless sequence of positions per region.
+
+    INVARIANT  for every region: count(events) = max(events.pos) = region_head.pos
+
+A save is a single statement. It moves the region's head and inserts at the positions it gained.
+The lock on the head row makes the order of positions the order of commits, so a reader that follows
+`pos` can miss nothing, and a rollback leaves no gap. There is no NOTIFY in it: a transaction with a
+pending NOTIFY takes a lock of the whole cluster at commit, which costs two thirds of the commits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, LiteralString, cast
+from uuid import UUID
+
+import msgspec
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import (
+    AggregateRecorder,
+    ApplicationRecorder,
+    InfrastructureFactory,
+    IntegrityError,
+    Mapper,
+    Notification,
+    OperationalError,
+    ProcessRecorder,
+    StoredEvent,
+    Subscription,
+    TrackingRecorder,
+)
+from psycopg import errors
+from psycopg_pool import ConnectionPool
+
+from domain.events import EVENTS, Event
+from domain.incident import StreamEvent
+
+
+class StreamConflict(IntegrityError):
+    """An event with this version of the incident exists already."""
+
+
+class CommandRepeated(IntegrityError):
+    """The command was recorded before."""
+
+
+class MessageRepeated(IntegrityError):
+    """The message of this channel is an incident already."""
+
+
+class StoreUnavailable(OperationalError):
+    """The database did not answer; whether it committed is not known."""
+
+
+CONFLICTS = {
+    "events_stream": StreamConflict,
+    "command_once": CommandRepeated,
+    "message_once": MessageRepeated,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRecord:
+    """Remembers a command together with its events."""
+
+    command_id: UUID
+    fingerprint: bytes
+    incident_id: UUID
+    version: int
+    last_event: int  # which event of the save, from 1, is the command's last
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMessage:
+    """A job for a worker, on its queue if and only if the events are stored."""
+
+    message_id: UUID
+    queue: str
+    body: bytes  # JSON as dramatiq encodes it; identifiers only
+    available_at: datetime
+
+
+@dataclass(slots=True)
+class Alongside:
+    """What a save writes beside its events, in the same statement."""
+
+    commands: list[CommandRecord] = field(default_factory=list)
+    messages: list[tuple[str, str, UUID]] = field(default_factory=list)  # channel, id, incident
+    new_keys: list[tuple[UUID, bytes]] = field(default_factory=list)  # subject, wrapped key
+    destroyed_keys: list[UUID] = field(default_factory=list)
+    outbox: list[OutboxMessage] = field(default_factory=list)
+
+
+class EventMapper(Mapper[UUID]):
+    """Between StreamEvent and its stored form: the topic and plain JSON that SQL can read."""
+
+    def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
+        if not isinstance(domain_event, StreamEvent):
+            raise TypeError(f"Only StreamEvents are stored, not {type(domain_event).__name__}")
+        return StoredEvent(
+            originator_id=domain_event.originator_id,
+            originator_version=domain_event.originator_version,
+            topic=domain_event.event.TOPIC,
+            state=ENCODER.encode(domain_event.event),
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> StreamEvent:
+        return StreamEvent(
+            cast(UUID, stored_event.originator_id),  # a uuid column
+            stored_event.originator_version,
+            decode_event(stored_event.topic, stored_event.state),
+        )
+
+
+ENCODER = msgspec.json.Encoder()
+DECODERS = {topic: msgspec.json.Decoder(event) for topic, event in EVENTS.items()}
+
+
+def decode_event(topic: str, payload: bytes | str) -> Event:
+    """Raises KeyError for an unknown topic, msgspec.ValidationError for a foreign payload."""
+    return DECODERS[topic].decode(payload)
+
+
+class RegionRecorder(ApplicationRecorder):
+    """Writes and reads the events of one region."""
+
+    def __init__(self, pool: ConnectionPool, region: str) -> None:
+        self.pool = pool
+        self.region = region
+
+    def insert_events(
+        self,
+        stored_events: Sequence[StoredEvent],
+        *,
+        alongside: Alongside | None = None,
+        **_: object,
+    ) -> Sequence[int]:
+        """Append all or nothing; returns the positions.
+
+        Raises StreamConflict, CommandRepeated or MessageRepeated, and StoreUnavailable when the
+        answer was lost: then the events may be stored or not.
+        """
+        if not stored_events:
+            return []
+        statement, parameters = _append(self.region, stored_events, alongside or Alongside())
+        try:
+            with self.pool.connection() as connection:
+                row = connection.execute(statement, parameters).fetchone()
+        except errors.UniqueViolation as error:
+            raise CONFLICTS[error.diag.constraint_name or ""](str(error)) from error
+        except errors.OperationalError as error:
+            raise StoreUnavailable(str(error)) from error
+        if row is None or row[0] is None:
+            raise LookupError(f"Region {self.region} has no head row in this database")
+        return range(row[0] - len(stored_events) + 1, row[0] + 1)
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        """The events of one incident, by version."""
+        found = self._fetch(
+            """
+            SELECT originator_id,
+                   originator_version,
+                   topic,
+                   payload::text
+              FROM events
+             WHERE region = %s
+               AND originator_id = %s
+               AND originator_version > %s
+               AND originator_version <= %s
+             ORDER BY originator_version
+             LIMIT %s
+            """,
+            [self.region, originator_id, gt or 0, MAX_VERSION if lte is None else lte, limit],
+        )
+        events = [StoredEvent(i, v, topic, payload.encode()) for i, v, topic, payload in found]
+        return events[::-1] if desc else events
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """The events of the region by position."""
+        first = (start or 1) + (0 if inclusive_of_start else 1)
+        found = self._fetch(
+            """
+            SELECT originator_id,
+                   originator_version,
+                   topic,
+                   payload::text,
+                   pos
+              FROM events
+             WHERE region = %s
+               AND pos >= %s
+               AND pos <= %s
+               AND (cardinality(%s::text[]) = 0 OR topic = ANY (%s))
+             ORDER BY pos
+             LIMIT %s
+            """,
+            [
+                self.region,
+                first,
+                MAX_POSITION if stop is None else stop,
+                list(topics),
+                list(topics),
+                limit,
+            ],
+        )
+        return [
+            Notification(i, v, topic, payload.encode(), pos) for i, v, topic, payload, pos in found
+        ]
+
+    def max_notification_id(self) -> int | None:
+        """The region's head, or None before its first event."""
+        found = self._fetch("SELECT pos FROM region_head WHERE region = %s", [self.region])
+        return (found[0][0] or None) if found else None
+
+    def subscribe(
+        self, gt: int | None = None, topics: Sequence[str] = ()
+    ) -> Subscription[ApplicationRecorder]:
+        raise NotImplementedError("Follow the read model (projections.projector) instead")
+
+    def _fetch(self, statement: LiteralString, parameters: list[object]) -> list[tuple[Any, ...]]:
+        try:
+            with self.pool.connection() as connection:
+                return connection.execute(statement, parameters).fetchall()
+        except errors.OperationalError as error:
+            raise StoreUnavailable(str(error)) from error
+
+
+MAX_VERSION = 2**31 - 1  # of the integer column
+MAX_POSITION = 2**63 - 1  # of the bigint column
+
+
+class RegionFactory(InfrastructureFactory[TrackingRecorder]):
+    """Gives the library's Application our recorder on the pool that all centres share."""
+
+    def __init__(self, pool: ConnectionPool, region: str) -> None:
+        super().__init__({})
+        self.pool = pool
+        self.region = region
+
+    def application_recorder(self) -> ApplicationRecorder:
+        return RegionRecorder(self.pool, self.region)
+
+    def aggregate_recorder(self, purpose: str = "events") -> AggregateRecorder:
+        raise NotImplementedError("Incidents are short; there are no snapshots")
+
+    def tracking_recorder(self, tracking_recorder_class: Any = None) -> TrackingRecorder:
+        raise NotImplementedError("Positions are tracked by projections.projector")
+
+    def process_recorder(self) -> ProcessRecorder:
+        raise NotImplementedError("Positions are tracked by projections.projector")
+
+
+APPEND_EVENTS: LiteralString = """
+  WITH head AS (
+       UPDATE region_head
+          SET pos = pos + cardinality(%(ids)s::uuid[])
+        WHERE region = %(region)s
+    RETURNING pos - cardinality(%(ids)s::uuid[]) AS before
+       ),
+       recorded AS (
+       INSERT INTO events (region, pos, originator_id, originator_version, topic, payload)
+       SELECT %(region)s,
+              head.before + event.ordinal,
+              event.id,
+              event.version,
+              event.topic,
+              event.payload::jsonb
+         FROM head,
+              unnest(%(ids)s::uuid[], %(versions)s::int[], %(topics)s::text[], %(payloads)s::text[])
+              WITH ORDINALITY AS event (id, version, topic, payload, ordinal)
+    RETURNING pos
+       )"""
+
+REMEMBER_COMMANDS: LiteralString = """,
+       remembered AS (
+       INSERT INTO command_result (command_id, fingerprint, region, incident_id, version, pos)
+       SELECT command.id,
+              command.fingerprint,
+              %(region)s,
+              command.incident,
+              command.version,
+              head.before + command.last_event
+         FROM head,
+              unnest(%(command_ids)s::uuid[], %(fingerprints)s::bytea[],
+                     %(command_incidents)s::uuid[], %(command_versions)s::int[],
+                     %(last_events)s::int[])
+              AS command (id, fingerprint, incident, version, last_event)
+       )"""
+
+REMEMBER_MESSAGES: LiteralString = """,
+       keyed AS (
+       INSERT INTO message_key (channel, external_id, region, incident_id)
+       SELECT message.channel,
+              message.id,
+              %(region)s,
+              message.incident
+         FROM unnest(%(channels)s::text[], %(external_ids)s::text[], %(message_incidents)s::uuid[])
+              AS message (channel, id, incident)
+       )"""
+
+KEEP_KEYS: LiteralString = """,
+       kept AS (
+       INSERT INTO subject_key (subject, region, wrapped)
+       SELECT new.subject,
+              %(region)s,
+              new.wrapped
+         FROM unnest(%(new_subjects)s::uuid[], %(wrapped)s::bytea[]) AS new (subject, wrapped)
+       )"""
+
+DESTROY_KEYS: LiteralString = """,
+       destroyed AS (
+       DELETE FROM subject_key
+        WHERE subject = ANY (%(destroyed)s::uuid[])
+       )"""
+
+ENQUEUE: LiteralString = """,
+       enqueued AS (
+       INSERT INTO dramatiq.queue (message_id, queue_name, state, message, available_at)
+       SELECT job.id,
+              job.queue,
+              'queued',
+              job.body::jsonb,
+              job.available_at
+         FROM unnest(%(job_ids)s::uuid[], %(queues)s::text[], %(bodies)s::text[],
+                     %(available_ats)s::timestamptz[])
+              AS job (id, queue, body, available_at)
+       )"""
+
+LAST_POSITION: LiteralString = """
+SELECT max(pos)
+  FROM recorded
+"""
+
+
+def _append(
+    region: str, events: Sequence[StoredEvent], alongside: Alongside
+) -> tuple[LiteralString, dict[str, object]]:
+    """The one statement of a save, with only the parts this save needs."""
+    statement: LiteralString = APPEND_EVENTS
+    parameters: dict[str, object] = {
+        "region": region,
+        "ids": [event.originator_id for event in events],
+        "versions": [event.originator_version for event in events],
+        "topics": [event.topic for event in events],
+        "payloads": [event.state.decode() for event in events],
+    }
+    if alongside.commands:
+        statement += REMEMBER_COMMANDS
+        parameters |= {
+            "command_ids": [command.command_id for command in alongside.commands],
+            "fingerprints": [command.fingerprint for command in alongside.commands],
+            "command_incidents": [command.incident_id for command in alongside.commands],
+            "command_versions": [command.version for command in alongside.commands],
+            "last_events": [command.last_event for command in alongside.commands],
+        }
+    if alongside.messages:
+        statement += REMEMBER_MESSAGES
+        parameters |= {
+            "channels": [channel for channel, _, _ in alongside.messages],
+            "external_ids": [external_id for _, external_id, _ in alongside.messages],
+            "message_incidents": [incident for _, _, incident in alongside.messages],
+        }
+    if alongside.new_keys:
+        statement += KEEP_KEYS
+        parameters |= {
+            "new_subjects": [subject for subject, _ in alongside.new_keys],
+            "wrapped": [wrapped for _, wrapped in alongside.new_keys],
+        }
+    if alongside.destroyed_keys:
+        statement += DESTROY_KEYS
+        parameters |= {"destroyed": alongside.destroyed_keys}
+    if alongside.outbox:
+        statement += ENQUEUE
+        parameters |= {
+            "job_ids": [job.message_id for job in alongside.outbox],
+            "queues": [job.queue for job in alongside.outbox],
+            "bodies": [job.body.decode() for job in alongside.outbox],
+            "available_ats": [job.available_at for job in alongside.outbox],
+        }
+    return statement + LAST_POSITION, parameters

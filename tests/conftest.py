@@ -1,0 +1,81 @@
+"""One real PostgreSQL for the whole run, one database of its own for each test."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from projections import versions
+from projections.projector import Projector
+from regions.catalogue import Catalogue, load_catalogue
+from regions.node import Node, command_pool, prepare
+from regions.postgres import Server, create_database, embedded
+from regions.vault import Vault
+
+CHECKOUT = Path(__file__).parent.parent
+NEW_YORK = CHECKOUT / "examples" / "nyc311"
+RUSSIA = CHECKOUT / "regions" / "catalogues" / "russia"
+
+# Tests kill processes, never the machine: what the operating system holds survives.
+SERVER_SETTINGS = {"fsync": "off", "max_connections": "300"}
+
+numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with embedded(tmp_path_factory.mktemp("postgres"), SERVER_SETTINGS) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    """New York: small, and proof that nothing Russian is built in."""
+    return load_catalogue(NEW_YORK)
+
+
+@pytest.fixture(scope="session")
+def russia() -> Catalogue:
+    return load_catalogue(RUSSIA)
+
+
+@pytest.fixture(scope="session")
+def template(server: Server, catalogue: Catalogue) -> str:
+    """The name of a migrated, empty database to copy."""
+    url = create_database(server.url, "template_new_york")
+    prepare(url, catalogue)
+    versions.ensure(url, catalogue, lambda done, in_all: None)
+    return "template_new_york"
+
+
+@pytest.fixture
+def url(server: Server, template: str) -> str:
+    """A fresh database with the New York catalogue."""
+    return create_database(server.url, f"test_{next(numbers)}", template=template)
+
+
+@pytest.fixture
+def node(url: str, catalogue: Catalogue) -> Iterator[Node]:
+    with command_pool(url) as pool:
+        yield Node(url, catalogue, Vault(b"0" * 32), pool)
+
+
+@pytest.fixture
+def project(node: Node) -> Callable[[], int]:
+    """Take all events into the read models; returns how many."""
+
+    def run() -> int:
+        with versions.connect(node.url) as connection:
+            projector = Projector(connection, node.catalogue)
+            return sum(iter(projector.step, 0))
+
+    return run
+
+
+@pytest.fixture
+def read(url: str) -> Iterator[psycopg.Connection]:
+    """A connection that sees the read models."""
+    with versions.connect(url) as connection:
+        yield connection
