@@ -197,3 +197,9 @@ class ReadAfterTimeout(DomainError):
     """The read model has not reached position {position} within {seconds} s; ask again."""
 
     field = "readAfter"
+
+
+class StreamLagging(DomainError):
+    """You take changes more slowly than they happen; resume after the last cursor you have."""
+
+    field = "after"

@@ -196,6 +196,8 @@ def store(connection: psycopg.Connection, rows: Iterable[IncidentRow]) -> None:
                    longitude        = excluded.longitude
             """
         )
+        # The last transaction of a rebuild stores several batches, which may hold the same rows.
+        cursor.execute("DELETE FROM incident_batch")
 
 
 def prepare(connection: psycopg.Connection) -> None:

@@ -85,6 +85,18 @@ class Projector:
             self._project(ranges)
         return sum(due.size for due in ranges)
 
+    def behind(self) -> int:
+        """Events recorded and not taken in yet, in all regions that are not stopped."""
+        row = self.connection.execute(
+            """
+            SELECT coalesce(sum(head.pos - tracking.pos), 0)::bigint
+              FROM region_head AS head
+              JOIN tracking USING (region)
+             WHERE NOT tracking.stopped
+            """
+        ).fetchone()
+        return row[0] if row else 0
+
     def _due(self) -> list[Range]:
         """What to take in next. Regions that lag least go first: a long backlog delays nobody."""
         behind = self.connection.execute(
@@ -257,16 +269,22 @@ def retry(connection: psycopg.Connection, region: str, *, skip: bool = False) ->
         started = connection.execute(
             "UPDATE tracking SET stopped = false WHERE region = %s AND stopped", [region]
         )
-        if skip:
-            connection.execute(
-                """
-                UPDATE dead_letter
-                   SET skipped = true
-                 WHERE region = %s
-                   AND pos = (SELECT pos + 1 FROM tracking WHERE region = %s)
-                """,
-                [region, region],
-            )
+        # Without `skip` the letter goes: if its event fails again, it is written again.
+        connection.execute(
+            """
+            UPDATE dead_letter
+               SET skipped = true
+             WHERE region = %s
+               AND pos = (SELECT pos + 1 FROM tracking WHERE region = %s)
+            """
+            if skip
+            else """
+            DELETE FROM dead_letter
+             WHERE region = %s
+               AND pos = (SELECT pos + 1 FROM tracking WHERE region = %s)
+            """,
+            [region, region],
+        )
     return started.rowcount == 1
 
 

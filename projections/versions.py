@@ -5,7 +5,7 @@ caught up, two schemas are renamed in one transaction: no reader sees half of ei
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import LiteralString
 
@@ -62,19 +62,30 @@ def rebuild(url: str, catalogue: Catalogue, progress: Progress) -> int:
         _create(connection)
         projector = Projector(connection, catalogue, batch_events=REBUILD_EVENTS)
         in_all, done = _recorded(connection), 0
-        while taken := projector.step():
+        for taken in _steps(projector):
             done += taken
             progress(done, max(done, in_all))
         connection.execute("ANALYZE incident, change, daily")
         with connection.transaction():
             _hold_served(connection)
-            while taken := projector.step():
-                done += taken
+            _take_over_skips(connection)
+            done += sum(_steps(projector))
             _switch(connection)
         connection.execute(
             sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(RETIRED))
         )
     return done
+
+
+def _steps(projector: Projector) -> Iterator[int]:
+    """How many events each step takes in, until one has taken in all there was when it began.
+
+    To go on until a step finds nothing would be to wait for the writers to pause.
+    """
+    while taken := projector.step():
+        yield taken
+        if taken < REBUILD_EVENTS:
+            return
 
 
 def _create(connection: psycopg.Connection) -> None:
@@ -88,10 +99,23 @@ def _create(connection: psycopg.Connection) -> None:
         connection.execute(SCHEMA.encode())
         connection.execute("INSERT INTO built (version) VALUES (%s)", [VERSION])
         _add_regions(connection)
-        if _served_exists(connection):
-            connection.execute(
-                "INSERT INTO dead_letter SELECT * FROM read.dead_letter WHERE skipped"
-            )
+        _take_over_skips(connection)
+
+
+def _take_over_skips(connection: psycopg.Connection) -> None:
+    """Pass over what the served version passes over; what stopped only for that goes on."""
+    if _served_exists(connection):
+        connection.execute(
+            """
+            INSERT INTO dead_letter
+            SELECT *
+              FROM read.dead_letter
+             WHERE skipped
+                ON CONFLICT (region, pos) DO UPDATE
+               SET skipped = true
+            """
+        )
+        connection.execute("UPDATE tracking SET stopped = false WHERE stopped")
 
 
 def _add_regions(connection: psycopg.Connection) -> None:

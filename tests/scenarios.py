@@ -1,7 +1,11 @@
 """The life of an incident in New York, told once: each rung stands on the one before."""
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 from uuid import UUID, uuid4
+
+import psycopg
+from psycopg import sql
 
 from domain.commands import (
     AcceptWork,
@@ -12,10 +16,14 @@ from domain.commands import (
     Command,
     PublishReply,
     Register,
+    Reopen,
     Resolve,
+    Return,
 )
+from domain.identifiers import derived_id
 from domain.incident import Actor
-from domain.vocabulary import Outcome, ReplyKind, Role
+from domain.vocabulary import Outcome, ReopenReason, ReplyAuthor, ReplyKind, ReturnReason, Role
+from regions.bulk import History, Step
 from regions.centre import Centre, Result
 
 OPERATOR = Actor("operator", Role.MONITOR)
@@ -78,8 +86,100 @@ def closed(centre: Centre, **changes: object) -> Result:
 
 
 def some_topic(centre: Centre) -> str:
-    return next(topic.code for topic in centre.catalogue.topics.values() if topic.group)
+    return topics(centre)[0]
+
+
+def topics(centre: Centre) -> list[str]:
+    return [topic.code for topic in centre.catalogue.topics.values() if topic.group]
 
 
 def some_body(centre: Centre) -> str:
     return centre.catalogue.organisations_of[centre.region.code][0].code
+
+
+def returned(centre: Centre, **changes: object) -> Result:
+    incident = assigned(centre, **changes).incident_id
+    return ask(centre, incident, Return(reason=ReturnReason.WRONG_TOPIC), 25)
+
+
+def reopened(centre: Centre, **changes: object) -> Result:
+    incident = closed(centre, **changes).incident_id
+    return ask(centre, incident, Reopen(reason=ReopenReason.RECURRED), 150)
+
+
+def any_command(centre: Centre, chance: Random) -> Command:
+    """Any command but a registration; the rules of the moment may refuse it."""
+    return chance.choice(
+        [
+            Classify(topic=chance.choice(topics(centre))),
+            Assign(
+                organisation=some_body(centre), due_at=NOON + timedelta(hours=chance.random() * 99)
+            ),
+            Assign(organisation=some_body(centre)),
+            Return(reason=ReturnReason.NOT_COMPETENT),
+            AcceptWork(),
+            PublishReply(kind=ReplyKind.FIRST, author=ReplyAuthor.AUTO),
+            PublishReply(kind=ReplyKind.INTERIM, text="Едем"),
+            PublishReply(kind=ReplyKind.FINAL, text="Вода есть"),
+            Resolve(outcome=chance.choice(list(Outcome))),
+            Resolve(outcome=Outcome.SOLVED),
+            Close(),
+            Reopen(reason=ReopenReason.RECURRED),
+        ]
+    )
+
+
+def history(
+    centre: Centre, number: int, *, begins_at: datetime = NOON, text: str = "Нет воды"
+) -> History:
+    """A whole life as an import brings it, known by its number: eleven events in three hours."""
+    commands: list[Command] = [
+        Classify(topic=some_topic(centre)),
+        Assign(organisation=some_body(centre), due_at=begins_at + timedelta(hours=2)),
+        AcceptWork(),
+        PublishReply(kind=ReplyKind.INTERIM, text="Едем"),
+        PublishReply(kind=ReplyKind.FINAL, text="Вода есть"),
+        Resolve(outcome=Outcome.SOLVED),
+        Reopen(reason=ReopenReason.RECURRED),
+        Assign(organisation=some_body(centre), due_at=begins_at + timedelta(hours=3)),
+        PublishReply(kind=ReplyKind.FINAL, text="Теперь есть"),
+        Resolve(outcome=Outcome.SOLVED),
+    ]
+    return History(
+        incident_id=derived_id(begins_at, centre.region.code, str(number)),
+        command_id=derived_id(begins_at, centre.region.code, str(number), "command"),
+        registration=message(text, external_id=f"{centre.region.code}-{number}"),
+        at=begins_at,
+        by=OPERATOR,
+        steps=[
+            Step(command, begins_at + timedelta(minutes=15 * place), OPERATOR)
+            for place, command in enumerate(commands, start=1)
+        ],
+    )
+
+
+def contents(url: str, *schemas: str) -> dict[str, list[str]]:
+    """Every row of every table of these schemas (`public` if none is given), as text, sorted."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        tables = connection.execute(
+            """
+            SELECT table_schema,
+                   table_name
+              FROM information_schema.tables
+             WHERE table_schema = ANY (%s)
+               AND table_type = 'BASE TABLE'
+             ORDER BY table_schema, table_name
+            """,
+            [list(schemas or ("public",))],
+        ).fetchall()
+        return {
+            f"{schema}.{table}": [
+                row
+                for (row,) in connection.execute(
+                    sql.SQL("SELECT t::text FROM {} AS t ORDER BY 1").format(
+                        sql.Identifier(schema, table)
+                    )
+                )
+            ]
+            for schema, table in tables
+        }

@@ -13,9 +13,12 @@ __all__ = ["CONTENT_SECURITY_POLICY", "DEFAULT_QUERY", "assets", "files", "page"
 DEFAULT_QUERY = """\
 # The regions, best first. Press Ctrl-Enter to run.
 query Ranking {
-  ranking {
-    place
-    region
+  ranking(period: {first: "FIRST", last: "LAST"}) {
+    rows {
+      place
+      region { code name }
+      figures { registered unansweredShare replyMedianSeconds replyMeanSeconds replyP90Seconds }
+    }
   }
 }
 """
@@ -65,11 +68,11 @@ NOT_INSTALLED = """\
 """
 
 
-def page() -> str:
+def page(query: str | None = None) -> str:
     """The HTML for GET /graphql. It has no inline script or style: see CONTENT_SECURITY_POLICY."""
     if assets() is None:
         return HEAD + NOT_INSTALLED
-    return HEAD + EDITOR.format(query=escape(DEFAULT_QUERY))
+    return HEAD + EDITOR.format(query=escape(query or DEFAULT_QUERY))
 
 
 def files() -> Mount:

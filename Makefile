@@ -1,0 +1,41 @@
+# Everything a newcomer needs. Each target sets up what it needs itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: install run test check bench schema clean
+
+install: $(VENV)/installed
+
+# Hashes are checked; nothing is resolved anew. The editor is optional: without npm or pip's index
+# the API runs and says how to get it.
+$(VENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	-$(BIN)/python -m api.graphiql.install
+	touch $@
+
+# The whole node with a made-up network of 89 regions, until Ctrl-C.
+run: install
+	$(BIN)/tsur up --demo
+
+test: install
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/tsur schema | diff -u schema.graphql -
+
+# Ratios in one run; results in bench/results/.
+bench: install
+	$(BIN)/python -m bench
+
+schema: install
+	$(BIN)/tsur schema > schema.graphql
+
+clean:
+	rm -rf $(VENV) .tsur build *.egg-info

@@ -1,0 +1,143 @@
+"""The ASGI application: what is reached at which path, and what lives as long as the server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+
+import psycopg
+from anyio import CapacityLimiter
+from psycopg_pool import PoolTimeout
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
+from strawberry.dataloader import DataLoader
+
+from api import graphiql
+from api.context import Context
+from api.door import Door
+from api.hub import ChangeHub
+from api.schema import schema
+from api.viewer import Viewer, read_token_key, read_viewer
+from projections.feed import progress
+from projections.history import HistoryKey, PastEvent, histories
+from projections.pool import ReadPool, read_pool
+from projections.versions import VERSION
+from regions.catalogue import load_catalogue
+from regions.node import COMMANDS_AT_ONCE, Node, command_pool
+from regions.settings import Settings
+from regions.vault import Vault, read_secret
+
+Clock = Callable[[], datetime]
+
+LAG_EVENTS_MAX = 100_000  # behind by more, the answers are too old to be called ready
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlette:
+    """The application on a database that regions.node.prepare and versions.ensure made ready."""
+    catalogue = load_catalogue(settings.catalogue)
+    vault = Vault(read_secret(settings.home / "vault.key"))
+    node = Node(url, catalogue, vault, command_pool(url))
+    server = Server(node, read_pool(url), clock)
+    token_key = read_token_key(settings.home)
+    door = Door(server.context, lambda given: read_viewer(token_key, given, catalogue))
+    return Starlette(
+        routes=[
+            graphiql.files(),
+            Route("/graphql", show_page, methods=["GET"]),
+            Route("/graphql", door, methods=["POST"]),
+            WebSocketRoute("/graphql", door),
+            Route("/schema.graphql", show_schema),
+            Route("/livez", livez),
+            Route("/readyz", server.readyz),
+        ],
+        lifespan=server.lifespan,
+    )
+
+
+class Server:
+    """What the requests of one process share."""
+
+    def __init__(self, node: Node, readers: ReadPool, clock: Clock) -> None:
+        self.node = node
+        self.readers = readers
+        self.clock = clock
+        self.hub = ChangeHub(readers)
+        self.threads = CapacityLimiter(COMMANDS_AT_ONCE)
+
+    @asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        async with self.readers:
+            with self.node.pool:
+                await self.hub.start()
+                following = asyncio.create_task(self.hub.run())
+                yield
+                following.cancel()
+                with suppress(asyncio.CancelledError):
+                    await following
+
+    def context(self, viewer: Viewer) -> Context:
+        return Context(
+            node=self.node,
+            readers=self.readers,
+            hub=self.hub,
+            viewer=viewer,
+            clock=self.clock,
+            threads=self.threads,
+            histories=DataLoader(partial(load_histories, self.readers)),
+        )
+
+    async def readyz(self, request: Request) -> JSONResponse:
+        """200 when the API can answer, else 503; one entry per check."""
+        checks: dict[str, dict[str, object]] = {}
+        try:
+            async with self.readers.connection(timeout=1.0) as connection:
+                parts = await progress(connection)
+        except (psycopg.Error, PoolTimeout) as error:
+            checks["database"] = {"ok": False, "error": type(error).__name__}
+        else:
+            lag = sum(part.lag for part in parts)
+            stopped = [part.region for part in parts if part.stopped]
+            checks["database"] = {"ok": True}
+            checks["projections"] = {
+                "ok": lag <= LAG_EVENTS_MAX,
+                "version": VERSION,
+                "lagEvents": lag,
+            }
+            # A stopped region is somebody's work, not a reason to turn all the others away.
+            checks["deadLetters"] = {"ok": True, "stoppedRegions": stopped}
+        ready = all(check["ok"] for check in checks.values())
+        return JSONResponse({"ready": ready, "checks": checks}, status_code=200 if ready else 503)
+
+
+async def load_histories(
+    readers: ReadPool, keys: list[HistoryKey]
+) -> Sequence[Sequence[PastEvent]]:
+    async with readers.connection() as connection:
+        return await histories(connection, keys)
+
+
+def show_page(request: Request) -> HTMLResponse:
+    policy = {"Content-Security-Policy": graphiql.CONTENT_SECURITY_POLICY}
+    return HTMLResponse(graphiql.page(first_query(utc_now().date())), headers=policy)
+
+
+def first_query(today: date) -> str:
+    """What the editor shows at first: the ranking of the last thirty days."""
+    first, last = today - timedelta(days=30), today - timedelta(days=1)
+    return graphiql.DEFAULT_QUERY.replace("FIRST", f"{first}").replace("LAST", f"{last}")
+
+
+def show_schema(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(schema.as_str())
+
+
+def livez(request: Request) -> JSONResponse:
+    """200 as long as the event loop turns; it asks nobody else."""
+    return JSONResponse({"alive": True})

@@ -1,0 +1,265 @@
+"""The command line: run the node, bring data in, look after the read models."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+from rich.console import Console
+from rich.table import Table
+
+from api import processes
+from api.app import create_app, utc_now
+from api.demo import network
+from api.demo.live import live
+from api.imports import ImportReport, describe, format_named, run_import
+from api.progress import bar, console
+from api.schema import schema as graphql_schema
+from api.up import Demo, catch_up, run_everything
+from api.viewer import Viewer, issue_token, read_scope, read_token_key
+from domain.errors import DomainError
+from domain.vocabulary import Role
+from projections import projector, versions
+from projections.feed import progress_now
+from regions.catalogue import CatalogueInvalid, load_catalogue
+from regions.event_store import StoreUnavailable
+from regions.node import Node, database, open_node
+from regions.postgres import PostgresUnavailable
+from regions.settings import SettingInvalid, Settings, read_settings
+from regions.vault import VaultKeyInvalid
+
+cli = typer.Typer(
+    name="tsur",
+    help="Event-sourced GraphQL backend for a network of regional management centres.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+projections = typer.Typer(help="The read models: how far they are, and making them anew.")
+cli.add_typer(projections, name="projections")
+
+CatalogueOption = Annotated[
+    str | None,
+    typer.Option("--catalogue", help="Name of a shipped catalogue, or a folder [TSUR_CATALOGUE]."),
+]
+
+
+def main() -> None:
+    """The console script. What a person can mend is told in one line, without a stack."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        cli()
+    except (
+        SettingInvalid,
+        PostgresUnavailable,
+        CatalogueInvalid,
+        VaultKeyInvalid,
+        StoreUnavailable,
+        DomainError,
+    ) as error:
+        Console(stderr=True).print(f"[bold red]tsur:[/] {error}", highlight=False)
+        raise SystemExit(1) from None
+
+
+@cli.command()
+def up(
+    demo: Annotated[bool, typer.Option(help="Fill an empty node and keep it alive.")] = False,
+    incidents: Annotated[int, typer.Option(help="How many with --demo.")] = 20_000,
+    days: Annotated[int, typer.Option(help="Over how many days with --demo.")] = 60,
+) -> None:
+    """Run everything: database, projector and API, until Ctrl-C."""
+    run_everything(_settings(), Demo(incidents, days) if demo else None)
+
+
+@cli.command()
+def api() -> None:
+    """Run the API alone, on the database of TSUR_DATABASE_URL."""
+    processes.end_with_parent()
+    settings = _settings()
+    with database(settings) as served:
+        uvicorn.run(
+            create_app(settings, served.url),
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            ws="websockets-sansio",
+            # Compression costs 38 KiB a socket and twice the CPU; answers are small.
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=5,
+        )
+
+
+@cli.command("projector")
+def run_projector() -> None:
+    """Run the projector alone, on the database of TSUR_DATABASE_URL."""
+    processes.end_with_parent()
+    settings = _settings()
+    with database(settings) as served, processes.stop_signal() as stop:
+        catalogue = load_catalogue(settings.catalogue)
+        projector.run(lambda: versions.connect(served.url), catalogue, stop)
+
+
+@cli.command()
+def simulate(
+    per_second: Annotated[float, typer.Option(help="Commands a second on average.")] = 2.0,
+    seed: Annotated[int, typer.Option(help="Which chance.")] = 1,
+) -> None:
+    """Let made-up citizens and officials work, until Ctrl-C."""
+    processes.end_with_parent()
+    with _node(_settings()) as node, processes.stop_signal() as stop:
+        live(node, seed=seed, per_second=per_second, stop=stop, now=utc_now)
+
+
+@cli.command()
+def generate(
+    incidents: Annotated[int, typer.Option(help="How many.")] = 20_000,
+    days: Annotated[int, typer.Option(help="Over how many days until now.")] = 60,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same network.")] = 1,
+) -> None:
+    """Record made-up histories of the whole network, calibrated by published figures."""
+    settings = _settings()
+    with _node(settings) as node, bar("Recording incidents") as progress:
+        recorded = network.generate(
+            node,
+            incidents=incidents,
+            days=days,
+            until=utc_now(),
+            seed=seed,
+            progress=progress,
+            folder=settings.catalogue,
+        )
+    console.print(f"{recorded} incidents recorded; the projector takes them into the read models.")
+
+
+@cli.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="The file to import.")],
+    format_: Annotated[str, typer.Option("--format", help="nyc311 or jsonl; see docs/import.md.")],
+    catalogue: CatalogueOption = None,
+) -> None:
+    """Import records by the rules of every other command; running twice changes nothing."""
+    settings = _settings(catalogue or (NEW_YORK if format_ == "nyc311" else None))
+    chosen = format_named(format_, settings.catalogue)
+    with _node(settings) as node:
+        with bar(f"Importing {file.name}") as progress:
+            report = run_import(node, chosen, file, now=utc_now(), progress=progress)
+        catch_up(node)
+    _print_report(report)
+
+
+# The catalogue of the one city whose records this repository can import; see examples/.
+NEW_YORK = str(Path(__file__).parent.parent / "examples" / "nyc311")
+
+
+@projections.command()
+def status(catalogue: CatalogueOption = None) -> None:
+    """How far the read models have come, region by region."""
+    settings = _settings(catalogue)
+    with _node(settings) as node, versions.connect(node.url) as connection:
+        parts = progress_now(connection)
+    table = Table("region", "head", "position", "lag", "state", title=f"read@{versions.VERSION}")
+    for part in parts:
+        if part.head:
+            state = "stopped" if part.stopped else "live"
+            table.add_row(part.region, str(part.head), str(part.position), str(part.lag), state)
+    console.print(table)
+
+
+@projections.command()
+def rebuild(catalogue: CatalogueOption = None) -> None:
+    """Build the read models anew beside the served ones, then serve the new."""
+    with _node(_settings(catalogue)) as node, bar("Projecting events") as progress:
+        events = versions.rebuild(node.url, node.catalogue, progress)
+    console.print(f"{events} events; the new read models are served.")
+
+
+@projections.command()
+def retry(
+    region: Annotated[str, typer.Argument(help="Code of the stopped region.")],
+    skip: Annotated[bool, typer.Option(help="Go on without the event that stopped it.")] = False,
+    catalogue: CatalogueOption = None,
+) -> None:
+    """Let a region go on that a dead letter has stopped."""
+    with _node(_settings(catalogue)) as node, versions.connect(node.url) as connection:
+        started = projector.retry(connection, region, skip=skip)
+    console.print(f"Region {region} goes on." if started else f"Region {region} is not stopped.")
+
+
+@cli.command("catalogue")
+def show_catalogue(catalogue: CatalogueOption = None) -> None:
+    """Check a catalogue and say what is in it."""
+    loaded = load_catalogue(_settings(catalogue).catalogue)
+    table = Table("", "number", title=f"{loaded.code}: {loaded.name}")
+    table.add_row("districts", str(len(loaded.districts)))
+    table.add_row("regions", str(len(loaded.regions)))
+    table.add_row("municipalities", str(len(loaded.municipalities)))
+    table.add_row("organisations", str(len(loaded.organisations)))
+    topics = [topic for topic in loaded.topics.values() if topic.group]
+    table.add_row("topic groups", str(len(loaded.topics) - len(topics)))
+    table.add_row("topics", str(len(topics)))
+    table.add_row("channels", str(len(loaded.channels)))
+    console.print(table)
+
+
+@cli.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    typer.echo(graphql_schema.as_str())
+
+
+@cli.command()
+def token(
+    scope: Annotated[
+        str, typer.Option(help="`country`, or the code of a region or a municipality.")
+    ] = "country",
+    role: Annotated[Role, typer.Option(help="In which role.")] = Role.MONITOR,
+    name: Annotated[str, typer.Option(help="Who; stands in every event.")] = "developer",
+    personal_data: Annotated[
+        bool, typer.Option(help="With the right to open citizens' data.")
+    ] = False,
+    hours: Annotated[int, typer.Option(help="Valid for so many hours.")] = 12,
+    catalogue: CatalogueOption = None,
+) -> None:
+    """Issue a token of this node, for development: who holds it acts as the named viewer."""
+    settings = _settings(catalogue)
+    try:
+        covered = read_scope(scope, load_catalogue(settings.catalogue))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--scope") from None
+    viewer = Viewer(name, role, covered, personal_data=personal_data)
+    key = read_token_key(settings.home)
+    typer.echo(issue_token(key, viewer, now=utc_now(), valid=timedelta(hours=hours)))
+
+
+def _settings(catalogue: str | None = None) -> Settings:
+    return read_settings({**os.environ, "TSUR_CATALOGUE": catalogue} if catalogue else os.environ)
+
+
+@contextmanager
+def _node(settings: Settings) -> Iterator[Node]:
+    """The node with its read models in place."""
+    with database(settings) as served, open_node(settings, served.url) as node:
+        with bar("Building the read models") as progress:
+            versions.ensure(served.url, node.catalogue, progress)
+        yield node
+
+
+def _print_report(report: ImportReport) -> None:
+    table = Table("rows", "number")
+    for label, count in describe(report):
+        table.add_row(label, str(count))
+    console.print(table)
+    for kind, tallies in (("quarantined", report.quarantined), ("refused", report.refused)):
+        for reason, tally in tallies.items():
+            for row in tally.rows:
+                console.print(f"{kind} {reason} {row.row_key}: {row.detail}", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

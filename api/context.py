@@ -1,0 +1,51 @@
+"""What a resolver is given: the node, the viewer, the clock, and connections to read with."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from psycopg import AsyncConnection
+from strawberry.dataloader import DataLoader
+from strawberry.types.info import Info as StrawberryInfo
+
+from api.hub import ChangeHub
+from api.viewer import Viewer
+from projections.history import HistoryKey, PastEvent
+from projections.pool import ReadPool
+from regions.catalogue import Catalogue
+from regions.node import Node
+
+Answer = TypeVar("Answer")
+
+
+@dataclass
+class Context:
+    """One per request, or per socket."""
+
+    node: Node
+    readers: ReadPool
+    hub: ChangeHub
+    viewer: Viewer
+    clock: Callable[[], datetime]
+    threads: CapacityLimiter
+    histories: DataLoader[HistoryKey, Sequence[PastEvent]]
+    connection_params: dict[str, object] | None = None  # a socket's; set by strawberry
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.node.catalogue
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection[Any]]:
+        async with self.readers.connection() as connection:
+            yield connection
+
+    async def in_thread(self, call: Callable[[], Answer]) -> Answer:
+        """Commands are synchronous: each has a thread while it holds a connection."""
+        return await to_thread.run_sync(call, limiter=self.threads)
+
+
+Info = StrawberryInfo[Context, None]

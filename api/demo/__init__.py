@@ -1,0 +1,1 @@
+"""A network that nobody works in: incidents made up after published figures, for demonstration."""

@@ -1,0 +1,302 @@
+"""Questions: each resolver checks the right, asks one view, shapes the answer."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from api.context import Info
+from api.types.catalogue import (
+    Channel,
+    Exact,
+    Municipality,
+    Region,
+    Topic,
+)
+from api.types.figures import Board, Figures, PeriodInput
+from api.types.incident import Incident
+from api.types.node import Node, read_id
+from domain.commands import check_date
+from domain.errors import NotFound, NotPermitted, PageTooLarge
+from domain.vocabulary import Status
+from projections import federal
+from projections.feed import progress
+from projections.freshness import parse_position, wait_for
+from projections.incident_list import IncidentFilter, Place, incident_page, incidents_by_id
+from projections.incidents import IncidentRow
+from projections.versions import VERSION
+
+PAGE_MAX = 100
+
+ReadAfter = Annotated[
+    list[str] | None,
+    strawberry.argument(
+        description="Positions (`63:1042`) the answer must include, as mutations return them. "
+        "Waits up to 5 s."
+    ),
+]
+
+
+@strawberry.input(description="Which incidents; what is null does not filter.")
+class IncidentFilterInput:
+    region: str | None = strawberry.field(default=None, description="Code of the region.")
+    municipality: str | None = strawberry.field(default=None, description="Its code.")
+    topics: list[str] | None = strawberry.field(default=None, description="Codes; any of them.")
+    statuses: list[Status] | None = strawberry.field(default=None, description="Any of them.")
+    channels: list[str] | None = strawberry.field(default=None, description="Codes; any of them.")
+    registered_from: datetime | None = strawberry.field(default=None, description="Included.")
+    registered_before: datetime | None = strawberry.field(default=None, description="Excluded.")
+    overdue: bool | None = strawberry.field(
+        default=None, description="Open and past the deadline, or (false) not."
+    )
+
+
+@strawberry.type(description="Whether there is more, and where to go on.")
+class PageInfo:
+    has_next_page: bool = strawberry.field(description="Whether another page follows.")
+    has_previous_page: bool = strawberry.field(description="Whether this is not the first page.")
+    start_cursor: str | None = strawberry.field(description="Cursor of the first edge.")
+    end_cursor: str | None = strawberry.field(description="Give it as `after` for the next page.")
+
+
+@strawberry.type(description="An incident at its place in the list.")
+class IncidentEdge:
+    cursor: str = strawberry.field(description="Its place, stable while others come and go.")
+    node: Incident = strawberry.field(description="The incident.")
+
+
+@strawberry.type(description="A page of incidents, the newest registration first.")
+class IncidentConnection:
+    edges: list[IncidentEdge] = strawberry.field(description="The page.")
+    page_info: PageInfo = strawberry.field(description="Whether there is more.")
+
+
+@strawberry.type(description="A region's line in the ranking.")
+class RankingRow:
+    place: int | None = strawberry.field(
+        description="rank() by median time to first reply: equal medians share a place, whoever "
+        "left more than half unanswered comes last; null with fewer than 5 incidents."
+    )
+    region: Region = strawberry.field(description="The region.")
+    figures: Figures = strawberry.field(description="Its figures over the period.")
+
+
+@strawberry.type(description="Regions by time to first reply over a period.")
+class Ranking:
+    rows: list[RankingRow] = strawberry.field(description="All regions, the fastest first.")
+
+
+@strawberry.type(description="How far the read models have come in one region.")
+class ProjectionStatus:
+    projection: str = strawberry.field(description="Name and version of the read models.")
+    region: str = strawberry.field(description="Code of the region.")
+    head: int = strawberry.field(description="Last position recorded.")
+    position: int = strawberry.field(description="Last position taken in.")
+    lag: int = strawberry.field(description="Events recorded but not taken in yet.")
+    stopped: bool = strawberry.field(description="An event could not be taken in; see operations.")
+    projected_at: datetime | None = strawberry.field(description="When the last batch was.")
+
+
+@strawberry.type(description="Everything that can be asked.")
+class Query:
+    @strawberry.field(description="Anything by its id; null where there is nothing (any more).")
+    async def node(self, info: Info, id: strawberry.ID) -> Node | None:
+        of, key = read_id(id)
+        catalogue = info.context.catalogue
+        if of == "Region" and key in catalogue.regions:
+            return Region.of(catalogue.region(key), catalogue)
+        if of == "Municipality" and key in catalogue.municipalities:
+            return Municipality.of(catalogue.municipality(key))
+        if of == "Incident":
+            return await find_incident(info, id)
+        return None
+
+    @strawberry.field(description="A region by its code.")
+    def region(self, info: Info, code: str) -> Region:
+        return Region.of(info.context.catalogue.region(code), info.context.catalogue)
+
+    @strawberry.field(description="All regions, in the order of the catalogue.")
+    def regions(self, info: Info) -> list[Region]:
+        catalogue = info.context.catalogue
+        return [Region.of(entry, catalogue) for entry in catalogue.regions.values()]
+
+    @strawberry.field(description="A municipality by its code.")
+    def municipality(self, info: Info, code: str) -> Municipality:
+        return Municipality.of(info.context.catalogue.municipality(code))
+
+    @strawberry.field(description="The tree of topics: groups and, with `group`, what is in them.")
+    def topics(self, info: Info) -> list[Topic]:
+        return [Topic.of(entry) for entry in info.context.catalogue.topics.values()]
+
+    @strawberry.field(description="The channels citizens write on.")
+    def channels(self, info: Info) -> list[Channel]:
+        return [Channel.of(entry) for entry in info.context.catalogue.channels.values()]
+
+    @strawberry.field(description="An incident by its id; null if the read models have none.")
+    async def incident(
+        self, info: Info, id: strawberry.ID, read_after: ReadAfter = None
+    ) -> Incident | None:
+        await read_own_write(info, read_after)
+        return await find_incident(info, id)
+
+    @strawberry.field(description="Incidents of the viewer's scope, the newest registration first.")
+    async def incidents(
+        self,
+        info: Info,
+        filter: IncidentFilterInput | None = None,
+        first: Annotated[int, strawberry.argument(description="1 to 100.")] = 20,
+        after: Annotated[
+            str | None, strawberry.argument(description="Cursor of the previous page's end.")
+        ] = None,
+        read_after: ReadAfter = None,
+    ) -> IncidentConnection:
+        if not 1 <= first <= PAGE_MAX:
+            raise PageTooLarge(field="first", limit=PAGE_MAX)
+        place = Place.parse(after) if after is not None else None
+        chosen = _chosen(info, filter or IncidentFilterInput())
+        await read_own_write(info, read_after)
+        async with info.context.reading() as connection:
+            # One more than asked for tells whether another page follows.
+            rows = await incident_page(
+                connection, chosen, first=first + 1, after=place, now=info.context.clock()
+            )
+        return _page(rows[:first], more=len(rows) > first, follows=place is not None)
+
+    @strawberry.field(description="All regions by median time to first reply over a period.")
+    async def ranking(
+        self,
+        info: Info,
+        period: PeriodInput,
+        exact: Exact = False,
+        read_after: ReadAfter = None,
+    ) -> Ranking:
+        catalogue = info.context.catalogue
+        checked = period.period()
+        await read_own_write(info, read_after)
+        async with info.context.reading() as connection:
+            ranks = await federal.ranking(
+                connection, checked, catalogue=catalogue, now=info.context.clock(), exact=exact
+            )
+        return Ranking(
+            rows=[
+                RankingRow(
+                    place=rank.place,
+                    region=Region.of(catalogue.region(rank.region), catalogue),
+                    figures=Figures.of(rank.figures),
+                )
+                for rank in ranks
+            ]
+        )
+
+    @strawberry.field(description="What the country sees of itself over a period.")
+    async def country_board(
+        self,
+        info: Info,
+        period: PeriodInput,
+        exact: Exact = False,
+        read_after: ReadAfter = None,
+    ) -> Board:
+        catalogue = info.context.catalogue
+        checked = period.period()
+        await read_own_write(info, read_after)
+        async with info.context.reading() as connection:
+            measured = await federal.country_board(
+                connection, checked, catalogue=catalogue, now=info.context.clock(), exact=exact
+            )
+        return Board.of(measured, lambda code: catalogue.region(code).name)
+
+    @strawberry.field(description="How far the read models have come, region by region.")
+    async def projection_status(self, info: Info) -> list[ProjectionStatus]:
+        async with info.context.reading() as connection:
+            parts = await progress(connection)
+        return [
+            ProjectionStatus(
+                projection=f"read@{VERSION}",
+                region=part.region,
+                head=part.head,
+                position=part.position,
+                lag=part.lag,
+                stopped=part.stopped,
+                projected_at=part.projected_at,
+            )
+            for part in parts
+        ]
+
+
+async def read_own_write(info: Info, read_after: list[str] | None) -> None:
+    """Raises CursorInvalid or ReadAfterTimeout."""
+    if read_after:
+        wanted = [parse_position(text, field="readAfter") for text in read_after]
+        await wait_for(info.context.readers, wanted)
+
+
+async def find_incident(info: Info, node_id: str) -> Incident | None:
+    """The incident of an id, or None. Raises NotPermitted outside the viewer's scope."""
+    region, incident_id = read_incident_id(node_id)
+    async with info.context.reading() as connection:
+        row = (await incidents_by_id(connection, [incident_id])).get(incident_id)
+    if row is None or row.region != region:
+        return None
+    info.context.viewer.require(row.region, row.municipality)
+    return Incident.of(row)
+
+
+def read_incident_id(node_id: str) -> tuple[str, UUID]:
+    """Region and UUID of an incident's id. Raises NotFound."""
+    of, key = read_id(node_id)
+    region, _, uuid = key.partition("/")
+    try:
+        if of == "Incident":
+            return region, UUID(uuid)
+    except ValueError:
+        pass
+    raise NotFound(field="id")
+
+
+def _chosen(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:
+    """The filter within the viewer's scope. Raises Unknown…, DateWithoutZone and NotPermitted."""
+    catalogue, scope = info.context.catalogue, info.context.viewer.scope
+    if scope is None:
+        raise NotPermitted
+    if wanted.region is not None:
+        catalogue.region(wanted.region)
+    region, municipality = wanted.region or scope.region, wanted.municipality
+    if municipality is not None:
+        region = catalogue.municipality(municipality, region=region).region
+    municipality = municipality or scope.municipality
+    if not (scope.region in (None, region) and scope.municipality in (None, municipality)):
+        raise NotPermitted
+    for topic in wanted.topics or ():
+        catalogue.topic(topic)
+    for channel in wanted.channels or ():
+        catalogue.channel(channel)
+    for field, moment in (
+        ("registeredFrom", wanted.registered_from),
+        ("registeredBefore", wanted.registered_before),
+    ):
+        if moment is not None:
+            check_date(field, moment)
+    return IncidentFilter(
+        region=region,
+        municipality=municipality,
+        topics=wanted.topics,
+        statuses=wanted.statuses,
+        channels=wanted.channels,
+        registered_from=wanted.registered_from,
+        registered_before=wanted.registered_before,
+        overdue=wanted.overdue,
+    )
+
+
+def _page(rows: list[IncidentRow], *, more: bool, follows: bool) -> IncidentConnection:
+    edges = [IncidentEdge(cursor=Place.of(row).cursor(), node=Incident.of(row)) for row in rows]
+    return IncidentConnection(
+        edges=edges,
+        page_info=PageInfo(
+            has_next_page=more,
+            has_previous_page=follows,
+            start_cursor=edges[0].cursor if edges else None,
+            end_cursor=edges[-1].cursor if edges else None,
+        ),
+    )

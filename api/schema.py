@@ -1,0 +1,69 @@
+"""The schema, and how errors leave it: refusals in full, failures without their inside."""
+
+import logging
+from uuid import uuid4
+
+import psycopg
+import strawberry
+from graphql import GraphQLError
+from psycopg_pool import PoolTimeout
+from strawberry.extensions import MaskErrors
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from api.mutations import Mutation
+from api.queries import Query
+from api.subscriptions import Subscription
+from api.types.catalogue import Municipality, Region
+from api.types.incident import Incident
+from domain.errors import DomainError
+from regions.event_store import StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+
+class PresentErrors(MaskErrors):
+    """Gives every error its stable code; what is not a refusal of ours is told by an id only."""
+
+    def anonymise_error(self, error: GraphQLError) -> GraphQLError:
+        cause = error.original_error
+        if cause is None or isinstance(cause, GraphQLError):
+            return _with(error, error.message, {"code": "BAD_REQUEST"})
+        if isinstance(cause, DomainError):
+            return _with(error, str(cause), {"code": cause.code, "field": cause.field})
+        error_id = str(uuid4())
+        log.error("Error %s at %s", error_id, error.path, exc_info=cause)
+        if isinstance(cause, psycopg.OperationalError | PoolTimeout | StoreUnavailable):
+            message = "The database does not answer; try again in a moment."
+            return _with(error, message, {"code": "UNAVAILABLE", "errorId": error_id})
+        return _with(
+            error, "Something failed on our side.", {"code": "INTERNAL", "errorId": error_id}
+        )
+
+
+def _with(error: GraphQLError, message: str, extensions: dict[str, object]) -> GraphQLError:
+    return GraphQLError(
+        message,
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        extensions=extensions,
+    )
+
+
+class Schema(strawberry.Schema):
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        """Nothing: strawberry would log every refusal with its stack; PresentErrors logs."""
+
+
+schema = Schema(
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    types=[Region, Municipality, Incident],
+    extensions=[PresentErrors],
+    config=StrawberryConfig(auto_camel_case=True),
+)

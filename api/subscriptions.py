@@ -1,0 +1,82 @@
+"""Streams: the changes of a region or a municipality, from a cursor on."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from api.context import Info
+from api.types.incident import Incident
+from domain.errors import CursorInvalid, InvalidInput
+from domain.vocabulary import Status
+from projections.freshness import parse_position
+
+
+class PlaceMissing(InvalidInput):
+    """Name a region or a municipality, one of the two."""
+
+    field = "region"
+
+
+@strawberry.type(description="Something happened to an incident.")
+class IncidentChange:
+    cursor: str = strawberry.field(description="Give it as `after` to go on behind this change.")
+    event: str = strawberry.field(description="What happened: IncidentRegistered, ReplyPublished …")
+    status: Status = strawberry.field(description="Where the incident stood after it.")
+    version: int = strawberry.field(description="Version of the incident after it.")
+    occurred_at: datetime = strawberry.field(description="When it happened.")
+    incident: Incident | None = strawberry.field(
+        description="The incident as it stands now, which may be later than this change."
+    )
+
+
+@strawberry.type(description="Everything that can be followed.")
+class Subscription:
+    @strawberry.subscription(
+        description="Every change of a region or of a municipality, each once and in order: first "
+        "what came after the cursor, then live. Without a cursor, from now on."
+    )
+    async def incident_changes(
+        self,
+        info: Info,
+        region: str | None = None,
+        municipality: str | None = None,
+        after: Annotated[
+            str | None, strawberry.argument(description="Cursor of the last change received.")
+        ] = None,
+    ) -> AsyncGenerator[IncidentChange, None]:
+        region, municipality = _place(info, region, municipality)
+        info.context.viewer.require(region, municipality)
+        position = _after(region, after)
+        async with aclosing(info.context.hub.follow(region, municipality, position)) as changes:
+            async for change, incident in changes:
+                yield IncidentChange(
+                    cursor=f"{change.region}:{change.pos}",
+                    event=change.event,
+                    status=Status(change.status),
+                    version=change.version,
+                    occurred_at=change.occurred_at,
+                    incident=Incident.of(incident) if incident else None,
+                )
+
+
+def _place(info: Info, region: str | None, municipality: str | None) -> tuple[str, str | None]:
+    """Raises PlaceMissing, UnknownRegion or UnknownMunicipality."""
+    catalogue = info.context.catalogue
+    if municipality is not None:
+        return catalogue.municipality(municipality, region=region).region, municipality
+    if region is None:
+        raise PlaceMissing
+    return catalogue.region(region).code, None
+
+
+def _after(region: str, cursor: str | None) -> int | None:
+    """Raises CursorInvalid, also for a cursor of another region."""
+    if cursor is None:
+        return None
+    position = parse_position(cursor, field="after")
+    if position.region != region:
+        raise CursorInvalid(field="after")
+    return position.pos

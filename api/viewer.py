@@ -1,0 +1,106 @@
+"""Who is asking: learnt from a signed token, and what of the network they may see.
+
+The token is a JWT signed with a key of this node (`tsur token` issues it). Without one a visitor
+sees public aggregates only.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import jwt
+
+from domain.errors import NotPermitted
+from domain.incident import Actor
+from domain.vocabulary import Role
+from regions.catalogue import Catalogue
+from regions.vault import read_secret
+
+ALGORITHM = "HS256"
+AUDIENCE = "tsur"
+CLAIMS = ["exp", "aud", "sub", "role", "scope"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A part of the country: all of it, a region, or a municipality of one."""
+
+    region: str | None = None
+    municipality: str | None = None
+
+    def covers(self, region: str, municipality: str | None) -> bool:
+        return self.region in (None, region) and self.municipality in (None, municipality)
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    name: str
+    role: Role
+    scope: Scope | None  # None: public aggregates only
+    personal_data: bool = False
+
+    def require(self, region: str, municipality: str | None) -> None:
+        """Raises NotPermitted unless the viewer's scope covers the place."""
+        if self.scope is None or not self.scope.covers(region, municipality):
+            raise NotPermitted
+
+    def actor(self) -> Actor:
+        return Actor(self.name, self.role)
+
+
+VISITOR = Viewer("visitor", Role.CITIZEN, scope=None)
+
+
+def read_token_key(home: Path) -> bytes:
+    return read_secret(home / "token.key")
+
+
+def issue_token(key: bytes, viewer: Viewer, *, now: datetime, valid: timedelta) -> str:
+    """A token that makes its bearer this viewer until now + valid."""
+    scope = viewer.scope or Scope()
+    claims = {
+        "aud": AUDIENCE,
+        "exp": now + valid,
+        "sub": viewer.name,
+        "role": viewer.role.value,
+        "scope": write_scope(scope),
+        "personal_data": viewer.personal_data,
+    }
+    return jwt.encode(claims, key, ALGORITHM)
+
+
+def read_viewer(key: bytes, authorization: str | None, catalogue: Catalogue) -> Viewer:
+    """Whom an Authorization value names; VISITOR without one. Raises NotPermitted if it lies."""
+    if not authorization:
+        return VISITOR
+    try:
+        claims = jwt.decode(
+            authorization.removeprefix("Bearer ").strip(),
+            key,
+            [ALGORITHM],
+            audience=AUDIENCE,
+            options={"require": CLAIMS},
+        )
+        return Viewer(
+            name=str(claims["sub"]),
+            role=Role(claims["role"]),
+            scope=read_scope(str(claims["scope"]), catalogue),
+            personal_data=claims.get("personal_data") is True,
+        )
+    except (jwt.InvalidTokenError, ValueError):
+        raise NotPermitted from None
+
+
+def write_scope(scope: Scope) -> str:
+    return scope.municipality or scope.region or "country"
+
+
+def read_scope(text: str, catalogue: Catalogue) -> Scope:
+    """`country`, the code of a region, or the code of a municipality. Raises ValueError."""
+    if text == "country":
+        return Scope()
+    if text in catalogue.regions:
+        return Scope(region=text)
+    if text in catalogue.municipalities:
+        return Scope(catalogue.municipalities[text].region, text)
+    raise ValueError(f"{text!r} is neither 'country' nor the code of a region or municipality")

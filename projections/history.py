@@ -1,0 +1,48 @@
+"""What happened to an incident, event by event. Read from the log itself: it is never projected."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+from domain.events import Event
+from regions.event_store import decode_event
+
+
+class HistoryKey(NamedTuple):
+    region: str
+    incident_id: UUID
+
+
+class PastEvent(NamedTuple):
+    pos: int
+    version: int
+    event: Event
+
+
+async def histories(
+    connection: AsyncConnection[Any], keys: Sequence[HistoryKey]
+) -> list[list[PastEvent]]:
+    """The events of each incident in the order of the keys, by version."""
+    found: dict[HistoryKey, list[PastEvent]] = {key: [] for key in keys}
+    cursor = await connection.execute(
+        """
+        SELECT events.region,
+               originator_id,
+               pos,
+               originator_version,
+               topic,
+               payload::text
+          FROM unnest(%s::text[], %s::uuid[]) AS wanted (region, id)
+          JOIN events ON events.region = wanted.region
+                     AND originator_id = wanted.id
+         ORDER BY originator_id, originator_version
+        """,
+        [[key.region for key in keys], [key.incident_id for key in keys]],
+        binary=True,
+    )
+    async for region, incident_id, pos, version, topic, payload in cursor:
+        event = decode_event(topic, payload)
+        found[HistoryKey(region, incident_id)].append(PastEvent(pos, version, event))
+    return [found[key] for key in keys]

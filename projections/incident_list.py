@@ -1,0 +1,116 @@
+"""Lists of incidents: filtered, newest first, page by page."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from domain.errors import CursorInvalid
+from projections.incidents import IncidentRow
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentFilter:
+    """None does not filter."""
+
+    region: str | None = None
+    municipality: str | None = None
+    topics: Sequence[str] | None = None
+    statuses: Sequence[str] | None = None
+    channels: Sequence[str] | None = None
+    registered_from: datetime | None = None  # included
+    registered_before: datetime | None = None  # excluded
+    overdue: bool | None = None  # open and past the deadline at the moment of asking, or not
+
+
+class Place(NamedTuple):
+    """Where a page ends: registration time and id, the total order of the list."""
+
+    registered_at: datetime
+    id: UUID
+
+    def cursor(self) -> str:
+        microseconds = (self.registered_at - EPOCH) // timedelta(microseconds=1)
+        return base64.urlsafe_b64encode(
+            microseconds.to_bytes(8, signed=True) + self.id.bytes
+        ).decode()
+
+    @classmethod
+    def of(cls, row: IncidentRow) -> "Place":
+        return cls(row.registered_at, row.id)
+
+    @classmethod
+    def parse(cls, cursor: str) -> "Place":
+        """Raises CursorInvalid."""
+        try:
+            raw = base64.b64decode(cursor, altchars=b"-_", validate=True)
+            microseconds = int.from_bytes(raw[:8], signed=True)
+            return cls(EPOCH + timedelta(microseconds=microseconds), UUID(bytes=raw[8:]))
+        except (binascii.Error, ValueError, OverflowError):
+            raise CursorInvalid(field="after") from None
+
+
+async def incident_page(
+    connection: AsyncConnection[Any],
+    chosen: IncidentFilter,
+    *,
+    first: int,
+    after: Place | None,
+    now: datetime,
+) -> list[IncidentRow]:
+    """Up to `first` rows after a place, newest registration first, equal times by id."""
+    conditions, parameters = _conditions(chosen, now)
+    if after is not None:
+        conditions.append("(registered_at, id) < (%(after_time)s, %(after_id)s)")
+        parameters |= {"after_time": after.registered_at, "after_id": after.id}
+    where: LiteralString = " AND ".join(conditions) or "true"
+    async with connection.cursor(row_factory=class_row(IncidentRow), binary=True) as cursor:
+        await cursor.execute(
+            "SELECT * FROM incident WHERE "
+            + where
+            + " ORDER BY registered_at DESC, id DESC LIMIT %(first)s",
+            parameters | {"first": first},
+        )
+        return await cursor.fetchall()
+
+
+async def incidents_by_id(
+    connection: AsyncConnection[Any], ids: Sequence[UUID]
+) -> dict[UUID, IncidentRow]:
+    async with connection.cursor(row_factory=class_row(IncidentRow), binary=True) as cursor:
+        await cursor.execute("SELECT * FROM incident WHERE id = ANY (%s)", [list(ids)])
+        return {row.id: row async for row in cursor}
+
+
+def _conditions(
+    chosen: IncidentFilter, now: datetime
+) -> tuple[list[LiteralString], dict[str, object]]:
+    """Only the conditions that are asked for: each set of them gets a plan of its own."""
+    asked: list[tuple[LiteralString, str, object]] = [
+        ("region = %(region)s", "region", chosen.region),
+        ("municipality = %(municipality)s", "municipality", chosen.municipality),
+        ("topic = ANY (%(topics)s)", "topics", _listed(chosen.topics)),
+        ("status = ANY (%(statuses)s)", "statuses", _listed(chosen.statuses)),
+        ("channel = ANY (%(channels)s)", "channels", _listed(chosen.channels)),
+        ("registered_at >= %(registered_from)s", "registered_from", chosen.registered_from),
+        ("registered_at < %(registered_before)s", "registered_before", chosen.registered_before),
+    ]
+    conditions = [condition for condition, _, value in asked if value is not None]
+    parameters = {name: value for _, name, value in asked if value is not None}
+    if chosen.overdue is not None:
+        late: LiteralString = "(resolved_at IS NULL AND due_at < %(now)s)"
+        conditions.append(late if chosen.overdue else late + " IS NOT TRUE")
+        parameters["now"] = now
+    return conditions, parameters
+
+
+def _listed(values: Sequence[str] | None) -> list[str] | None:
+    return None if values is None else list(values)

@@ -1,0 +1,28 @@
+"""Connections for readers: asynchronous, read-only, on the read models in use."""
+
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+READERS = 8  # connections; a query holds one for a few milliseconds
+QUERY_SECONDS_MAX = 10  # no answer is worth more of the server's time
+
+ReadPool = AsyncConnectionPool[AsyncConnection[Any]]
+
+
+def read_pool(url: str) -> ReadPool:
+    """Not open yet: it belongs to the event loop that opens it."""
+    return AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=READERS,
+        open=False,
+        timeout=5.0,  # seconds a query waits for a connection before it says so
+        kwargs={
+            "autocommit": True,
+            "options": f"-c search_path=read,public -c statement_timeout={QUERY_SECONDS_MAX}s "
+            "-c default_transaction_read_only=on",
+        },
+        name="readers",
+    )
