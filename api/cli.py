@@ -258,7 +258,8 @@ def _print_report(report: ImportReport) -> None:
     for kind, tallies in (("quarantined", report.quarantined), ("refused", report.refused)):
         for reason, tally in tallies.items():
             for row in tally.rows:
-                console.print(f"{kind} {reason} {row.row_key}: {row.detail}", highlight=False)
+                line = f"{kind} {reason} {row.row_key}: {row.detail}"
+                console.print(line, markup=False, highlight=False)
 
 
 if __name__ == "__main__":

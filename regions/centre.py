@@ -25,6 +25,7 @@ from domain.commands import (
     PublishReply,
     Register,
     Return,
+    check_date,
 )
 from domain.errors import (
     CommandIdReused,
@@ -151,6 +152,7 @@ class Centre(Application[UUID]):
 
     def check(self, command: Command, at: datetime) -> None:
         """Raises InvalidInput for a field out of bounds or a code the catalogue does not know."""
+        check_date("at", at)
         command.check(at)
         match command:
             case Register():

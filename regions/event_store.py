@@ -271,6 +271,7 @@ class RegionFactory(InfrastructureFactory[TrackingRecorder]):
         raise NotImplementedError("Positions are tracked by projections.projector")
 
 
+# The payloads go in binary (%b): as text, psycopg would escape each with a regular expression.
 APPEND_EVENTS: LiteralString = """
   WITH head AS (
        UPDATE region_head
@@ -287,7 +288,7 @@ APPEND_EVENTS: LiteralString = """
               event.topic,
               event.payload::jsonb
          FROM head,
-              unnest(%(ids)s::uuid[], %(versions)s::int[], %(topics)s::text[], %(payloads)s::text[])
+              unnest(%(ids)s::uuid[], %(versions)s::int[], %(topics)s::text[], %(payloads)b::text[])
               WITH ORDINALITY AS event (id, version, topic, payload, ordinal)
     RETURNING pos
        )"""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import psycopg
+from dramatiq_postgres import schema as queue
 from psycopg_pool import ConnectionPool
 
 from regions.catalogue import Catalogue, load_catalogue
@@ -110,6 +111,9 @@ def prepare(url: str, catalogue: Catalogue) -> None:
     """
     with psycopg.connect(url, autocommit=True) as connection:
         migrate(connection, read_migrations())
+        with connection.transaction(), connection.cursor() as cursor:
+            # The workers' queue: a save can enqueue a job in its own transaction.
+            queue.init(cursor)
         connection.execute(
             "INSERT INTO node (catalogue) VALUES (%s) ON CONFLICT DO NOTHING", [catalogue.code]
         )

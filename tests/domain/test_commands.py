@@ -1,0 +1,148 @@
+"""What is accepted as input: each limit, at it and beyond it."""
+
+import math
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain.commands import (
+    CLOCK_SKEW_MAX,
+    DUE_MAX,
+    SHORT_TEXT_MAX,
+    TEXT_MAX,
+    AcceptWork,
+    Assign,
+    Citizen,
+    Close,
+    Command,
+    ErasePersonalData,
+    PublishReply,
+    Register,
+)
+from domain.errors import InvalidInput
+from domain.vocabulary import ReplyKind
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+MEGABYTE = "я" * (1 << 19)
+SURROGATE = "\ud83d"  # half of an emoji
+
+
+def register(**changes: object) -> Register:
+    facts: dict[str, object] = {"channel": "VK", "published_at": NOON}
+    return Register(**(facts | changes))  # type: ignore[arg-type]
+
+
+def citizen(**changes: object) -> Register:
+    return register(citizen=Citizen(**({"text": "Нет воды"} | changes)))  # type: ignore[arg-type]
+
+
+def reply(**changes: object) -> PublishReply:
+    return PublishReply(kind=ReplyKind.FINAL, **changes)  # type: ignore[arg-type]
+
+
+def due(at: datetime) -> Assign:
+    return Assign(organisation="ЖЭК", due_at=at)
+
+
+REFUSED = [
+    (citizen(text=""), "citizen.text", "TEXT_EMPTY"),
+    (citizen(text=" \n\t\u00a0"), "citizen.text", "TEXT_EMPTY"),
+    (citizen(text="a" * (TEXT_MAX + 1)), "citizen.text", "TEXT_TOO_LONG"),
+    (citizen(text=MEGABYTE), "citizen.text", "TEXT_TOO_LONG"),
+    (citizen(text="Нет\0воды"), "citizen.text", "CONTROL_CHARACTER"),
+    (citizen(text="\x1b[31mкрасное"), "citizen.text", "CONTROL_CHARACTER"),
+    (citizen(text=SURROGATE), "citizen.text", "CONTROL_CHARACTER"),
+    (citizen(name=""), "citizen.name", "TEXT_EMPTY"),
+    (citizen(name="\0"), "citizen.name", "CONTROL_CHARACTER"),
+    (citizen(name="a" * (SHORT_TEXT_MAX + 1)), "citizen.name", "TEXT_TOO_LONG"),
+    (citizen(contact="a" * (SHORT_TEXT_MAX + 1)), "citizen.contact", "TEXT_TOO_LONG"),
+    (citizen(contact="\0"), "citizen.contact", "CONTROL_CHARACTER"),
+    (citizen(contact=" "), "citizen.contact", "TEXT_EMPTY"),
+    (register(external_id=""), "externalId", "TEXT_EMPTY"),
+    (register(external_id="\0"), "externalId", "CONTROL_CHARACTER"),
+    (register(external_id=SURROGATE), "externalId", "CONTROL_CHARACTER"),
+    (register(external_id=MEGABYTE), "externalId", "TEXT_TOO_LONG"),
+    (register(published_at=NOON.replace(tzinfo=None)), "publishedAt", "DATE_WITHOUT_ZONE"),
+    (register(published_at=NOON.replace(year=1900)), "publishedAt", "DATE_ABSURD"),
+    (register(published_at=NOON.replace(year=1999)), "publishedAt", "DATE_ABSURD"),
+    (register(published_at=NOON.replace(year=2100)), "publishedAt", "DATE_ABSURD"),
+    (register(published_at=datetime.max.replace(tzinfo=UTC)), "publishedAt", "DATE_ABSURD"),
+    (register(published_at=datetime.min.replace(tzinfo=UTC)), "publishedAt", "DATE_ABSURD"),
+    (
+        register(published_at=NOON + CLOCK_SKEW_MAX + timedelta(microseconds=1)),
+        "publishedAt",
+        "DATE_IN_FUTURE",
+    ),
+    (register(latitude=math.nan, longitude=0.0), "latitude", "COORDINATE_OUT_OF_RANGE"),
+    (register(latitude=0.0, longitude=math.nan), "longitude", "COORDINATE_OUT_OF_RANGE"),
+    (register(latitude=math.inf, longitude=0.0), "latitude", "COORDINATE_OUT_OF_RANGE"),
+    (register(latitude=90.1, longitude=0.0), "latitude", "COORDINATE_OUT_OF_RANGE"),
+    (register(latitude=0.0, longitude=-180.1), "longitude", "COORDINATE_OUT_OF_RANGE"),
+    (register(latitude=55.7), "longitude", "POINT_INCOMPLETE"),
+    (register(longitude=37.6), "longitude", "POINT_INCOMPLETE"),
+    (due(NOON.replace(tzinfo=None)), "dueAt", "DATE_WITHOUT_ZONE"),
+    (due(NOON.replace(year=1900)), "dueAt", "DATE_ABSURD"),
+    (due(NOON + DUE_MAX + timedelta(seconds=1)), "dueAt", "DATE_ABSURD"),
+    (reply(text=""), "text", "TEXT_EMPTY"),
+    (reply(text=MEGABYTE), "text", "TEXT_TOO_LONG"),
+    (reply(text="\0"), "text", "CONTROL_CHARACTER"),
+    (reply(fallback_reason=" "), "fallbackReason", "TEXT_EMPTY"),
+    (reply(fallback_reason=SURROGATE), "fallbackReason", "CONTROL_CHARACTER"),
+    (reply(fallback_reason="a" * (SHORT_TEXT_MAX + 1)), "fallbackReason", "TEXT_TOO_LONG"),
+]
+
+
+@pytest.mark.parametrize(
+    ("command", "named", "code"),
+    REFUSED,
+    ids=[f"{place}-{named}-{code}" for place, (_, named, code) in enumerate(REFUSED)],
+)
+def test_what_cannot_be_accepted_is_refused_by_name(
+    command: Command, named: str, code: str
+) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        command.check(NOON)
+    assert (refusal.value.field, refusal.value.code) == (named, code)
+
+
+@pytest.mark.parametrize("command", [command for command, _, _ in REFUSED], ids=str)
+def test_a_refusal_does_not_repeat_what_was_sent(command: Command) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        command.check(NOON)
+    assert len(str(refusal.value)) < 200
+    assert "Нет" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        register(),
+        citizen(name="Анна", contact="+7 900 000-00-00", text="a" * TEXT_MAX),
+        citizen(text="Первая строка\r\n\tвторая 🚰"),
+        citizen(name="a" * SHORT_TEXT_MAX),
+        register(external_id="wall-1_2"),
+        register(published_at=NOON + CLOCK_SKEW_MAX),
+        register(published_at=datetime(2000, 1, 1, tzinfo=UTC)),
+        register(latitude=90.0, longitude=-180.0),
+        register(latitude=0.0, longitude=0.0),
+        due(NOON + DUE_MAX),
+        due(NOON - timedelta(days=365)),
+        Assign(organisation="ЖЭК"),
+        reply(),
+        reply(text="Вода есть", fallback_reason="Страница закрыта"),
+        AcceptWork(),
+        Close(),
+        ErasePersonalData(),
+    ],
+    ids=lambda command: type(command).__name__,
+)
+def test_what_keeps_the_limits_is_accepted(command: Command) -> None:
+    command.check(NOON)
+
+
+def test_only_what_the_citizen_and_the_reply_say_is_private() -> None:
+    assert register().private() is None
+    assert "Анна".encode() in (citizen(name="Анна").private() or b"")
+    assert reply().private() is None
+    assert reply(text="Вода есть").private() == '"Вода есть"'.encode()
+    assert AcceptWork().private() is None
