@@ -29,7 +29,7 @@ from projections.feed import progress_now
 from regions.catalogue import CatalogueInvalid, load_catalogue
 from regions.event_store import StoreUnavailable
 from regions.node import Node, database, open_node
-from regions.postgres import PostgresUnavailable
+from regions.server import PostgresUnavailable
 from regions.settings import SettingInvalid, Settings, read_settings
 from regions.vault import VaultKeyInvalid
 

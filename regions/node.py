@@ -12,13 +12,8 @@ from psycopg_pool import ConnectionPool
 from regions.catalogue import Catalogue, load_catalogue
 from regions.centre import Centre
 from regions.migration import migrate, read_migrations
-from regions.postgres import (
-    PostgresUnavailable,
-    Server,
-    check_server,
-    create_database,
-    embedded,
-)
+from regions.postgres import Server, embedded
+from regions.server import PostgresUnavailable, check_server, create_database
 from regions.settings import Settings
 from regions.vault import Vault, read_secret
 

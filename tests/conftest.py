@@ -12,7 +12,8 @@ from projections import versions
 from projections.projector import Projector
 from regions.catalogue import Catalogue, load_catalogue
 from regions.node import Node, command_pool, prepare
-from regions.postgres import Server, create_database, embedded
+from regions.postgres import Server, embedded
+from regions.server import create_database
 from regions.vault import Vault
 
 CHECKOUT = Path(__file__).parent.parent

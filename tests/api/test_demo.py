@@ -38,7 +38,8 @@ from domain.vocabulary import ReplyAuthor
 from regions.bulk import History
 from regions.catalogue import Catalogue
 from regions.node import Node, command_pool, prepare
-from regions.postgres import Server, create_database
+from regions.postgres import Server
+from regions.server import create_database
 from regions.vault import Vault
 from tests.conftest import CHECKOUT, NEW_YORK, RUSSIA
 

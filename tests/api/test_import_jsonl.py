@@ -16,8 +16,9 @@ from projections import versions
 from projections.projector import Projector
 from regions.catalogue import Catalogue
 from regions.node import Node, command_pool, prepare
-from regions.postgres import Server, create_database
+from regions.postgres import Server
 from regions.quarantine import Quarantine
+from regions.server import create_database
 from regions.vault import Vault
 from tests.conftest import CHECKOUT, NEW_YORK
 from tests.scenarios import contents

@@ -23,11 +23,9 @@ import pytest
 from regions.postgres import (
     STATE,
     WHEEL,
-    PostgresUnavailable,
-    check_server,
-    create_database,
     embedded,
 )
+from regions.server import PostgresUnavailable, check_server, create_database
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"shared_buffers": "16MB"}
