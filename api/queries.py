@@ -101,7 +101,10 @@ class ProjectionStatus:
 @strawberry.type(description="Everything that can be asked.")
 class Query:
     @strawberry.field(description="Anything by its id; null where there is nothing (any more).")
-    async def node(self, info: Info, id: strawberry.ID) -> Node | None:
+    async def node(
+        self, info: Info, id: strawberry.ID, read_after: ReadAfter = None
+    ) -> Node | None:
+        await read_own_write(info, read_after)
         of, key = read_id(id)
         catalogue = info.context.catalogue
         if of == "Region" and key in catalogue.regions:
@@ -113,7 +116,8 @@ class Query:
         return None
 
     @strawberry.field(description="A region by its code.")
-    def region(self, info: Info, code: str) -> Region:
+    async def region(self, info: Info, code: str, read_after: ReadAfter = None) -> Region:
+        await read_own_write(info, read_after)
         return Region.of(info.context.catalogue.region(code), info.context.catalogue)
 
     @strawberry.field(description="All regions, in the order of the catalogue.")
@@ -122,7 +126,10 @@ class Query:
         return [Region.of(entry, catalogue) for entry in catalogue.regions.values()]
 
     @strawberry.field(description="A municipality by its code.")
-    def municipality(self, info: Info, code: str) -> Municipality:
+    async def municipality(
+        self, info: Info, code: str, read_after: ReadAfter = None
+    ) -> Municipality:
+        await read_own_write(info, read_after)
         return Municipality.of(info.context.catalogue.municipality(code))
 
     @strawberry.field(description="The tree of topics: groups and, with `group`, what is in them.")

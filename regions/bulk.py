@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+import psycopg
 from eventsourcing.persistence import IntegrityError
 
 from domain.commands import CLOCK_SKEW_MAX, Command, Register
 from domain.errors import DateInFuture, DomainError
 from domain.incident import Actor, Incident
 from regions.centre import Centre
-from regions.event_store import Alongside, CommandRecord
+from regions.event_store import Alongside, CommandRecord, StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ def _record(
             continue
         events += incident.version
         alongside.messages += beside.messages
-        alongside.new_keys += beside.new_keys
+        # A key that the history's own erasure destroys is never stored.
+        alongside.new_keys += [k for k in beside.new_keys if k[0] not in beside.destroyed_keys]
         alongside.commands.append(
             CommandRecord(history.command_id, FINGERPRINT, incident.id, incident.version, events)
         )
@@ -125,8 +127,11 @@ def _live(centre: Centre, history: History, alongside: Alongside, now: datetime)
 
 
 def _known_commands(centre: Centre, command_ids: list[UUID]) -> set[UUID]:
-    with centre.pool.connection() as connection:
-        found = connection.execute(
-            "SELECT command_id FROM command_result WHERE command_id = ANY (%s)", [command_ids]
-        )
-        return {command_id for (command_id,) in found}
+    try:
+        with centre.pool.connection() as connection:
+            found = connection.execute(
+                "SELECT command_id FROM command_result WHERE command_id = ANY (%s)", [command_ids]
+            )
+            return {command_id for (command_id,) in found}
+    except psycopg.OperationalError as error:
+        raise StoreUnavailable(str(error)) from error

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import hmac
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -89,11 +90,11 @@ def read_secret(file: Path) -> bytes:
 
 def _make_secret(file: Path) -> None:
     """Whole or not at all; of two processes at once one wins, since link() replaces nothing."""
-    draft = file.with_name(f"{file.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+    descriptor, draft = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)
+    with os.fdopen(descriptor, "wb") as opened:
         opened.write(os.urandom(KEY_BYTES))
         opened.flush()
         os.fsync(opened.fileno())
     with contextlib.suppress(FileExistsError):
         os.link(draft, file)
-    draft.unlink()
+    Path(draft).unlink()

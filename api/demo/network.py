@@ -20,8 +20,8 @@ from regions.catalogue import Catalogue
 from regions.node import Node
 
 HISTORIES_AT_ONCE = 1000
-# Threads of one process: while PostgreSQL works for one, the other makes histories. Measured on two
-# cores: 1.1x of one thread, as much as a third thread or a second process could find to do.
+# Threads: while PostgreSQL works for one, the other makes histories. On two cores 1.1x of a single
+# thread; a third adds nothing, Python being the narrow part.
 WRITERS = 2
 
 Progress = Callable[[int, int], None]  # histories done, histories in all
