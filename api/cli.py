@@ -112,8 +112,16 @@ def simulate(
 ) -> None:
     """Let made-up citizens and officials work, until Ctrl-C."""
     processes.end_with_parent()
-    with _node(_settings()) as node, processes.stop_signal() as stop:
-        live(node, seed=seed, per_second=per_second, stop=stop, now=utc_now)
+    settings = _settings()
+    with _node(settings) as node, processes.stop_signal() as stop:
+        live(
+            node,
+            seed=seed,
+            per_second=per_second,
+            stop=stop,
+            now=utc_now,
+            folder=settings.catalogue,
+        )
 
 
 @cli.command()

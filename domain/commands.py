@@ -1,5 +1,6 @@
 """What can be asked of an incident: the imperative of each event, with the limits of its input."""
 
+import re
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -21,6 +22,8 @@ TEXT_MAX = 20_000  # characters; the longest post a source platform accepts is a
 SHORT_TEXT_MAX = 200  # characters; names, contacts, ids of other systems
 YEAR_FIRST = 2000  # no source of the network existed before
 DUE_MAX = timedelta(days=5 * 366)  # the longest promise a plan of works makes
+# Control characters but tab and line ends; and lone surrogates, which UTF-8 cannot store.
+NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 CLOCK_SKEW_MAX = timedelta(minutes=5)  # a platform's clock may run ahead of ours this far
 
 
@@ -145,10 +148,7 @@ def check_text(field: str, text: str | None, limit: int) -> None:
         raise TextEmpty(field=field)
     if len(text) > limit:
         raise TextTooLong(field=field, length=len(text), limit=limit)
-    if any(character < " " and character not in "\n\r\t" for character in text):
-        raise ControlCharacter(field=field)
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        # A lone surrogate is no character: it cannot be stored as UTF-8.
+    if NOT_TEXT.search(text):
         raise ControlCharacter(field=field)
 
 

@@ -271,13 +271,13 @@ class RegionFactory(InfrastructureFactory[TrackingRecorder]):
         raise NotImplementedError("Positions are tracked by projections.projector")
 
 
-# The payloads go in binary (%b): as text, psycopg would escape each with a regular expression.
+# Arrays go in binary (%b): as text, psycopg would escape every element with a regular expression.
 APPEND_EVENTS: LiteralString = """
   WITH head AS (
        UPDATE region_head
-          SET pos = pos + cardinality(%(ids)s::uuid[])
+          SET pos = pos + cardinality(%(ids)b::uuid[])
         WHERE region = %(region)s
-    RETURNING pos - cardinality(%(ids)s::uuid[]) AS before
+    RETURNING pos - cardinality(%(ids)b::uuid[]) AS before
        ),
        recorded AS (
        INSERT INTO events (region, pos, originator_id, originator_version, topic, payload)
@@ -288,7 +288,7 @@ APPEND_EVENTS: LiteralString = """
               event.topic,
               event.payload::jsonb
          FROM head,
-              unnest(%(ids)s::uuid[], %(versions)s::int[], %(topics)s::text[], %(payloads)b::text[])
+              unnest(%(ids)b::uuid[], %(versions)b::int[], %(topics)b::text[], %(payloads)b::text[])
               WITH ORDINALITY AS event (id, version, topic, payload, ordinal)
     RETURNING pos
        )"""
@@ -303,9 +303,9 @@ REMEMBER_COMMANDS: LiteralString = """,
               command.version,
               head.before + command.last_event
          FROM head,
-              unnest(%(command_ids)s::uuid[], %(fingerprints)s::bytea[],
-                     %(command_incidents)s::uuid[], %(command_versions)s::int[],
-                     %(last_events)s::int[])
+              unnest(%(command_ids)b::uuid[], %(fingerprints)b::bytea[],
+                     %(command_incidents)b::uuid[], %(command_versions)b::int[],
+                     %(last_events)b::int[])
               AS command (id, fingerprint, incident, version, last_event)
        )"""
 
@@ -317,7 +317,7 @@ REMEMBER_MESSAGES: LiteralString = """,
               %(region)s,
               message.incident
          FROM head,
-              unnest(%(channels)s::text[], %(external_ids)s::text[], %(message_incidents)s::uuid[])
+              unnest(%(channels)b::text[], %(external_ids)b::text[], %(message_incidents)b::uuid[])
               AS message (channel, id, incident)
        )"""
 
@@ -328,14 +328,14 @@ KEEP_KEYS: LiteralString = """,
               %(region)s,
               new.wrapped
          FROM head,
-              unnest(%(new_subjects)s::uuid[], %(wrapped)s::bytea[]) AS new (subject, wrapped)
+              unnest(%(new_subjects)b::uuid[], %(wrapped)b::bytea[]) AS new (subject, wrapped)
        )"""
 
 DESTROY_KEYS: LiteralString = """,
        destroyed AS (
        DELETE FROM subject_key
         USING head
-        WHERE subject = ANY (%(destroyed)s::uuid[])
+        WHERE subject = ANY (%(destroyed)b::uuid[])
        )"""
 
 ENQUEUE: LiteralString = """,
@@ -347,8 +347,8 @@ ENQUEUE: LiteralString = """,
               job.body::jsonb,
               job.available_at
          FROM head,
-              unnest(%(job_ids)s::uuid[], %(queues)s::text[], %(bodies)s::text[],
-                     %(available_ats)s::timestamptz[])
+              unnest(%(job_ids)b::uuid[], %(queues)b::text[], %(bodies)b::text[],
+                     %(available_ats)b::timestamptz[])
               AS job (id, queue, body, available_at)
        )"""
 

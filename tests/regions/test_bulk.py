@@ -27,6 +27,7 @@ from tests.scenarios import NOON, OPERATOR, contents, history, message, register
 
 TOMORROW = NOON + timedelta(days=1)
 EVENTS = 11  # of one history
+TOO_LONG = PublishReply(kind=ReplyKind.FINAL, text="a" * 99_999)
 
 
 @pytest.fixture
@@ -127,13 +128,7 @@ REFUSED: list[tuple[Callable[[History], History], type[Exception]]] = [
     (
         lambda life: replace(
             life,
-            steps=[
-                Step(
-                    PublishReply(kind=ReplyKind.FINAL, text="a" * 99_999),
-                    life.steps[0].at,
-                    OPERATOR,
-                )
-            ],
+            steps=[Step(TOO_LONG, NOON, OPERATOR)],
         ),
         TextTooLong,
     ),
