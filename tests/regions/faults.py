@@ -18,7 +18,7 @@ READY = b"Z\x00\x00\x00\x05"  # how the server's answer to a request ends
 class Fault(Enum):
     REQUEST_LOST = auto()  # the server never hears of it
     ANSWER_LOST = auto()  # the server has done it
-    ANSWER_AWAITED_BY_NOBODY = auto()  # the server is still at it when the client is cut off
+    CALLER_GONE = auto()  # the server is still at it, or has not all of a long request
 
 
 Fate = Callable[[], Fault | None]  # asked once for every save
@@ -57,26 +57,20 @@ def _accept(listener: socket.socket, server: str, fate: Fate, ended: Signal) -> 
 
 def _carry(client: socket.socket, server: str, fate: Fate, ended: Signal) -> None:
     """Carry bytes both ways until either side hangs up or fate cuts the line."""
+    fault: Fault | None = None
     with client, closing(socket.socket(socket.AF_UNIX)) as upstream, suppress(OSError):
         client.setblocking(True)
         upstream.connect(server)
         while not ended.is_set():
             for side in select.select([client, upstream], [], [], 0.05)[0]:
                 sent = side.recv(1 << 20)
-                if not sent:
+                if side is client and SAVE in sent and fault is None:
+                    fault = fate()
+                if not sent or fault is Fault.REQUEST_LOST:
                     return
-                if side is upstream:
-                    client.sendall(sent)
-                elif SAVE in sent and (fault := fate()):
-                    _cut(upstream, sent, fault)
-                    return
-                else:
+                if side is client:
                     upstream.sendall(sent)
-
-
-def _cut(upstream: socket.socket, request: bytes, fault: Fault) -> None:
-    if fault is not Fault.REQUEST_LOST:
-        upstream.sendall(request)
-    answer = b""
-    while fault is Fault.ANSWER_LOST and READY not in answer:
-        answer += upstream.recv(1 << 20)
+                elif fault is None:
+                    client.sendall(sent)
+                if fault is Fault.CALLER_GONE or (side is upstream and fault and READY in sent):
+                    return

@@ -1,0 +1,291 @@
+"""The API as its clients meet it: uvicorn on a real socket, a running projector, real clients."""
+
+import itertools
+import json
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import uvicorn
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from api.app import create_app
+from api.viewer import Viewer, issue_token, read_scope
+from domain.vocabulary import Role
+from projections import projector, versions
+from regions.catalogue import Catalogue, load_catalogue
+from regions.node import Node, command_pool
+from regions.postgres import Server
+from regions.server import create_database
+from regions.settings import Settings
+from regions.vault import Vault
+from tests.conftest import NEW_YORK
+from tests.scenarios import NOON
+
+DEADLINE_SECONDS = 20  # nothing here takes a tenth of it, unless it never comes
+SECRET = b"0" * 32  # of the vault and of the tokens
+PROTOCOL = Subprotocol("graphql-transport-ws")
+
+numbers = itertools.count(1)
+messages = itertools.count(1)
+
+
+@dataclass
+class Clock:
+    """What the API takes for the present moment; it stands still until it is set."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass
+class Api:
+    """A served application, and how to talk to it."""
+
+    address: str
+    url: str  # of its database
+    catalogue: Catalogue
+    clock: Clock
+    client: httpx.Client
+    token_key: bytes = SECRET
+
+    def token(self, scope: str = "country", **changes: Any) -> str:
+        facts: dict[str, Any] = {"name": "operator", "role": Role.MONITOR, "valid_hours": 1}
+        facts |= changes
+        valid = timedelta(hours=facts.pop("valid_hours"))
+        viewer = Viewer(scope=read_scope(scope, self.catalogue), **facts)
+        return issue_token(self.token_key, viewer, now=datetime.now(UTC), valid=valid)
+
+    def post(
+        self, text: str, *, token: str | None = None, operation: str | None = None, **variables: Any
+    ) -> httpx.Response:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        body = {"query": text, "variables": variables, "operationName": operation}
+        return self.client.post("/graphql", json=body, headers=headers)
+
+    def answer(self, text: str, *, token: str | None = None, **variables: Any) -> dict[str, Any]:
+        """The whole answer, errors included."""
+        answer: dict[str, Any] = self.post(text, token=token, **variables).json()
+        return answer
+
+    def ask(self, text: str, *, token: str | None = None, **variables: Any) -> Any:
+        """The data of an answer without errors."""
+        answer = self.answer(text, token=token, **variables)
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    def refusal(self, text: str, *, token: str | None = None, **variables: Any) -> tuple[str, Any]:
+        """Code and field of the only error."""
+        (error,) = self.answer(text, token=token, **variables)["errors"]
+        return error["extensions"]["code"], error["extensions"].get("field")
+
+    @contextmanager
+    def open_socket(self, token: str | None = None, **options: Any) -> Iterator["Socket"]:
+        """A socket whose connection_init was acknowledged."""
+        payload = {"Authorization": f"Bearer {token}"} if token else {}
+        with self.raw_socket(**options) as client:
+            client.send({"type": "connection_init", "payload": payload})
+            assert client.receive() == {"type": "connection_ack"}
+            yield client
+
+    @contextmanager
+    def raw_socket(self, **options: Any) -> Iterator["Socket"]:
+        """A socket on which nothing was said yet."""
+        connection = connect(
+            f"ws{self.address.removeprefix('http')}/graphql",
+            subprotocols=[PROTOCOL],
+            compression=None,
+            max_size=None,
+            close_timeout=DEADLINE_SECONDS,
+            **options,
+        )
+        with connection:
+            yield Socket(connection)
+
+    def is_alive(self) -> bool:
+        return self.client.get("/livez").status_code == 200
+
+
+@dataclass
+class Socket:
+    """A client of graphql-transport-ws, spoken by hand."""
+
+    connection: ClientConnection
+    kept: list[dict[str, Any]] = field(default_factory=list)  # of operations not asked for yet
+
+    def send(self, message: Mapping[str, Any] | str) -> None:
+        self.connection.send(message if isinstance(message, str) else json.dumps(message))
+
+    def receive(self, timeout: float = DEADLINE_SECONDS) -> dict[str, Any]:
+        """The next message, which must be text. Raises ConnectionClosed, TimeoutError."""
+        text = self.connection.recv(timeout)
+        assert isinstance(text, str)
+        message: dict[str, Any] = json.loads(text)
+        return message
+
+    def subscribe(self, text: str, *, id: str = "1", **variables: Any) -> None:
+        payload = {"query": text, "variables": variables}
+        self.send({"id": id, "type": "subscribe", "payload": payload})
+
+    def message(self, id: str = "1") -> dict[str, Any]:
+        """The next message of one operation; those of others wait."""
+        for index, message in enumerate(self.kept):
+            if message["id"] == id:
+                return self.kept.pop(index)
+        while (message := self.receive())["id"] != id:
+            self.kept.append(message)
+        return message
+
+    def change(self, id: str = "1") -> dict[str, Any]:
+        """The next change of a subscription to incidentChanges."""
+        payload = self.message(id)["payload"]
+        assert "errors" not in payload, payload["errors"]
+        change: dict[str, Any] = payload["data"]["incidentChanges"]
+        return change
+
+    def cut(self) -> None:
+        """End it as a pulled cable would: no goodbye."""
+        self.connection.socket.shutdown(socket.SHUT_RDWR)
+
+    def closed_with(self) -> int | None:
+        """The code the server closes the socket with, whatever it says before."""
+        try:
+            while True:
+                self.receive()
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd else None
+
+
+def until(reached: Callable[[], bool], seconds: float = DEADLINE_SECONDS) -> None:
+    """Look again and again; fails when it has taken too long."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)  # seconds between two looks; nothing relies on it
+
+
+def fresh_database(server: Server, template: str) -> str:
+    """For fixtures that outlive a test."""
+    return create_database(server.url, f"api_{next(numbers)}", template=template)
+
+
+@contextmanager
+def serving(url: str, now: datetime = NOON + timedelta(hours=24)) -> Iterator[Api]:
+    """The API of a New York database, without a projector."""
+    clock = Clock(now)
+    with (
+        tempfile.TemporaryDirectory() as home,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+    ):
+        for name in ("vault.key", "token.key"):
+            (Path(home) / name).write_bytes(SECRET)
+        settings = Settings(Path(home), url, *listener.getsockname(), NEW_YORK)
+        address = f"http://127.0.0.1:{settings.port}"
+        with (
+            running(create_app(settings, url, clock), listener),
+            httpx.Client(base_url=address, timeout=DEADLINE_SECONDS) as client,
+        ):
+            yield Api(address, url, load_catalogue(NEW_YORK), clock, client)
+
+
+@contextmanager
+def running(app: Any, listener: socket.socket) -> Iterator[None]:
+    """uvicorn in a thread, with the options of `tsur api`."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=5,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],), name="uvicorn")
+    thread.start()
+    try:
+        until(lambda: server.started or not thread.is_alive())
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def projecting(url: str, catalogue: Catalogue) -> Iterator[None]:
+    """A projector that follows the events until the block ends."""
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=projector.run,
+        args=(lambda: versions.connect(url), catalogue, stop),
+        name="projector",
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def catch_up(url: str) -> None:
+    """Wait until a running projector has taken in everything."""
+    with versions.connect(url) as connection:
+        until(
+            lambda: connection.execute(
+                "SELECT bool_and(head.pos = tracking.pos)"
+                " FROM region_head AS head JOIN tracking USING (region)"
+            ).fetchone()
+            == (True,)
+        )
+
+
+def recorded(url: str) -> dict[str, int]:
+    """How many rows each table of the record has."""
+    tables = ("events", "command_result", "message_key", "subject_key")
+    with psycopg.connect(url) as connection:
+        return {
+            table: connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]  # type: ignore[arg-type]
+            for table in tables
+        }
+
+
+@contextmanager
+def node_on(url: str, catalogue: Catalogue) -> Iterator[Node]:
+    """The centres behind an API of `serving`: what it seals they open."""
+    with command_pool(url) as pool:
+        yield Node(url, catalogue, Vault(SECRET), pool)
+
+
+@pytest.fixture
+def api(url: str, catalogue: Catalogue) -> Iterator[Api]:
+    """The application on a database of its own, with its projector."""
+    with serving(url) as api, projecting(url, catalogue):
+        yield api
+
+
+@pytest.fixture(scope="module")
+def shared_api(server: Server, template: str, catalogue: Catalogue) -> Iterator[Api]:
+    """The same for all tests of a file: each brings incidents of its own."""
+    url = fresh_database(server, template)
+    with serving(url) as api, projecting(url, catalogue):
+        yield api
+
+
+@pytest.fixture(scope="module")
+def shared_node(shared_api: Api, catalogue: Catalogue) -> Iterator[Node]:
+    with node_on(shared_api.url, catalogue) as node:
+        yield node
