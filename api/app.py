@@ -90,7 +90,8 @@ class Server:
             viewer=viewer,
             clock=self.clock,
             threads=self.threads,
-            histories=DataLoader(partial(load_histories, self.readers)),
+            # Batches only: the context of a socket lives long, and what it kept would grow old.
+            histories=DataLoader(partial(load_histories, self.readers), cache=False),
         )
 
     async def readyz(self, request: Request) -> JSONResponse:
@@ -120,7 +121,9 @@ async def load_histories(
     readers: ReadPool, keys: list[HistoryKey]
 ) -> Sequence[Sequence[PastEvent]]:
     async with readers.connection() as connection:
-        return await histories(connection, keys)
+        wanted = list(dict.fromkeys(keys))
+        found = dict(zip(wanted, await histories(connection, wanted), strict=True))
+    return [found[key] for key in keys]
 
 
 def show_page(request: Request) -> HTMLResponse:

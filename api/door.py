@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -52,27 +52,24 @@ class Door(GraphQL[Context, None]):
         self.read_viewer = read_viewer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
-            return
         try:
-            request = Request(scope, receive)
-            self.read_viewer(request.headers.get("authorization"))
-            body = await read_body(request)
-            check_body(body)
+            self.read_viewer(HTTPConnection(scope).headers.get("authorization"))
+            if scope["type"] == "http":
+                body = await read_body(Request(scope, receive))
+                check_body(body)
+                receive = _given_again(body, receive)
         except DomainError as refusal:
-            await _refused(refusal)(scope, receive, send)
-            return
-        await super().__call__(scope, _given_again(body), send)
+            await _refuse(refusal, scope, receive, send)
+        except ClientDisconnect:
+            pass  # who sent half a request waits for no answer
+        else:
+            await super().__call__(scope, receive, send)
 
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> Context:
-        authorization = request.headers.get("authorization")
-        if isinstance(request, WebSocket) and authorization is None:
-            # A browser cannot set headers on a socket: its token comes with connection_init.
-            return self.make_context(self.read_viewer(None))
-        return self.make_context(self.read_viewer(authorization))
+        # A browser cannot set headers on a socket: its token comes with connection_init.
+        return self.make_context(self.read_viewer(request.headers.get("authorization")))
 
     async def on_ws_connect(self, context: Context) -> Any:
         given = context.connection_params or {}
@@ -83,6 +80,10 @@ class Door(GraphQL[Context, None]):
             except NotPermitted:
                 raise ConnectionRejectionError from None
         return await super().on_ws_connect(context)
+
+    def decode_json(self, data: str | bytes) -> object:
+        # orjson refuses what is too deep as it refuses bad syntax; json raises RecursionError.
+        return orjson.loads(data)
 
     def encode_json(self, data: object) -> str:
         # Text, not bytes: of bytes strawberry would make binary frames, which clients drop.
@@ -109,17 +110,25 @@ def check_body(body: bytes) -> None:
         raise BodyInvalid
 
 
-def _given_again(body: bytes) -> Receive:
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
+def _given_again(body: bytes, receive: Receive) -> Receive:
+    """The body once more, then whatever comes: a stream waits there for its client to leave."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    return receive
+    async def receive_again() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return receive_again
 
 
-def _refused(refusal: DomainError) -> Response:
+async def _refuse(refusal: DomainError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with the refusal; a socket is not even accepted."""
     error = {"message": str(refusal), "extensions": {"code": refusal.code}}
-    return Response(
+    response = Response(
         orjson.dumps({"errors": [error]}),
         status_code=STATUS[type(refusal)],
         media_type="application/json",
     )
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).send_denial_response(response)
+    else:
+        await response(scope, receive, send)

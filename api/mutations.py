@@ -246,19 +246,17 @@ async def _handle(info: Info, given: CommandInput, command: commands.Command) ->
         centre = info.context.node.centre(region)
         viewer = info.context.viewer
 
-        def in_thread() -> Result:
-            incident = centre.incident(incident_id)
-            viewer.require(region, incident.municipality)
-            return centre.handle(
+        return await info.context.in_thread(
+            lambda: centre.handle(
                 incident_id,
                 command,
                 command_id=given.command_id,
                 at=info.context.clock(),
                 by=viewer.actor(),
                 expected_version=given.expected_version,
+                permit=lambda incident: viewer.require(region, incident.municipality),
             )
-
-        return await info.context.in_thread(in_thread)
+        )
 
     return await _answered(handle)
 

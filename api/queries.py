@@ -18,7 +18,7 @@ from api.types.figures import Board, Figures, PeriodInput
 from api.types.incident import Incident
 from api.types.node import Node, read_id
 from domain.commands import check_date
-from domain.errors import NotFound, NotPermitted, PageTooLarge
+from domain.errors import CursorInvalid, NotFound, NotPermitted, PageTooLarge
 from domain.vocabulary import Status
 from projections import federal
 from projections.feed import progress
@@ -235,6 +235,8 @@ async def read_own_write(info: Info, read_after: list[str] | None) -> None:
     """Raises CursorInvalid or ReadAfterTimeout."""
     if read_after:
         wanted = [parse_position(text, field="readAfter") for text in read_after]
+        if any(position.region not in info.context.catalogue.regions for position in wanted):
+            raise CursorInvalid(field="readAfter")
         await wait_for(info.context.readers, wanted)
 
 

@@ -9,6 +9,7 @@ from graphql import GraphQLError
 from psycopg_pool import PoolTimeout
 from strawberry.extensions import MaskErrors
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types import ExecutionContext
 
 from api.mutations import Mutation
@@ -27,6 +28,8 @@ class PresentErrors(MaskErrors):
 
     def anonymise_error(self, error: GraphQLError) -> GraphQLError:
         cause = error.original_error
+        if isinstance(cause, CannotGetOperationTypeError):
+            return _with(error, cause.as_http_error_reason(), {"code": "BAD_REQUEST"})
         if cause is None or isinstance(cause, GraphQLError):
             return _with(error, error.message, {"code": "BAD_REQUEST"})
         if isinstance(cause, DomainError):

@@ -70,6 +70,7 @@ class Result(NamedTuple):
     position: Position
 
 
+Permit = Callable[[Incident], None]
 Outbox = Callable[[Incident], Sequence[OutboxMessage]]
 Answer = TypeVar("Answer")
 
@@ -120,9 +121,13 @@ class Centre(Application[UUID]):
         at: datetime,
         by: Actor,
         expected_version: int | None = None,
+        permit: Permit | None = None,
         outbox: Outbox | None = None,
     ) -> Result:
-        """Ask something of an incident; `outbox` names the jobs to enqueue if it is recorded.
+        """Ask something of an incident.
+
+        `permit` may refuse it for who asks, by raising; `outbox` names the jobs to enqueue if it is
+        recorded.
 
         Raises InvalidInput, IncidentNotFound, RuleBroken, and VersionConflict when somebody else
         changed the incident meanwhile or it is not at `expected_version`.
@@ -133,6 +138,8 @@ class Centre(Application[UUID]):
         def attempt() -> Result:
             alongside = Alongside()
             incident = self.incident(incident_id)
+            if permit is not None:
+                permit(incident)
             if expected_version is not None and incident.version != expected_version:
                 raise VersionConflict
             moment = _abreast(at, incident.last_at)
