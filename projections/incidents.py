@@ -1,8 +1,9 @@
 """The incident rows: what each event changes in the row of its incident."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -148,6 +149,8 @@ HANDLERS: dict[type[Event], Callable[[IncidentRow, Any, ZoneInfo], None]] = {
 }
 
 COLUMNS = tuple(column.name for column in fields(IncidentRow))
+# dataclasses.astuple would copy every cell deeply: half of the time of a rebuild.
+CELLS = attrgetter(*COLUMNS)
 COLUMN_TYPES = (
     *("uuid", "text", "text", "int4", "int8", "text", "text", "text", "text", "text", "text"),
     *("int4", "int4", "timestamptz", "timestamptz", "date", "timestamptz", "timestamptz"),
@@ -159,7 +162,7 @@ COLUMN_TYPES = (
 def load(connection: psycopg.Connection, ids: list[UUID]) -> dict[UUID, IncidentRow]:
     """The rows that exist of these incidents."""
     with connection.cursor(row_factory=class_row(IncidentRow)) as cursor:
-        cursor.execute("SELECT * FROM incident WHERE id = ANY (%s)", [ids])
+        cursor.execute("SELECT * FROM incident WHERE id = ANY (%b)", [ids], binary=True)
         return {row.id: row for row in cursor}
 
 
@@ -169,7 +172,7 @@ def store(connection: psycopg.Connection, rows: Iterable[IncidentRow]) -> None:
         with cursor.copy("COPY incident_batch FROM STDIN (FORMAT binary)") as copy:
             copy.set_types(COLUMN_TYPES)
             for row in rows:
-                copy.write_row(astuple(row))
+                copy.write_row(CELLS(row))
         cursor.execute(
             """
             INSERT INTO incident
