@@ -267,7 +267,7 @@ def _print_report(report: ImportReport) -> None:
         for reason, tally in tallies.items():
             for row in tally.rows:
                 line = f"{kind} {reason} {row.row_key}: {row.detail}"
-                console.print(line, markup=False, highlight=False)
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":
