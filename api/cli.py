@@ -28,6 +28,7 @@ from projections import projector, versions
 from projections.feed import progress_now
 from regions.catalogue import CatalogueInvalid, load_catalogue
 from regions.event_store import StoreUnavailable
+from regions.migration import MigrationMismatch
 from regions.node import Node, database, open_node
 from regions.server import PostgresUnavailable
 from regions.settings import SettingInvalid, Settings, read_settings
@@ -60,6 +61,7 @@ def main() -> None:
         PostgresUnavailable,
         CatalogueInvalid,
         VaultKeyInvalid,
+        MigrationMismatch,
         StoreUnavailable,
         DomainError,
     ) as error:

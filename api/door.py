@@ -122,13 +122,13 @@ def _given_again(body: bytes, receive: Receive) -> Receive:
 
 async def _refuse(refusal: DomainError, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with the refusal; a socket is not even accepted."""
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).close()
+        return
     error = {"message": str(refusal), "extensions": {"code": refusal.code}}
     response = Response(
         orjson.dumps({"errors": [error]}),
         status_code=STATUS[type(refusal)],
         media_type="application/json",
     )
-    if scope["type"] == "websocket":
-        await WebSocket(scope, receive, send).send_denial_response(response)
-    else:
-        await response(scope, receive, send)
+    await response(scope, receive, send)

@@ -242,9 +242,10 @@ class Mutation:
 
 async def _handle(info: Info, given: CommandInput, command: commands.Command) -> CommandPayload:
     async def handle() -> Result:
-        region, incident_id = read_incident_id(given.incident_id)
-        centre = info.context.node.centre(region)
         viewer = info.context.viewer
+        viewer.require_scope()
+        region, incident_id = read_incident_id(given.incident_id, field="incidentId")
+        centre = info.context.node.centre(region)
 
         return await info.context.in_thread(
             lambda: centre.handle(

@@ -242,6 +242,7 @@ async def read_own_write(info: Info, read_after: list[str] | None) -> None:
 
 async def find_incident(info: Info, node_id: str) -> Incident | None:
     """The incident of an id, or None. Raises NotPermitted outside the viewer's scope."""
+    info.context.viewer.require_scope()
     region, incident_id = read_incident_id(node_id)
     async with info.context.reading() as connection:
         row = (await incidents_by_id(connection, [incident_id])).get(incident_id)
@@ -251,16 +252,16 @@ async def find_incident(info: Info, node_id: str) -> Incident | None:
     return Incident.of(row)
 
 
-def read_incident_id(node_id: str) -> tuple[str, UUID]:
-    """Region and UUID of an incident's id. Raises NotFound."""
-    of, key = read_id(node_id)
+def read_incident_id(node_id: str, *, field: str = "id") -> tuple[str, UUID]:
+    """Region and UUID of an incident's id. Raises NotFound, naming the field."""
+    of, key = read_id(node_id, field=field)
     region, _, uuid = key.partition("/")
     try:
         if of == "Incident":
             return region, UUID(uuid)
     except ValueError:
         pass
-    raise NotFound(field="id")
+    raise NotFound(field=field)
 
 
 def _chosen(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:

@@ -1,6 +1,7 @@
 """The schema, and how errors leave it: refusals in full, failures without their inside."""
 
 import logging
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -10,7 +11,8 @@ from psycopg_pool import PoolTimeout
 from strawberry.extensions import MaskErrors
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import CannotGetOperationTypeError
-from strawberry.types import ExecutionContext
+from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from api.mutations import Mutation
 from api.queries import Query
@@ -56,6 +58,11 @@ def _with(error: GraphQLError, message: str, extensions: dict[str, object]) -> G
 
 
 class Schema(strawberry.Schema):
+    async def execute(self, *given: Any, **named: Any) -> ExecutionResult:
+        """The one answer to a POST: who asks for a stream there is told so, with a 400."""
+        named["allowed_operation_types"] = {OperationType.QUERY, OperationType.MUTATION}
+        return await super().execute(*given, **named)
+
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from api.app import utc_now
 from api.demo import network
-from api.processes import PARENT_HOLDS_STDIN, Children, stop_signal, wait_until_ready
+from api.processes import PARENT_HOLDS_STDIN, Children, is_ready, stop_signal
 from api.progress import bar, console
 from projections import versions
 from projections.projector import Projector
@@ -97,13 +97,16 @@ def _supervise(
         PARENT_HOLDS_STDIN: "1",
     }
     children = Children(commands, environment)
+    announced = False
     try:
-        if wait_until_ready(address, stop):
-            console.print(f"\n[bold green]tsur is up.[/] Open {address}/graphql\n")
-            console.print("For incidents, commands and streams: tsur token --scope country")
+        # Watched from their first moment on: a child may die before it has ever been ready.
         while not stop.wait(SUPERVISE_SECONDS) and served.alive():
             for command in children.restart_dead():
                 console.print(f"[yellow]tsur {command} ended and was started again[/]")
+            if not announced and is_ready(address):
+                announced = True
+                console.print(f"\n[bold green]tsur is up.[/] Open {address}/graphql\n")
+                console.print("For incidents, commands and streams: tsur token --scope country")
     finally:
         children.stop()
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import jwt
 
-from domain.errors import NotPermitted
+from domain.commands import SHORT_TEXT_MAX, check_text
+from domain.errors import InvalidInput, NotPermitted
 from domain.incident import Actor
 from domain.vocabulary import Role
 from regions.catalogue import Catalogue
@@ -39,6 +40,11 @@ class Viewer:
     scope: Scope | None  # None: public aggregates only
     personal_data: bool = False
 
+    def require_scope(self) -> None:
+        """Raises NotPermitted for a visitor, before anything is looked up for them."""
+        if self.scope is None:
+            raise NotPermitted
+
     def require(self, region: str, municipality: str | None) -> None:
         """Raises NotPermitted unless the viewer's scope covers the place."""
         if self.scope is None or not self.scope.covers(region, municipality):
@@ -56,14 +62,16 @@ def read_token_key(home: Path) -> bytes:
 
 
 def issue_token(key: bytes, viewer: Viewer, *, now: datetime, valid: timedelta) -> str:
-    """A token that makes its bearer this viewer until now + valid."""
-    scope = viewer.scope or Scope()
+    """A token that makes its bearer this viewer until now + valid. A visitor needs none."""
+    if viewer.scope is None:
+        raise ValueError("A visitor has no token")
+    check_text("name", viewer.name, SHORT_TEXT_MAX)
     claims = {
         "aud": AUDIENCE,
         "exp": now + valid,
         "sub": viewer.name,
         "role": viewer.role.value,
-        "scope": write_scope(scope),
+        "scope": write_scope(viewer.scope),
         "personal_data": viewer.personal_data,
     }
     return jwt.encode(claims, key, ALGORITHM)
@@ -81,13 +89,14 @@ def read_viewer(key: bytes, authorization: str | None, catalogue: Catalogue) -> 
             audience=AUDIENCE,
             options={"require": CLAIMS},
         )
+        check_text("name", claims["sub"], SHORT_TEXT_MAX)  # it will stand in events
         return Viewer(
-            name=str(claims["sub"]),
+            name=claims["sub"],
             role=Role(claims["role"]),
             scope=read_scope(str(claims["scope"]), catalogue),
             personal_data=claims.get("personal_data") is True,
         )
-    except (jwt.InvalidTokenError, ValueError):
+    except (jwt.InvalidTokenError, ValueError, InvalidInput):
         raise NotPermitted from None
 
 

@@ -132,7 +132,7 @@ class NotClassified(RuleBroken):
 
 
 class FinalReplyMissing(RuleBroken):
-    """An incident is resolved only after a final reply of this cycle was published."""
+    """An incident is resolved only after a human published a final reply in this cycle."""
 
 
 class FirstReplyRepeated(RuleBroken):

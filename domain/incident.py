@@ -235,7 +235,7 @@ class Incident:
         return any(replied_by is ReplyAuthor.HUMAN for _, replied_by in self.replies)
 
     def _resolve(self, command: Resolve, common: "_Common") -> IncidentResolved:
-        if not any(kind is ReplyKind.FINAL for kind, _ in self.replies):
+        if (ReplyKind.FINAL, ReplyAuthor.HUMAN) not in self.replies:
             raise FinalReplyMissing
         return IncidentResolved(outcome=command.outcome, **common)
 

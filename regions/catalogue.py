@@ -171,10 +171,16 @@ Row = Mapping[str, str]
 
 
 def rows(path: Path) -> Iterator[Row]:
-    """The rows of a catalogue file, cells stripped."""
+    """The rows of a catalogue file, cells stripped. Raises CatalogueInvalid if it is no table."""
     with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            yield {name: (cell or "").strip() for name, cell in row.items()}
+        reader = csv.DictReader(file)
+        try:
+            for row in reader:
+                if None in row:
+                    raise CatalogueInvalid(f"{path}, line {reader.line_num}: a cell too many")
+                yield {name: (cell or "").strip() for name, cell in row.items()}
+        except UnicodeDecodeError as error:
+            raise CatalogueInvalid(f"{path}: {error}") from error
 
 
 T = TypeVar("T")

@@ -52,7 +52,7 @@ class StoreUnavailable(OperationalError):
     """The database did not answer; whether it committed is not known."""
 
 
-CONFLICTS = {
+CONFLICTS: dict[str, type[IntegrityError]] = {
     "events_stream": StreamConflict,
     "command_once": CommandRepeated,
     "message_once": MessageRepeated,
@@ -147,7 +147,8 @@ class RegionRecorder(ApplicationRecorder):
             with self.pool.connection() as connection:
                 row = connection.execute(statement, parameters).fetchone()
         except errors.UniqueViolation as error:
-            raise CONFLICTS[error.diag.constraint_name or ""](str(error)) from error
+            conflict = CONFLICTS.get(error.diag.constraint_name or "", IntegrityError)
+            raise conflict(str(error)) from error
         except errors.OperationalError as error:
             raise StoreUnavailable(str(error)) from error
         if row is None or row[0] is None:

@@ -1,7 +1,7 @@
 """Numbered SQL files bring a database to the schema of this release, each exactly once."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,10 +34,10 @@ def read_migrations(folder: Path = MIGRATIONS) -> list[Migration]:
     ]
 
 
-def migrate(connection: psycopg.Connection, migrations: Iterable[Migration]) -> list[str]:
+def migrate(connection: psycopg.Connection, migrations: Sequence[Migration]) -> list[str]:
     """Apply what is missing, all in one transaction; returns the names applied.
 
-    Raises MigrationMismatch if an applied file has changed since.
+    Raises MigrationMismatch if an applied file has changed since or is not among them.
     """
     applied_now = []
     with connection.transaction():
@@ -55,6 +55,7 @@ def migrate(connection: psycopg.Connection, migrations: Iterable[Migration]) -> 
             """
         )
         applied = _applied(connection)
+        _check_known(migrations, applied)
         for migration in migrations:
             if migration.number in applied:
                 _check_unchanged(migration, applied[migration.number])
@@ -71,6 +72,14 @@ def migrate(connection: psycopg.Connection, migrations: Iterable[Migration]) -> 
 
 def _applied(connection: psycopg.Connection) -> dict[int, str]:
     return dict(connection.execute("SELECT number, checksum FROM migration").fetchall())
+
+
+def _check_known(migrations: Sequence[Migration], applied: Iterable[int]) -> None:
+    later = set(applied) - {migration.number for migration in migrations}
+    if later:
+        raise MigrationMismatch(
+            f"The database has migration {max(later)} of a later release; start that one"
+        )
 
 
 def _check_unchanged(migration: Migration, checksum: str) -> None:

@@ -36,7 +36,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _port(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) < 65536:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
         raise SettingInvalid(f"TSUR_PORT must be a port number from 1 to 65535, not {text!r}")
     return int(text)
 

@@ -98,3 +98,6 @@ def _make_secret(file: Path) -> None:
     with contextlib.suppress(FileExistsError):
         os.link(draft, file)
     Path(draft).unlink()
+    folder = os.open(file.parent, os.O_RDONLY)
+    os.fsync(folder)  # the name, too: what is sealed with a lost key is lost
+    os.close(folder)

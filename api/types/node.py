@@ -19,12 +19,12 @@ def write_id(of: str, key: str) -> strawberry.ID:
     return strawberry.ID(base64.urlsafe_b64encode(f"{of}:{key}".encode()).decode())
 
 
-def read_id(node_id: str) -> tuple[str, str]:
+def read_id(node_id: str, *, field: str = "id") -> tuple[str, str]:
     """The type's name and the key. Raises NotFound for what was never an id of ours."""
     try:
         of, _, key = (
             base64.b64decode(node_id, altchars=b"-_", validate=True).decode().partition(":")
         )
     except (binascii.Error, ValueError):
-        raise NotFound(field="id") from None
+        raise NotFound(field=field) from None
     return of, key

@@ -465,8 +465,8 @@ def test_a_rebuild_beside_readers_and_writers_is_noticed_by_nobody(
                 stop.set()
             written = sum(writer.result() for writer in working)
             looks = [reader.result() for reader in reading]
-    assert written > 100
-    assert min(looks) > 20
+    assert written > 10
+    assert min(looks) > 10
     with versions.connect(node.url) as connection:
         sum(iter(Projector(connection, node.catalogue).step, 0))
     assert read.execute("SELECT count(*) FROM dead_letter").fetchone() == (0,)

@@ -1,0 +1,304 @@
+"""Daily statistics, computed by hand for a few incidents and compared."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import psycopg
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from domain.commands import Assign, Classify, Command, PublishReply, Reopen, Resolve, Return
+from domain.vocabulary import Outcome, ReopenReason, ReplyAuthor, ReplyKind, ReturnReason
+from projections import incidents, statistics
+from projections.histogram import GAMMA, PAIR, RELATIVE_ERROR, merged
+from projections.incidents import IncidentRow
+from projections.projector import Projector
+from regions.bulk import History, Step, record_histories
+from regions.centre import Centre
+from regions.node import Node
+from tests.scenarios import NOON, OPERATOR, message, some_body, some_topic
+
+Project = Callable[[], int]
+
+NEW_YORK = ZoneInfo("America/New_York")
+MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
+AUTO = PublishReply(kind=ReplyKind.FIRST, author=ReplyAuthor.AUTO)
+FINAL = PublishReply(kind=ReplyKind.FINAL)
+RESOLVE = Resolve(outcome=Outcome.SOLVED)
+REOPEN = Reopen(reason=ReopenReason.NOT_SOLVED)
+RETURN = Return(reason=ReturnReason.NOT_COMPETENT)
+
+
+def local(day: int, hour: int, minute: int = 0) -> datetime:
+    """A moment of March 2026 on the clocks of New York."""
+    return datetime(2026, 3, day, hour, minute, tzinfo=NEW_YORK)
+
+
+def live(
+    centre: Centre, at: datetime, *steps: tuple[int, Command], waited: int = 0, **changes: object
+) -> None:
+    """An incident of a message `waited` minutes old, with steps so many minutes after `at`."""
+    published_at = at - timedelta(minutes=waited)
+    life = History(
+        incident_id=uuid4(),
+        command_id=uuid4(),
+        registration=message(published_at=published_at, **changes),
+        at=at,
+        by=OPERATOR,
+        steps=[
+            Step(command, at + timedelta(minutes=minutes), OPERATOR)
+            for minutes, command in [(0, Classify(topic=some_topic(centre))), *steps]
+        ],
+    )
+    report = record_histories(centre, [life], now=at + timedelta(days=9))
+    assert report.recorded, report.refused
+
+
+def due(centre: Centre, at: datetime | None = None) -> Assign:
+    return Assign(organisation=some_body(centre), due_at=at)
+
+
+COLUMNS = """
+    region, municipality, day, registered, answered, reply_seconds::int, resolved,
+    resolution_seconds::int, reopened, returned, due, kept
+"""
+
+
+def daily(read: psycopg.Connection) -> list[tuple[object, ...]]:
+    return read.execute(
+        f"SELECT {COLUMNS} FROM daily ORDER BY region, municipality, day"
+    ).fetchall()
+
+
+def test_the_days_of_a_few_incidents(
+    node: Node, project: Project, read: psycopg.Connection
+) -> None:
+    bronx, queens = node.centre("BRONX"), node.centre("QUEENS")
+    # Answered 20 minutes after it was written, resolved in an hour, an hour before it was due.
+    live(
+        bronx,
+        local(2, 9),
+        (5, due(bronx, local(2, 11))),
+        (10, FINAL),
+        (60, RESOLVE),
+        waited=10,
+        municipality="BRONX-01",
+    )
+    # Answered by a machine only; overdue since Monday noon.
+    live(bronx, local(2, 10), (5, due(bronx, local(2, 12))), (6, AUTO), municipality="BRONX-01")
+    # Not located, half an hour before midnight; resolved after two hours, an hour too late.
+    live(
+        bronx,
+        local(2, 23, 30),
+        (5, due(bronx, local(3, 0, 30))),
+        (30, FINAL),
+        (120, RESOLVE),
+    )
+    # Ten past midnight: sent back once, resolved, reopened; without a deadline.
+    live(
+        bronx,
+        local(3, 0, 10),
+        (1, due(bronx)),
+        (2, RETURN),
+        (3, due(bronx)),
+        (4, FINAL),
+        (5, RESOLVE),
+        (6, REOPEN),
+        municipality="BRONX-02",
+    )
+    live(queens, local(2, 12), municipality="QUEENS-09")
+    project()
+    assert daily(read) == [
+        ("BRONX", "", MONDAY, 3, 2, 20 * 60 + 30 * 60, 2, 60 * 60 + 120 * 60, 0, 0, 2, 1),
+        ("BRONX", "", TUESDAY, 1, 1, 4 * 60, 0, 0, 1, 1, 1, 0),
+        ("BRONX", "BRONX-01", MONDAY, 2, 1, 20 * 60, 1, 60 * 60, 0, 0, 2, 1),
+        ("BRONX", "BRONX-02", TUESDAY, 1, 1, 4 * 60, 0, 0, 1, 1, 0, 0),
+        ("QUEENS", "", MONDAY, 1, 0, 0, 0, 0, 0, 0, 0, 0),
+        ("QUEENS", "QUEENS-09", MONDAY, 1, 0, 0, 0, 0, 0, 0, 0, 0),
+    ]
+
+
+def test_a_solution_at_the_very_deadline_keeps_it(
+    node: Node, project: Project, read: psycopg.Connection
+) -> None:
+    bronx = node.centre("BRONX")
+    for late in (0, 1):
+        steps = [(1, due(bronx, local(2, 10))), (2, FINAL), (60 + late, RESOLVE)]
+        live(bronx, local(2, 9), *steps)
+    project()
+    assert read.execute("SELECT due, kept FROM daily").fetchall() == [(2, 1)]
+
+
+def test_the_second_cycle_is_measured_from_its_reopening(
+    node: Node, project: Project, read: psycopg.Connection
+) -> None:
+    bronx = node.centre("BRONX")
+    again = [(1000, REOPEN), (1001, due(bronx)), (1002, FINAL), (1030, RESOLVE)]
+    live(bronx, local(2, 0), (1, due(bronx)), (2, FINAL), (3, RESOLVE), *again)
+    project()
+    rows = read.execute(
+        "SELECT registered, resolved, resolution_seconds, answered, reply_seconds, reopened"
+        " FROM daily"
+    ).fetchall()
+    assert rows == [(1, 1, 30 * 60, 1, 2 * 60, 1)]
+
+
+def test_a_deadline_that_was_moved_is_counted_on_its_last_day_only(
+    node: Node, read: psycopg.Connection
+) -> None:
+    """The day it has left is counted anew as well, whether in one batch or in two."""
+    bronx = node.centre("BRONX")
+    first, moved = due(bronx, local(5, 12)), due(bronx, local(6, 12))
+    for batch_events in (20_000, 1):
+        read.execute("TRUNCATE incident, change, daily")
+        read.execute("UPDATE tracking SET pos = 0")
+        if batch_events > 1:
+            live(bronx, local(2, 9), (1, first), (2, RETURN), (3, moved))
+            # A reopening takes the deadline away.
+            live(bronx, local(2, 9), (1, first), (2, FINAL), (3, RESOLVE), (4, REOPEN))
+        sum(iter(Projector(read, node.catalogue, batch_events=batch_events).step, 0))
+        rows = read.execute("SELECT day, registered, due FROM daily ORDER BY day").fetchall()
+        assert rows == [(MONDAY, 2, 0), (date(2026, 3, 6), 0, 1)]
+
+
+def test_an_incident_is_counted_on_the_day_of_its_own_place(
+    node: Node, read: psycopg.Connection
+) -> None:
+    places = dict(node.catalogue.municipalities)
+    places["BRONX-01"] = replace(places["BRONX-01"], zone=ZoneInfo("Asia/Kamchatka"))
+    catalogue = replace(node.catalogue, municipalities=places)
+    live(node.centre("BRONX"), local(2, 9), municipality="BRONX-01")
+    live(node.centre("BRONX"), local(2, 9), municipality="BRONX-02")
+    Projector(read, catalogue).step()
+    rows = read.execute("SELECT municipality, day, registered FROM daily ORDER BY 1, 2").fetchall()
+    assert rows == [
+        ("", MONDAY, 1),
+        ("", TUESDAY, 1),
+        ("BRONX-01", TUESDAY, 1),
+        ("BRONX-02", MONDAY, 1),
+    ]
+
+
+def test_days_of_23_and_25_hours_end_at_their_own_midnight(
+    node: Node, project: Project, read: psycopg.Connection
+) -> None:
+    for month, day in ((3, 8), (11, 1)):  # clocks change in New York
+        for hour, minute in ((0, 0), (23, 59)):
+            at = datetime(2026, month, day, hour, minute, tzinfo=NEW_YORK)
+            live(node.centre("BRONX"), at.astimezone(UTC))
+    project()
+    rows = read.execute("SELECT day, registered FROM daily ORDER BY day").fetchall()
+    assert rows == [(date(2026, 3, 8), 2), (date(2026, 11, 1), 2)]
+
+
+# Quantiles
+
+SECONDS = st.one_of(
+    st.integers(1, 10 * 365 * 86_400).map(float),
+    st.floats(1, 10 * 365 * 86_400).map(lambda seconds: round(seconds, 6)),
+    st.integers(0, 900).map(lambda bucket: round(GAMMA**bucket, 6)),  # the edges of buckets
+)
+SHARES = [Fraction(1, 100), Fraction(1, 2), Fraction(9, 10), Fraction(99, 100), Fraction(1)]
+
+
+@pytest.fixture
+def days(node: Node, read: psycopg.Connection) -> Callable[[list[float], int], bytes]:
+    """Counts incidents answered after so many seconds, and some unanswered; the histogram."""
+    incidents.prepare(read)
+    base = IncidentRow(
+        **dict.fromkeys(incidents.COLUMNS)  # type: ignore[arg-type]
+        | {"region": "BRONX", "version": 1, "pos": 1, "status": "REGISTERED", "channel": "PHONE"}
+        | {"kind": "COMPLAINT", "cycle": 1, "returns": 0, "registered_on": MONDAY}
+        | dict.fromkeys(("published_at", "registered_at", "cycle_started_at", "changed_at"), NOON)
+    )
+
+    def count(answered: list[float], unanswered: int) -> bytes:
+        replies = [NOON + timedelta(seconds=seconds) for seconds in answered]
+        rows = [
+            replace(base, id=uuid4(), first_replied_at=at)
+            for at in [*replies, *[None] * unanswered]
+        ]
+        with read.transaction():
+            read.execute("DELETE FROM incident")
+            incidents.store(read, rows)
+            statistics.recompute(read, [("BRONX", MONDAY)])
+        row = read.execute("SELECT reply_histogram FROM daily").fetchone()
+        return row[0] if row else b""
+
+    return count
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(answered=st.lists(SECONDS, max_size=50), unanswered=st.integers(0, 20))
+@example(answered=[], unanswered=0)
+@example(answered=[], unanswered=3)
+def test_a_quantile_is_within_one_per_cent_of_the_exact_one(
+    days: Callable[[list[float], int], bytes], answered: list[float], unanswered: int
+) -> None:
+    histogram = merged(days(answered, unanswered))
+    assert histogram.total == len(answered)
+    for share in SHARES:
+        rank = max(1, math.ceil(share * (len(answered) + unanswered)))
+        found = histogram.quantile(float(share), unanswered=unanswered)
+        if rank > len(answered):
+            assert found is None
+        else:
+            exact = sorted(answered)[rank - 1]
+            assert found == pytest.approx(exact, rel=RELATIVE_ERROR + 1e-9)
+
+
+def test_an_answer_within_a_second_counts_as_one_of_a_second(
+    days: Callable[[list[float], int], bytes],
+) -> None:
+    assert merged(days([0.0, 0.2], 0)).quantile(1) == pytest.approx(1, rel=RELATIVE_ERROR + 1e-9)
+
+
+def stored(pairs: list[tuple[int, int]]) -> bytes:
+    return np.array(pairs, PAIR).tobytes()
+
+
+HISTOGRAMS = st.dictionaries(st.integers(0, 1200), st.integers(1, 10_000), max_size=8)
+
+
+@settings(max_examples=200, deadline=None, database=None)
+@given(parts=st.lists(HISTOGRAMS, max_size=6))
+def test_histograms_put_together_are_the_histogram_of_all(parts: list[dict[int, int]]) -> None:
+    together = merged(b"".join(stored(sorted(part.items())) for part in parts))
+    sums: dict[int, int] = {}
+    for part in parts:
+        for bucket, cases in part.items():
+            sums[bucket] = sums.get(bucket, 0) + cases
+    assert dict(zip(together.buckets.tolist(), together.counts.tolist(), strict=True)) == sums
+    assert together.total == sum(sums.values())
+
+
+def test_every_sum_and_histogram_agrees_with_its_count(
+    node: Node, project: Project, read: psycopg.Connection
+) -> None:
+    bronx = node.centre("BRONX")
+    for minutes in (1, 10, 100):
+        live(bronx, local(2, 9), (0, due(bronx)), (minutes, FINAL), (2 * minutes, RESOLVE))
+    project()
+    row = read.execute(
+        "SELECT answered, reply_seconds, reply_histogram, resolved, resolution_seconds,"
+        " resolution_histogram FROM daily"
+    ).fetchone()
+    assert row is not None
+    answered, reply_seconds, replies, resolved, resolution_seconds, resolutions = row
+    assert (answered, resolved) == (merged(replies).total, merged(resolutions).total) == (3, 3)
+    assert (reply_seconds, resolution_seconds) == (Decimal(111 * 60), Decimal(222 * 60))
+    assert merged(replies).quantile(0.5) == pytest.approx(600, rel=RELATIVE_ERROR)
+    assert merged(resolutions).quantile(0.5) == pytest.approx(1200, rel=RELATIVE_ERROR)

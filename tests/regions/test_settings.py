@@ -1,0 +1,52 @@
+"""Settings: what may be set from outside, and what is refused by name."""
+
+from pathlib import Path
+
+import pytest
+
+from regions.settings import SHIPPED_CATALOGUES, SettingInvalid, Settings, read_settings
+from tests.conftest import NEW_YORK
+
+
+def test_without_any_setting_there_is_a_node_of_russia_on_this_machine_only() -> None:
+    assert read_settings({}) == Settings(
+        home=Path.cwd() / ".tsur",
+        database_url=None,
+        host="127.0.0.1",
+        port=8000,
+        catalogue=SHIPPED_CATALOGUES / "russia",
+    )
+
+
+def test_an_empty_setting_is_no_setting() -> None:
+    names = ("TSUR_HOME", "TSUR_DATABASE_URL", "TSUR_HOST", "TSUR_PORT", "TSUR_CATALOGUE")
+    assert read_settings(dict.fromkeys(names, "")) == read_settings({})
+
+
+def test_every_setting_can_be_set(tmp_path: Path) -> None:
+    environ = {
+        "TSUR_HOME": str(tmp_path),
+        "TSUR_DATABASE_URL": "postgresql:///tsur",
+        "TSUR_HOST": "::",
+        "TSUR_PORT": "65535",
+        "TSUR_CATALOGUE": str(NEW_YORK),
+    }
+    assert read_settings(environ) == Settings(tmp_path, "postgresql:///tsur", "::", 65535, NEW_YORK)
+
+
+def test_paths_are_taken_from_where_we_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(NEW_YORK.parent)
+    settings = read_settings({"TSUR_HOME": "home", "TSUR_CATALOGUE": NEW_YORK.name})
+    assert (settings.home, settings.catalogue) == (NEW_YORK.parent / "home", NEW_YORK)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "80.0", "http", " 80", "²", "99999999999"])
+def test_a_port_that_is_none_is_refused_by_name(port: str) -> None:
+    with pytest.raises(SettingInvalid, match="TSUR_PORT"):
+        read_settings({"TSUR_PORT": port})
+
+
+@pytest.mark.parametrize("catalogue", ["atlantis", "/nowhere", "russia/topics.csv"])
+def test_a_catalogue_that_is_nowhere_is_refused_by_name(catalogue: str) -> None:
+    with pytest.raises(SettingInvalid, match=f"TSUR_CATALOGUE.*{catalogue}"):
+        read_settings({"TSUR_CATALOGUE": catalogue})
