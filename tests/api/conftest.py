@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,16 +105,11 @@ class Api:
     @contextmanager
     def raw_socket(self, **options: Any) -> Iterator["Socket"]:
         """A socket on which nothing was said yet."""
-        connection = connect(
-            f"ws{self.address.removeprefix('http')}/graphql",
-            subprotocols=[PROTOCOL],
-            compression=None,
-            max_size=None,
-            close_timeout=DEADLINE_SECONDS,
-            **options,
-        )
-        with connection:
-            yield Socket(connection)
+        facts = {"subprotocols": [PROTOCOL], "compression": None, "max_size": None}
+        with connect(f"ws{self.address.removeprefix('http')}/graphql", **(facts | options)) as line:
+            client = Socket(line)
+            yield client
+            client.cut()  # to say goodbye would be to wait for all that is still on the way
 
     def is_alive(self) -> bool:
         return self.client.get("/livez").status_code == 200
@@ -159,7 +154,8 @@ class Socket:
 
     def cut(self) -> None:
         """End it as a pulled cable would: no goodbye."""
-        self.connection.socket.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # the server was faster
+            self.connection.socket.shutdown(socket.SHUT_RDWR)
 
     def closed_with(self) -> int | None:
         """The code the server closes the socket with, whatever it says before."""
@@ -184,13 +180,20 @@ def fresh_database(server: Server, template: str) -> str:
 
 
 @contextmanager
-def serving(url: str, now: datetime = NOON + timedelta(hours=24)) -> Iterator[Api]:
-    """The API of a New York database, without a projector."""
+def serving(
+    url: str, now: datetime = NOON + timedelta(hours=24), *, send_buffer: int | None = None
+) -> Iterator[Api]:
+    """The API of a New York database, without a projector.
+
+    With `send_buffer`, the kernel keeps so many bytes for a slow reader, instead of megabytes.
+    """
     clock = Clock(now)
     with (
         tempfile.TemporaryDirectory() as home,
         socket.create_server(("127.0.0.1", 0)) as listener,
     ):
+        if send_buffer is not None:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         for name in ("vault.key", "token.key"):
             (Path(home) / name).write_bytes(SECRET)
         settings = Settings(Path(home), url, *listener.getsockname(), NEW_YORK)
@@ -245,11 +248,13 @@ def catch_up(url: str) -> None:
     """Wait until a running projector has taken in everything."""
     with versions.connect(url) as connection:
         until(
-            lambda: connection.execute(
-                "SELECT bool_and(head.pos = tracking.pos)"
-                " FROM region_head AS head JOIN tracking USING (region)"
-            ).fetchone()
-            == (True,)
+            lambda: (
+                connection.execute(
+                    "SELECT bool_and(head.pos = tracking.pos)"
+                    " FROM region_head AS head JOIN tracking USING (region)"
+                ).fetchone()
+                == (True,)
+            )
         )
 
 

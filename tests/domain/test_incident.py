@@ -256,6 +256,12 @@ def test_an_incident_is_not_resolved_without_a_final_reply() -> None:
             incident(CLASSIFY, ASSIGN, *replies).handle(RESOLVE, at=NOON, by=CURATOR)
 
 
+def test_an_automatic_final_reply_resolves_nothing() -> None:
+    automatic = PublishReply(kind=ReplyKind.FINAL, author=ReplyAuthor.AUTO)
+    with pytest.raises(FinalReplyMissing):
+        incident(CLASSIFY, ASSIGN, automatic).handle(RESOLVE, at=NOON, by=CURATOR)
+
+
 def test_the_final_reply_of_an_earlier_cycle_resolves_nothing() -> None:
     it = incident(CLASSIFY, ASSIGN, FINAL, RESOLVE, REOPEN, ASSIGN)
     assert it.cycle == 2
