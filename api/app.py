@@ -8,7 +8,6 @@ from functools import partial
 
 import psycopg
 from anyio import CapacityLimiter
-from psycopg_pool import PoolTimeout
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
@@ -24,9 +23,9 @@ from api.viewer import Viewer, read_token_key, read_viewer
 from projections.feed import progress
 from projections.history import HistoryKey, PastEvent, histories
 from projections.pool import ReadPool, read_pool
-from projections.versions import VERSION
+from projections.release import version_of
 from regions.catalogue import load_catalogue
-from regions.node import COMMANDS_AT_ONCE, Node, command_pool
+from regions.node import COMMANDS_AT_ONCE, Node, check_vault, command_pool
 from regions.settings import Settings
 from regions.vault import Vault, read_secret
 
@@ -43,6 +42,7 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     """The application on a database that regions.node.prepare and versions.ensure made ready."""
     catalogue = load_catalogue(settings.catalogue)
     vault = Vault(read_secret(settings.home / "vault.key"))
+    check_vault(url, vault)
     node = Node(url, catalogue, vault, command_pool(url))
     server = Server(node, read_pool(url), clock)
     token_key = read_token_key(settings.home)
@@ -70,24 +70,25 @@ class Server:
         self.clock = clock
         self.hub = ChangeHub(readers)
         self.threads = CapacityLimiter(COMMANDS_AT_ONCE)
+        self.following: asyncio.Task[None] | None = None  # the hub's loop
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         async with self.readers:
             with self.node.pool:
                 await self.hub.start()
-                following = asyncio.create_task(self.hub.run())
+                self.following = asyncio.create_task(self.hub.run())
                 yield
-                following.cancel()
+                self.following.cancel()
                 with suppress(asyncio.CancelledError):
-                    await following
+                    await self.following
 
     def context(self, viewer: Viewer) -> Context:
         return Context(
             node=self.node,
             readers=self.readers,
             hub=self.hub,
-            viewer=viewer,
+            bearer=viewer,
             clock=self.clock,
             threads=self.threads,
             # Batches only: the context of a socket lives long, and what it kept would grow old.
@@ -100,7 +101,7 @@ class Server:
         try:
             async with self.readers.connection(timeout=1.0) as connection:
                 parts = await progress(connection)
-        except (psycopg.Error, PoolTimeout) as error:
+        except psycopg.Error as error:
             checks["database"] = {"ok": False, "error": type(error).__name__}
         else:
             lag = sum(part.lag for part in parts)
@@ -108,11 +109,12 @@ class Server:
             checks["database"] = {"ok": True}
             checks["projections"] = {
                 "ok": lag <= LAG_EVENTS_MAX,
-                "version": VERSION,
+                "version": version_of(self.node.catalogue),
                 "lagEvents": lag,
             }
             # A stopped region is somebody's work, not a reason to turn all the others away.
             checks["deadLetters"] = {"ok": True, "stoppedRegions": stopped}
+        checks["streams"] = {"ok": self.following is not None and not self.following.done()}
         ready = all(check["ok"] for check in checks.values())
         return JSONResponse({"ready": ready, "checks": checks}, status_code=200 if ready else 503)
 

@@ -2,12 +2,14 @@
 
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
+import psycopg
 import typer
 import uvicorn
 from rich.console import Console
@@ -17,6 +19,7 @@ from api import processes
 from api.app import create_app, utc_now
 from api.demo import network
 from api.demo.live import live
+from api.door import BODY_BYTES_MAX
 from api.imports import ImportReport, describe, format_named, run_import
 from api.progress import bar, console
 from api.schema import schema as graphql_schema
@@ -26,6 +29,7 @@ from domain.errors import DomainError
 from domain.vocabulary import Role
 from projections import projector, versions
 from projections.feed import progress_now
+from projections.release import version_of
 from regions.catalogue import CatalogueInvalid, load_catalogue
 from regions.event_store import StoreUnavailable
 from regions.migration import MigrationMismatch
@@ -64,8 +68,15 @@ def main() -> None:
         MigrationMismatch,
         StoreUnavailable,
         DomainError,
+        versions.NotReady,
+        projector.VersionChanged,
+        projector.LostLead,
     ) as error:
         Console(stderr=True).print(f"[bold red]tsur:[/] {error}", highlight=False)
+        raise SystemExit(1) from None
+    except psycopg.OperationalError:
+        # Its text may name the host and the user.
+        Console(stderr=True).print("[bold red]tsur:[/] The database went away; try again.")
         raise SystemExit(1) from None
 
 
@@ -85,16 +96,31 @@ def api() -> None:
     processes.end_with_parent()
     settings = _settings()
     with database(settings) as served:
+        versions.require(served.url, load_catalogue(settings.catalogue))
         uvicorn.run(
             create_app(settings, served.url),
             host=settings.host,
             port=settings.port,
             log_level="warning",
             ws="websockets-sansio",
+            ws_max_size=BODY_BYTES_MAX,
             # Compression costs 38 KiB a socket and twice the CPU; answers are small.
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=5,
         )
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to this release, its read models included; `tsur up` does it by itself."""
+    settings = _settings()
+    with (
+        database(settings) as served,
+        open_node(settings, served.url) as node,
+        bar("Building the read models") as progress,
+    ):
+        versions.ensure(served.url, node.catalogue, progress)
+    console.print("The database is ready for this release.")
 
 
 @cli.command("projector")
@@ -104,6 +130,7 @@ def run_projector() -> None:
     settings = _settings()
     with database(settings) as served, processes.stop_signal() as stop:
         catalogue = load_catalogue(settings.catalogue)
+        versions.require(served.url, catalogue)
         projector.run(lambda: versions.connect(served.url), catalogue, stop)
 
 
@@ -159,7 +186,7 @@ def import_file(
     with _node(settings) as node:
         with bar(f"Importing {file.name}") as progress:
             report = run_import(node, chosen, file, now=utc_now(), progress=progress)
-        catch_up(node)
+        catch_up(node, threading.Event())
     _print_report(report)
 
 
@@ -173,7 +200,9 @@ def status(catalogue: CatalogueOption = None) -> None:
     settings = _settings(catalogue)
     with _node(settings) as node, versions.connect(node.url) as connection:
         parts = progress_now(connection)
-    table = Table("region", "head", "position", "lag", "state", title=f"read@{versions.VERSION}")
+    table = Table(
+        "region", "head", "position", "lag", "state", title=f"read@{version_of(node.catalogue)}"
+    )
     for part in parts:
         if part.head:
             state = "stopped" if part.stopped else "live"
@@ -197,6 +226,7 @@ def retry(
 ) -> None:
     """Let a region go on that a dead letter has stopped."""
     with _node(_settings(catalogue)) as node, versions.connect(node.url) as connection:
+        node.catalogue.region(region)
         started = projector.retry(connection, region, skip=skip)
     console.print(f"Region {region} goes on." if started else f"Region {region} is not stopped.")
 
@@ -253,10 +283,11 @@ def _settings(catalogue: str | None = None) -> Settings:
 
 @contextmanager
 def _node(settings: Settings) -> Iterator[Node]:
-    """The node with its read models in place."""
+    """The node with its read models in place. Only a new database is made ready in passing."""
     with database(settings) as served, open_node(settings, served.url) as node:
-        with bar("Building the read models") as progress:
-            versions.ensure(served.url, node.catalogue, progress)
+        if versions.served_version(served.url) is None:
+            with bar("Building the read models") as progress:
+                versions.ensure(served.url, node.catalogue, progress)
         yield node
 
 

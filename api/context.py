@@ -13,6 +13,7 @@ from strawberry.types.info import Info as StrawberryInfo
 
 from api.hub import ChangeHub
 from api.viewer import Viewer
+from domain.errors import NotPermitted
 from projections.history import HistoryKey, PastEvent
 from projections.pool import ReadPool
 from regions.catalogue import Catalogue
@@ -28,11 +29,18 @@ class Context:
     node: Node
     readers: ReadPool
     hub: ChangeHub
-    viewer: Viewer
+    bearer: Viewer  # who the token named when the request, or the socket, began
     clock: Callable[[], datetime]
     threads: CapacityLimiter
     histories: DataLoader[HistoryKey, Sequence[PastEvent]]
     connection_params: dict[str, object] | None = None  # a socket's; set by strawberry
+
+    @property
+    def viewer(self) -> Viewer:
+        """Who asks. Raises NotPermitted once the token has expired: a socket may live longer."""
+        if self.bearer.expires_at is not None and self.clock() >= self.bearer.expires_at:
+            raise NotPermitted
+        return self.bearer
 
     @property
     def catalogue(self) -> Catalogue:

@@ -76,7 +76,7 @@ class Door(GraphQL[Context, None]):
         token = given.get("Authorization") or given.get("authorization")
         if token is not None:
             try:
-                context.viewer = self.read_viewer(str(token))
+                context.bearer = self.read_viewer(str(token))
             except NotPermitted:
                 raise ConnectionRejectionError from None
         return await super().on_ws_connect(context)

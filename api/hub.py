@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import NamedTuple
 
 import psycopg
-from psycopg_pool import PoolTimeout
 
 from domain.errors import CursorInvalid, StreamLagging
 from projections.changes import ChangeRow
@@ -49,7 +48,8 @@ class Subscriber:
     def offer(self, change: Change) -> None:
         if self.municipality not in (None, change.change.municipality):
             return
-        if len(self.pending) >= PENDING_MAX:
+        if self.overflown or len(self.pending) >= PENDING_MAX:
+            # Nothing may follow what was left out, or the cursor would pass over it.
             self.overflown = True
         else:
             self.pending.append(change)
@@ -82,8 +82,12 @@ class ChangeHub:
             try:
                 await self._look()
                 await asyncio.sleep(POLL_SECONDS)
-            except (psycopg.Error, PoolTimeout) as error:
+            except psycopg.Error as error:
                 log.warning("The change hub waits for the database: %s", type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                # Every stream of this process hangs on this loop: it must not end.
+                log.exception("The change hub looks again")
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def follow(

@@ -234,16 +234,21 @@ class Mutation:
         return await _handle(info, input, commands.Reopen(reason=input.reason))
 
     @strawberry.mutation(
-        description="Destroy the key of the citizen's data: unreadable everywhere, for ever."
+        description="Destroy the key of the citizen's data: unreadable everywhere, for ever. Needs "
+        "the right to personal data."
     )
     async def erase_personal_data(self, info: Info, input: CommandInput) -> CommandPayload:
-        return await _handle(info, input, commands.ErasePersonalData())
+        return await _handle(info, input, commands.ErasePersonalData(), personal_data=True)
 
 
-async def _handle(info: Info, given: CommandInput, command: commands.Command) -> CommandPayload:
+async def _handle(
+    info: Info, given: CommandInput, command: commands.Command, *, personal_data: bool = False
+) -> CommandPayload:
     async def handle() -> Result:
         viewer = info.context.viewer
         viewer.require_scope()
+        if personal_data:
+            viewer.require_personal_data()
         region, incident_id = read_incident_id(given.incident_id, field="incidentId")
         centre = info.context.node.centre(region)
 

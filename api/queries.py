@@ -13,6 +13,7 @@ from api.types.catalogue import (
     Municipality,
     Region,
     Topic,
+    check_exact,
 )
 from api.types.figures import Board, Figures, PeriodInput
 from api.types.incident import Incident
@@ -25,7 +26,8 @@ from projections.feed import progress
 from projections.freshness import parse_position, wait_for
 from projections.incident_list import IncidentFilter, Place, incident_page, incidents_by_id
 from projections.incidents import IncidentRow
-from projections.versions import VERSION
+from projections.release import version_of
+from regions.centre import Position
 
 PAGE_MAX = 100
 
@@ -178,6 +180,7 @@ class Query:
         exact: Exact = False,
         read_after: ReadAfter = None,
     ) -> Ranking:
+        check_exact(info, exact)
         catalogue = info.context.catalogue
         checked = period.period()
         await read_own_write(info, read_after)
@@ -204,6 +207,7 @@ class Query:
         exact: Exact = False,
         read_after: ReadAfter = None,
     ) -> Board:
+        check_exact(info, exact)
         catalogue = info.context.catalogue
         checked = period.period()
         await read_own_write(info, read_after)
@@ -217,9 +221,10 @@ class Query:
     async def projection_status(self, info: Info) -> list[ProjectionStatus]:
         async with info.context.reading() as connection:
             parts = await progress(connection)
+        version = version_of(info.context.catalogue)
         return [
             ProjectionStatus(
-                projection=f"read@{VERSION}",
+                projection=f"read@{version}",
                 region=part.region,
                 head=part.head,
                 position=part.position,
@@ -234,10 +239,13 @@ class Query:
 async def read_own_write(info: Info, read_after: list[str] | None) -> None:
     """Raises CursorInvalid or ReadAfterTimeout."""
     if read_after:
-        wanted = [parse_position(text, field="readAfter") for text in read_after]
-        if any(position.region not in info.context.catalogue.regions for position in wanted):
-            raise CursorInvalid(field="readAfter")
-        await wait_for(info.context.readers, wanted)
+        last = dict.fromkeys(info.context.catalogue.regions, 0)
+        for text in read_after:
+            region, pos = parse_position(text, field="readAfter")
+            if region not in last:
+                raise CursorInvalid(field="readAfter")
+            last[region] = max(last[region], pos)
+        await wait_for(info.context.readers, [Position(*one) for one in last.items() if one[1]])
 
 
 async def find_incident(info: Info, node_id: str) -> Incident | None:

@@ -7,8 +7,13 @@ from uuid import uuid4
 import psycopg
 import strawberry
 from graphql import GraphQLError
-from psycopg_pool import PoolTimeout
-from strawberry.extensions import MaskErrors
+from psycopg.errors import QueryCanceled
+from strawberry.extensions import (
+    MaskErrors,
+    MaxAliasesLimiter,
+    MaxTokensLimiter,
+    QueryDepthLimiter,
+)
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types import ExecutionContext, ExecutionResult
@@ -24,26 +29,39 @@ from regions.event_store import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
+# An operation beyond these is an attack or a mistake: our own largest has a fifth of each.
+TOKENS_MAX = 2_000
+DEPTH_MAX = 7
+ALIASES_MAX = 20
+
 
 class PresentErrors(MaskErrors):
     """Gives every error its stable code; what is not a refusal of ours is told by an id only."""
 
     def anonymise_error(self, error: GraphQLError) -> GraphQLError:
-        cause = error.original_error
-        if isinstance(cause, CannotGetOperationTypeError):
-            return _with(error, cause.as_http_error_reason(), {"code": "BAD_REQUEST"})
-        if cause is None or isinstance(cause, GraphQLError):
-            return _with(error, error.message, {"code": "BAD_REQUEST"})
-        if isinstance(cause, DomainError):
-            return _with(error, str(cause), {"code": cause.code, "field": cause.field})
-        error_id = str(uuid4())
-        log.error("Error %s at %s", error_id, error.path, exc_info=cause)
-        if isinstance(cause, psycopg.OperationalError | PoolTimeout | StoreUnavailable):
-            message = "The database does not answer; try again in a moment."
-            return _with(error, message, {"code": "UNAVAILABLE", "errorId": error_id})
-        return _with(
-            error, "Something failed on our side.", {"code": "INTERNAL", "errorId": error_id}
-        )
+        return presented(error)
+
+
+def presented(error: GraphQLError) -> GraphQLError:
+    """The error as it may leave; once presented it stays as it is."""
+    if error.extensions:
+        return error
+    cause = error.original_error
+    if isinstance(cause, CannotGetOperationTypeError):
+        return _with(error, cause.as_http_error_reason(), {"code": "BAD_REQUEST"})
+    if cause is None or isinstance(cause, GraphQLError):
+        return _with(error, error.message, {"code": "BAD_REQUEST"})
+    if isinstance(cause, QueryCanceled):
+        message = "The question takes too long to answer; narrow its filter or period."
+        return _with(error, message, {"code": "TOO_EXPENSIVE"})
+    if isinstance(cause, DomainError):
+        return _with(error, str(cause), {"code": cause.code, "field": cause.field})
+    error_id = str(uuid4())
+    log.error("Error %s at %s", error_id, error.path, exc_info=cause)
+    if isinstance(cause, psycopg.OperationalError | StoreUnavailable):
+        message = "The database does not answer; try again in a moment."
+        return _with(error, message, {"code": "UNAVAILABLE", "errorId": error_id})
+    return _with(error, "Something failed on our side.", {"code": "INTERNAL", "errorId": error_id})
 
 
 def _with(error: GraphQLError, message: str, extensions: dict[str, object]) -> GraphQLError:
@@ -66,7 +84,11 @@ class Schema(strawberry.Schema):
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
-        """Nothing: strawberry would log every refusal with its stack; PresentErrors logs."""
+        """Present them: a failure outside of any field passes no extension, only this.
+
+        Strawberry would log every refusal with its stack here; presented() logs our failures.
+        """
+        errors[:] = map(presented, errors)
 
 
 schema = Schema(
@@ -74,6 +96,11 @@ schema = Schema(
     mutation=Mutation,
     subscription=Subscription,
     types=[Region, Municipality, Incident],
-    extensions=[PresentErrors],
+    extensions=[
+        PresentErrors,
+        lambda: MaxTokensLimiter(max_token_count=TOKENS_MAX),
+        lambda: QueryDepthLimiter(max_depth=DEPTH_MAX),
+        lambda: MaxAliasesLimiter(max_alias_count=ALIASES_MAX),
+    ],
     config=StrawberryConfig(auto_camel_case=True),
 )

@@ -52,6 +52,7 @@ class Subscription:
         position = _after(region, after)
         async with aclosing(info.context.hub.follow(region, municipality, position)) as changes:
             async for change, incident in changes:
+                info.context.viewer.require(region, municipality)  # the token may have expired
                 yield IncidentChange(
                     cursor=f"{change.region}:{change.pos}",
                     event=change.event,

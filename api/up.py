@@ -3,7 +3,9 @@
 import json
 import socket
 import threading
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from api.app import utc_now
@@ -12,6 +14,7 @@ from api.processes import PARENT_HOLDS_STDIN, Children, is_ready, stop_signal
 from api.progress import bar, console
 from projections import versions
 from projections.projector import Projector
+from projections.versions import Progress
 from regions.node import Database, Node, database, open_node
 from regions.settings import SettingInvalid, Settings
 
@@ -25,32 +28,54 @@ class Demo(NamedTuple):
     days: int
 
 
+class Stopped(Exception):
+    """Told to stop while something long was under way; all of it can be broken off."""
+
+
 def run_everything(settings: Settings, demo: Demo | None) -> None:
     """Until SIGINT or SIGTERM. Raises SettingInvalid, PostgresUnavailable, CatalogueInvalid."""
     _check_port_free(settings)
-    with stop_signal() as stop:
+    told = False
+    with stop_signal() as stop, suppress(Stopped):
         while not stop.is_set():
             with database(settings) as served:
-                if served.borrowed:
-                    console.print("Another tsur command runs the database; waiting for its end …")
-                    stop.wait(JOINED_SECONDS)
+                if not served.borrowed:
+                    _prepare(settings, served.url, demo, stop)
+                    _supervise(settings, served, demo, stop)
                     continue
-                _prepare(settings, served.url, demo)
-                _supervise(settings, served, demo, stop)
+            if not told:
+                told = True
+                console.print("Another tsur command runs the database; waiting for its end …")
+            stop.wait(JOINED_SECONDS)
 
 
-def _prepare(settings: Settings, url: str, demo: Demo | None) -> None:
+def _prepare(settings: Settings, url: str, demo: Demo | None, stop: threading.Event) -> None:
     with open_node(settings, url) as node:
         with bar("Building the read models") as progress:
-            versions.ensure(url, node.catalogue, progress)
+            versions.ensure(url, node.catalogue, _unless(stop, progress))
         if demo is not None:
-            _fill(settings, node, demo)
-        catch_up(node)
+            _fill(settings, node, demo, stop)
+        catch_up(node, stop)
 
 
-def catch_up(node: Node) -> None:
-    """Take new events in with a progress bar, unless a running projector does so already."""
-    with versions.connect(node.url) as connection, bar("Projecting events") as progress:
+def _unless(stop: threading.Event, progress: Progress) -> Progress:
+    """The same progress, but it raises Stopped once `stop` is set."""
+
+    def watched(done: int, in_all: int) -> None:
+        if stop.is_set():
+            raise Stopped
+        progress(done, in_all)
+
+    return watched
+
+
+def catch_up(node: Node, stop: threading.Event) -> None:
+    """Take new events in with a progress bar, unless a running projector does so already.
+
+    Raises Stopped.
+    """
+    with versions.connect(node.url) as connection, bar("Projecting events") as shown:
+        progress = _unless(stop, shown)
         projector = Projector(connection, node.catalogue)
         if projector.lead(wait=False):
             behind, done = projector.behind(), 0
@@ -59,15 +84,15 @@ def catch_up(node: Node) -> None:
                 progress(done, max(done, behind))
 
 
-def _fill(settings: Settings, node: Node, demo: Demo) -> None:
+def _fill(settings: Settings, node: Node, demo: Demo, stop: threading.Event) -> None:
     """Generate the demo once; broken off, it goes on with the same histories at the next start."""
     note = settings.home / f"demo-{node.catalogue.code}.json"
-    if not note.exists():
-        if not node.is_empty():
-            console.print("The node holds incidents already; --demo adds only the live stream.")
-            return
+    if node.is_empty():
         facts = {"until": utc_now().isoformat(), "incidents": demo.incidents, "days": demo.days}
-        note.write_text(json.dumps(facts | {"complete": False}))
+        _write(note, facts | {"complete": False})
+    elif not note.exists():
+        console.print("The node holds incidents already; --demo adds only the live stream.")
+        return
     facts = json.loads(note.read_text())
     if facts["complete"]:
         return
@@ -78,10 +103,17 @@ def _fill(settings: Settings, node: Node, demo: Demo) -> None:
             days=facts["days"],
             until=datetime.fromisoformat(facts["until"]),
             seed=DEMO_SEED,
-            progress=progress,
+            progress=_unless(stop, progress),
             folder=settings.catalogue,
         )
-    note.write_text(json.dumps(facts | {"complete": True}))
+    _write(note, facts | {"complete": True})
+
+
+def _write(note: Path, facts: dict[str, object]) -> None:
+    """Whole or not at all."""
+    draft = note.with_suffix(".draft")
+    draft.write_text(json.dumps(facts))
+    draft.replace(note)
 
 
 def _supervise(

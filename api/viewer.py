@@ -5,7 +5,7 @@ sees public aggregates only.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jwt
@@ -39,6 +39,12 @@ class Viewer:
     role: Role
     scope: Scope | None  # None: public aggregates only
     personal_data: bool = False
+    expires_at: datetime | None = None
+
+    def require_personal_data(self) -> None:
+        """Raises NotPermitted without the right to personal data."""
+        if not self.personal_data:
+            raise NotPermitted
 
     def require_scope(self) -> None:
         """Raises NotPermitted for a visitor, before anything is looked up for them."""
@@ -95,6 +101,7 @@ def read_viewer(key: bytes, authorization: str | None, catalogue: Catalogue) -> 
             role=Role(claims["role"]),
             scope=read_scope(str(claims["scope"]), catalogue),
             personal_data=claims.get("personal_data") is True,
+            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
         )
     except (jwt.InvalidTokenError, ValueError, InvalidInput):
         raise NotPermitted from None

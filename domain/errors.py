@@ -186,7 +186,7 @@ class NotFound(DomainError):
 class IncidentNotFound(NotFound):
     """Region {region} has no incident {incident}."""
 
-    field = "incident"
+    field = "incidentId"
 
 
 class NotPermitted(DomainError):

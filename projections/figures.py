@@ -137,7 +137,10 @@ async def _sums(
     today: Mapping[str, date],
     now: datetime,
 ) -> dict[tuple[str, str], _Sums]:
-    """From the daily rows; the deadlines of the day that is not over yet, from the incidents."""
+    """From the daily rows; deadlines of days that may not be over yet, from the incidents.
+
+    Municipalities of a region may lie in other zones: their days begin and end at most one day off.
+    """
     cursor = await connection.execute(
         """
           WITH unit AS (
@@ -147,17 +150,17 @@ async def _sums(
                  FROM unnest(%(regions)s::text[], %(municipalities)s::text[], %(today)s::date[])
                       AS unit (region, municipality, today)
                ),
-               today AS (
+               recent AS (
                SELECT unit.region,
                       unit.municipality,
                       count(*) AS due,
                       count(*) FILTER (WHERE resolved_at <= due_at) AS kept
                  FROM unit
                  JOIN incident ON incident.region = unit.region
-                              AND incident.due_on = unit.today
+                              AND incident.due_on BETWEEN unit.today - 1 AND unit.today + 1
                 WHERE unit.municipality IN ('', incident.municipality)
+                  AND due_on BETWEEN %(first)s AND %(last)s
                   AND due_at <= %(now)s
-                  AND today BETWEEN %(first)s AND %(last)s
                 GROUP BY unit.region, unit.municipality
                )
         SELECT region,
@@ -171,13 +174,13 @@ async def _sums(
                string_agg(resolution_histogram, ''),
                sum(reopened)::int8,
                sum(returned)::int8,
-               coalesce(sum(daily.due) FILTER (WHERE day < today), 0)::int8
-                   + coalesce(min(today.due), 0),
-               coalesce(sum(daily.due - daily.kept) FILTER (WHERE day < today), 0)::int8
-                   + coalesce(min(today.due - today.kept), 0)
+               coalesce(sum(daily.due) FILTER (WHERE day < today - 1), 0)::int8
+                   + coalesce(min(recent.due), 0),
+               coalesce(sum(daily.due - daily.kept) FILTER (WHERE day < today - 1), 0)::int8
+                   + coalesce(min(recent.due - recent.kept), 0)
           FROM unit
           JOIN daily USING (region, municipality)
-          LEFT JOIN today USING (region, municipality)
+          LEFT JOIN recent USING (region, municipality)
          WHERE day BETWEEN %(first)s AND %(last)s
          GROUP BY region, municipality
         """,

@@ -24,5 +24,7 @@ def read_pool(url: str) -> ReadPool:
             "options": f"-c search_path=read,public -c statement_timeout={QUERY_SECONDS_MAX}s "
             "-c default_transaction_read_only=on",
         },
+        # A restart of the database kills idle connections: each is tried before it is handed out.
+        check=AsyncConnectionPool.check_connection,
         name="readers",
     )

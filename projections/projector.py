@@ -7,16 +7,19 @@ session ends, however it ends.
 
 import logging
 from collections.abc import Callable
+from datetime import date
 from threading import Event as Signal
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 import psycopg
 
 from domain.events import IncidentRegistered
 from projections import changes, incidents, statistics
 from projections.changes import ChangeRow
 from projections.incidents import IncidentRow
+from projections.release import version_of
 from regions.catalogue import Catalogue
 from regions.event_store import decode_event
 
@@ -55,6 +58,28 @@ class LostLead(Exception):
     """Another projector moved the tracking; this one must stop."""
 
 
+class VersionChanged(Exception):
+    """The read models belong to another release; run the projector of that one."""
+
+    def __str__(self) -> str:
+        return str(self.__doc__)
+
+
+class Orphan(KeyError):
+    """The event's incident has no row, for its registration was passed over."""
+
+
+# What an event itself can be to blame for. Anything else is the database's or ours, and rises.
+POISON = (
+    msgspec.MsgspecError,
+    LookupError,
+    ValueError,
+    TypeError,
+    psycopg.DataError,
+    psycopg.IntegrityError,
+)
+
+
 class Projector:
     """Projects all regions of one database into the read models on its connection's search path."""
 
@@ -64,10 +89,14 @@ class Projector:
         catalogue: Catalogue,
         *,
         batch_events: int = BATCH_EVENTS,
+        defer_days: bool = False,
     ) -> None:
+        """With `defer_days` the statistics of touched days wait for `recount`."""
         self.connection = connection
         self.catalogue = catalogue
         self.batch_events = batch_events
+        self.version = version_of(catalogue)
+        self.deferred: set[tuple[str, date]] | None = set() if defer_days else None
         incidents.prepare(connection)
 
     def lead(self, *, wait: bool) -> bool:
@@ -127,9 +156,7 @@ class Projector:
         try:
             with self.connection.transaction():
                 self._take_in(due)
-        except (psycopg.OperationalError, LostLead):
-            raise
-        except Exception as error:
+        except POISON as error:
             if len(due) == 1 and due[0].size == 1:
                 return self._bury(due[0], error)
             return self._project_parts(due)
@@ -159,9 +186,18 @@ class Projector:
         changes.append(self.connection, feed)
         touched |= {(row.region, row.due_on) for row in rows.values()}
         touched |= {(row.region, row.registered_on) for row in rows.values()}
-        statistics.recompute(
-            self.connection, [(region, day) for region, day in touched if day is not None]
-        )
+        days = {(region, day) for region, day in touched if day is not None}
+        if self.deferred is None:
+            statistics.recompute(self.connection, days)
+        else:
+            self.deferred |= days
+
+    def recount(self) -> None:
+        """Make the days that were put off, region by region; from now on none is put off."""
+        deferred, self.deferred = self.deferred or set(), None
+        for region in sorted({region for region, _ in deferred}):
+            days = [(of, day) for of, day in deferred if of == region]
+            statistics.recompute(self.connection, days)
 
     def _track(self, due: list[Range]) -> None:
         """Advance the tracking; the rows are written under the lock this takes."""
@@ -173,11 +209,17 @@ class Projector:
               FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS due (region, after, upto)
              WHERE tracking.region = due.region
                AND tracking.pos = due.after
+               AND EXISTS (SELECT FROM built WHERE version = %s)
             """,
-            _arrays(due),
+            [*_arrays(due), self.version],
         )
         if moved.rowcount != len(due):
+            self._check_version()
             raise LostLead("Another projector has taken in the same events")
+
+    def _check_version(self) -> None:
+        if self.connection.execute("SELECT version FROM built").fetchone() != (self.version,):
+            raise VersionChanged
 
     def _read(self, due: list[Range]) -> list[Recorded]:
         with self.connection.cursor(binary=True) as cursor:
@@ -205,7 +247,9 @@ class Projector:
         zone = self.catalogue.zone_of(event.region, event.municipality)
         if isinstance(event, IncidentRegistered):
             rows[recorded.incident_id] = incidents.registered(recorded.incident_id, event, zone)
-        row = rows[recorded.incident_id]
+        row = rows.get(recorded.incident_id)
+        if row is None:
+            raise Orphan
         incidents.change(row, event, zone)
         row.version = recorded.version
         row.pos = recorded.pos
@@ -223,32 +267,48 @@ class Projector:
     def _bury(self, due: Range, error: Exception) -> bool:
         """Keep the event's error and stop its region, or pass over it if that was decided before.
 
-        The message of the error may quote the payload, so only its kind is kept; the log has no
-        more of it either.
+        Whoever decides to pass over an event decides so for the later ones of its incident, if they
+        cannot be understood without it. The message of the error may quote the payload, so only its
+        kind is kept; the log has no more of it either.
         """
-        log.error("Region %s stops at position %s: %s", due.region, due.upto, type(error).__name__)
+        log.error("Region %s, position %s: %s", due.region, due.upto, type(error).__name__)
         with self.connection.transaction():
             buried = self.connection.execute(
                 """
-                INSERT INTO dead_letter (region, pos, topic, error)
+                INSERT INTO dead_letter (region, pos, topic, error, skipped)
                 SELECT region,
                        pos,
                        topic,
-                       %s
+                       %s,
+                       %s AND EXISTS (SELECT
+                                        FROM dead_letter AS earlier
+                                        JOIN events AS blamed USING (region, pos)
+                                       WHERE earlier.skipped
+                                         AND earlier.region = events.region
+                                         AND blamed.originator_id = events.originator_id)
                   FROM events
                  WHERE region = %s
                    AND pos = %s
                     ON CONFLICT (region, pos) DO UPDATE
-                   SET error = excluded.error
+                   SET error = excluded.error,
+                       skipped = dead_letter.skipped OR excluded.skipped
                 RETURNING skipped
                 """,
-                [type(error).__name__, due.region, due.upto],
+                [type(error).__name__, isinstance(error, Orphan), due.region, due.upto],
             ).fetchone()
             skipped = buried == (True,)
-            self.connection.execute(
-                "UPDATE tracking SET stopped = NOT %s, pos = %s WHERE region = %s",
-                [skipped, due.upto if skipped else due.after, due.region],
+            marked = self.connection.execute(
+                """
+                UPDATE tracking
+                   SET stopped = NOT %s,
+                       pos = %s
+                 WHERE region = %s
+                   AND pos = %s
+                """,
+                [skipped, due.upto if skipped else due.after, due.region, due.after],
             )
+            if marked.rowcount != 1:
+                raise LostLead("Another projector has taken in the same event")
         return skipped
 
 
@@ -289,7 +349,10 @@ def retry(connection: psycopg.Connection, region: str, *, skip: bool = False) ->
 
 
 def run(connect: Callable[[], psycopg.Connection], catalogue: Catalogue, stop: Signal) -> None:
-    """Project until `stop` is set: wait for the lead, follow the heads, survive the database."""
+    """Project until `stop` is set: wait for the lead, follow the heads, survive the database.
+
+    Raises VersionChanged when another release has taken over the read models.
+    """
     while not stop.is_set():
         try:
             with connect() as connection:
@@ -299,6 +362,6 @@ def run(connect: Callable[[], psycopg.Connection], catalogue: Catalogue, stop: S
                 while not stop.is_set():
                     if not projector.step():
                         stop.wait(IDLE_SECONDS)
-        except (psycopg.OperationalError, LostLead) as error:
+        except (psycopg.Error, LostLead) as error:
             log.warning("Projector starts over: %s", type(error).__name__)
             stop.wait(RECONNECT_SECONDS)

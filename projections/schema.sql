@@ -4,7 +4,7 @@
 
 -- Which release of the read models this is.
 CREATE TABLE built (
-    version  text NOT NULL,                 -- of projections/versions.py
+    version  text NOT NULL,                 -- of projections/release.py
     built_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
@@ -62,6 +62,10 @@ CREATE INDEX incident_by_municipality
 CREATE INDEX incident_by_time ON incident (registered_at DESC, id DESC);
 CREATE INDEX incident_by_registration_day ON incident (region, registered_on);
 CREATE INDEX incident_by_due_day ON incident (region, due_on) WHERE due_on IS NOT NULL;
+CREATE INDEX incident_by_topic ON incident (topic, registered_at DESC, id DESC);
+CREATE INDEX incident_unfinished ON incident (status, registered_at DESC, id DESC)
+    WHERE status <> 'CLOSED';
+CREATE INDEX incident_open ON incident (region, municipality, status) WHERE resolved_at IS NULL;
 CREATE INDEX incident_overdue ON incident (region, municipality, due_at)
     WHERE due_at IS NOT NULL AND resolved_at IS NULL;
 

@@ -4,23 +4,17 @@ A version is a PostgreSQL schema: `read` is served, `read_next` is built beside 
 caught up, two schemas are renamed in one transaction: no reader sees half of either.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import LiteralString
 
 import psycopg
 from psycopg import sql
 
 from projections.projector import Projector
+from projections.release import SCHEMA, version_of
 from regions.catalogue import Catalogue
 
 SERVED, NEXT, RETIRED = "read", "read_next", "read_retired"
-SCHEMA = (Path(__file__).parent / "schema.sql").read_text(encoding="utf-8")
-
-# Raise the number when a handler of an event changes what it writes; the schema counts by itself.
-VERSION = "1." + hashlib.sha256(SCHEMA.encode()).hexdigest()[:8]
-
 REBUILD_EVENTS = 40_000  # batch of a rebuild: larger than live ones, nobody waits for its rows
 REBUILD_LOCK = 7_203_513  # one rebuild at a time
 
@@ -44,28 +38,47 @@ def served_version(url: str) -> str | None:
         return row[0] if row else None
 
 
+class NotReady(Exception):
+    """The database is not made ready for this release: run `tsur migrate`."""
+
+    def __str__(self) -> str:
+        return str(self.__doc__)
+
+
+def require(url: str, catalogue: Catalogue) -> None:
+    """Raises NotReady unless the served read models are this release's."""
+    if served_version(url) != version_of(catalogue):
+        raise NotReady
+
+
 def ensure(url: str, catalogue: Catalogue, progress: Progress) -> None:
     """Serve this release's read models: make them at first, rebuild them after a change."""
-    if served_version(url) != VERSION:
-        rebuild(url, catalogue, progress)
+    rebuild(url, catalogue, progress, only_another_version=True)
     with connect(url) as connection:
         _add_regions(connection)
 
 
-def rebuild(url: str, catalogue: Catalogue, progress: Progress) -> int:
+def rebuild(
+    url: str, catalogue: Catalogue, progress: Progress, *, only_another_version: bool = False
+) -> int:
     """Build the read models from the events beside the served ones, then serve the new.
 
-    Returns the number of events. The served ones stay readable and followed all the while.
+    Returns the number of events; 0 also if `only_another_version` finds this one served. The served
+    ones stay readable all the while, and are followed but for the moment of the switch.
     """
     with connect(url, NEXT) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [REBUILD_LOCK])
-        _create(connection)
-        projector = Projector(connection, catalogue, batch_events=REBUILD_EVENTS)
+        if only_another_version and served_version(url) == version_of(catalogue):
+            return 0
+        _create(connection, version_of(catalogue))
+        projector = Projector(connection, catalogue, batch_events=REBUILD_EVENTS, defer_days=True)
         in_all, done = _recorded(connection), 0
         for taken in _steps(projector):
             done += taken
             progress(done, max(done, in_all))
-        connection.execute("ANALYZE incident, change, daily")
+        connection.execute("ANALYZE incident, change")
+        projector.recount()
+        connection.execute("ANALYZE daily")
         with connection.transaction():
             _hold_served(connection)
             _take_over_skips(connection)
@@ -88,7 +101,7 @@ def _steps(projector: Projector) -> Iterator[int]:
             return
 
 
-def _create(connection: psycopg.Connection) -> None:
+def _create(connection: psycopg.Connection, version: str) -> None:
     """An empty version, with the decisions about dead letters that the served one holds."""
     with connection.transaction():
         for schema in (NEXT, RETIRED):
@@ -97,7 +110,7 @@ def _create(connection: psycopg.Connection) -> None:
             )
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(NEXT)))
         connection.execute(SCHEMA.encode())
-        connection.execute("INSERT INTO built (version) VALUES (%s)", [VERSION])
+        connection.execute("INSERT INTO built (version) VALUES (%s)", [version])
         _add_regions(connection)
         _take_over_skips(connection)
 

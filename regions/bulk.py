@@ -10,13 +10,12 @@ from datetime import datetime
 from uuid import UUID
 
 import psycopg
-from eventsourcing.persistence import IntegrityError
 
 from domain.commands import CLOCK_SKEW_MAX, Command, Register
 from domain.errors import DateInFuture, DomainError
 from domain.incident import Actor, Incident
 from regions.centre import Centre
-from regions.event_store import Alongside, CommandRecord, StoreUnavailable
+from regions.event_store import Alongside, AlreadyRecorded, CommandRecord, StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def _record(
         incidents.append(incident)
     try:
         centre.save(*incidents, alongside=alongside)
-    except IntegrityError:
+    except AlreadyRecorded:
         _record_halves(centre, histories, report, now)
     else:
         report.recorded += [command.command_id for command in alongside.commands]

@@ -112,10 +112,10 @@ class Catalogue:
             raise UnknownMunicipality(value=code, region=region or "?")
         return found
 
-    def organisation(self, code: str, *, region: str) -> Organisation:
+    def organisation(self, code: str, *, region: str, field: str = "organisation") -> Organisation:
         found = self.organisations.get(code)
         if found is None or found.region != region:
-            raise UnknownOrganisation(value=code, region=region)
+            raise UnknownOrganisation(value=code, region=region, field=field)
         return found
 
     def topic(self, code: str) -> Topic:

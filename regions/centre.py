@@ -13,9 +13,9 @@ from uuid import UUID
 import msgspec
 import psycopg
 from eventsourcing.application import AggregateNotFoundError, Application
-from eventsourcing.persistence import InfrastructureFactory, IntegrityError, Mapper
+from eventsourcing.persistence import InfrastructureFactory, Mapper
 from eventsourcing.utils import Environment, EnvType
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool
 
 from domain.commands import (
     CLOCK_SKEW_MAX,
@@ -32,6 +32,7 @@ from domain.errors import (
     DomainError,
     DuplicateMessage,
     IncidentNotFound,
+    NotPermitted,
     VersionConflict,
 )
 from domain.events import PersonalDataErased, Sealed
@@ -40,12 +41,14 @@ from domain.incident import Actor, Incident
 from regions.catalogue import Catalogue
 from regions.event_store import (
     Alongside,
+    AlreadyRecorded,
     CommandRecord,
     EventMapper,
     MessageRepeated,
     OutboxMessage,
     RegionFactory,
     StoreUnavailable,
+    unavailable,
 )
 from regions.vault import SubjectKey, Vault, seal, unseal
 
@@ -171,7 +174,9 @@ class Centre(Application[UUID]):
             case Assign():
                 self.catalogue.organisation(command.organisation, region=self.region.code)
             case Return(suggested_organisation=str(organisation)):
-                self.catalogue.organisation(organisation, region=self.region.code)
+                self.catalogue.organisation(
+                    organisation, region=self.region.code, field="suggestedOrganisation"
+                )
             case PublishReply(channel=str(channel)):
                 self.catalogue.channel(channel)
 
@@ -234,13 +239,15 @@ class Centre(Application[UUID]):
         """
         try:
             return self.patiently(attempt)
-        except (DomainError, IntegrityError) as refusal:
+        except NotPermitted:
+            raise  # not even the earlier result is for them
+        except (DomainError, AlreadyRecorded) as refusal:
             earlier = self.patiently(lambda: self._earlier_result(command_id, fingerprint))
             if earlier is not None:
                 return earlier
             if isinstance(refusal, MessageRepeated) and isinstance(command, Register):
                 raise self._duplicate(command) from None
-            if isinstance(refusal, IntegrityError):
+            if isinstance(refusal, AlreadyRecorded):
                 raise VersionConflict from None
             raise
 
@@ -250,7 +257,7 @@ class Centre(Application[UUID]):
         while True:
             try:
                 return attempt()
-            except (StoreUnavailable, PoolTimeout):
+            except StoreUnavailable:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)  # seconds; the pool replaces its dead connections meanwhile
@@ -289,7 +296,7 @@ class Centre(Application[UUID]):
             with self.pool.connection() as connection:
                 return connection.execute(statement, parameters).fetchone()
         except psycopg.OperationalError as error:
-            raise StoreUnavailable(str(error)) from error
+            raise unavailable(error) from error
 
     def _fingerprint(self, command: Command, incident_id: UUID | None = None) -> bytes:
         return self.vault.fingerprint(msgspec.json.encode([self.region.code, incident_id, command]))

@@ -36,15 +36,19 @@ from domain.events import EVENTS, Event
 from domain.incident import StreamEvent
 
 
-class StreamConflict(IntegrityError):
+class AlreadyRecorded(IntegrityError):
+    """Somebody was there first: one of the three below."""
+
+
+class StreamConflict(AlreadyRecorded):
     """An event with this version of the incident exists already."""
 
 
-class CommandRepeated(IntegrityError):
+class CommandRepeated(AlreadyRecorded):
     """The command was recorded before."""
 
 
-class MessageRepeated(IntegrityError):
+class MessageRepeated(AlreadyRecorded):
     """The message of this channel is an incident already."""
 
 
@@ -52,7 +56,7 @@ class StoreUnavailable(OperationalError):
     """The database did not answer; whether it committed is not known."""
 
 
-CONFLICTS: dict[str, type[IntegrityError]] = {
+CONFLICTS: dict[str, type[AlreadyRecorded]] = {
     "events_stream": StreamConflict,
     "command_once": CommandRepeated,
     "message_once": MessageRepeated,
@@ -147,10 +151,12 @@ class RegionRecorder(ApplicationRecorder):
             with self.pool.connection() as connection:
                 row = connection.execute(statement, parameters).fetchone()
         except errors.UniqueViolation as error:
-            conflict = CONFLICTS.get(error.diag.constraint_name or "", IntegrityError)
+            conflict = CONFLICTS.get(error.diag.constraint_name or "")
+            if conflict is None:
+                raise  # the log contradicts itself: no answer to a client, but somebody's alarm
             raise conflict(str(error)) from error
         except errors.OperationalError as error:
-            raise StoreUnavailable(str(error)) from error
+            raise unavailable(error) from error
         if row is None or row[0] is None:
             raise LookupError(f"Region {self.region} has no head row in this database")
         return range(row[0] - len(stored_events) + 1, row[0] + 1)
@@ -244,7 +250,19 @@ class RegionRecorder(ApplicationRecorder):
             with self.pool.connection() as connection:
                 return connection.execute(statement, parameters).fetchall()
         except errors.OperationalError as error:
-            raise StoreUnavailable(str(error)) from error
+            raise unavailable(error) from error
+
+
+# Classes of SQLSTATE that waiting can mend: connection lost, server shutting down, transaction
+# rolled back. Without a code the connection itself failed. A full disk is not among them.
+PASSING = ("08", "57P", "40")
+
+
+def unavailable(error: errors.OperationalError) -> Exception:
+    """StoreUnavailable where it is worth trying again, else the error itself."""
+    if error.sqlstate is None or error.sqlstate.startswith(PASSING):
+        return StoreUnavailable(str(error))
+    return error
 
 
 MAX_VERSION = 2**31 - 1  # of the integer column

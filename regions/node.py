@@ -15,7 +15,7 @@ from regions.migration import migrate, read_migrations
 from regions.postgres import Server, embedded
 from regions.server import PostgresUnavailable, check_server, create_database
 from regions.settings import Settings
-from regions.vault import Vault, read_secret
+from regions.vault import Vault, VaultKeyInvalid, read_secret
 
 COMMANDS_AT_ONCE = 10  # connections for commands; each command holds one for about a millisecond
 
@@ -81,6 +81,7 @@ def open_node(settings: Settings, url: str) -> Iterator[Node]:
     catalogue = load_catalogue(settings.catalogue)
     prepare(url, catalogue)
     vault = Vault(read_secret(settings.home / "vault.key"))
+    check_vault(url, vault)
     with command_pool(url) as pool:
         yield Node(url, catalogue, vault, pool)
 
@@ -97,6 +98,22 @@ def command_pool(url: str) -> ConnectionPool:
         reconnect_timeout=60.0,
         name="commands",
     )
+
+
+def check_vault(url: str, vault: Vault) -> None:
+    """Raises VaultKeyInvalid if the database's personal data is sealed under another vault key.
+
+    The first key that comes is its key from then on. Two would mean data that half of the processes
+    cannot open, and commands whose repetition only half of them recognise.
+    """
+    mark = vault.fingerprint(b"node")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("UPDATE node SET vault_mark = %s WHERE vault_mark IS NULL", [mark])
+        found = connection.execute("SELECT vault_mark FROM node").fetchone()
+    if found != (mark,):
+        raise VaultKeyInvalid(
+            "The vault.key in TSUR_HOME is not the one this database was begun with; restore that"
+        )
 
 
 def prepare(url: str, catalogue: Catalogue) -> None:

@@ -15,9 +15,16 @@ from regions import catalogue as entries
 Exact = Annotated[
     bool,
     strawberry.argument(
-        description="Quantiles from the incidents themselves instead of within 1 %: slower."
+        description="Quantiles from the incidents themselves instead of within 1 %: slower, and "
+        "only with a token."
     ),
 ]
+
+
+def check_exact(info: Info, exact: bool) -> None:
+    """Raises NotPermitted: an exact answer costs the incidents of its period."""
+    if exact:
+        info.context.viewer.require_scope()
 
 
 @strawberry.type(description="A region with its centre (ЦУР).")
@@ -59,6 +66,7 @@ class Region(Node):
 
     @strawberry.field(description="What the region sees of itself over a period.")
     async def board(self, info: Info, period: PeriodInput, exact: Exact = False) -> Board:
+        check_exact(info, exact)
         catalogue = info.context.catalogue
         async with info.context.reading() as connection:
             measured = await region_board(
@@ -108,6 +116,7 @@ class Municipality(Node):
 
     @strawberry.field(description="What the municipality sees of itself over a period.")
     async def board(self, info: Info, period: PeriodInput, exact: Exact = False) -> Board:
+        check_exact(info, exact)
         catalogue = info.context.catalogue
         async with info.context.reading() as connection:
             measured = await municipality_board(

@@ -12,7 +12,6 @@ from api.context import Info
 from api.types.catalogue import Municipality, Organisation, Region, Topic
 from api.types.node import Node, write_id
 from domain import commands, events
-from domain.errors import NotPermitted
 from domain.vocabulary import Kind, Outcome, ReplyAuthor, ReplyKind, Role, Status
 from projections.history import HistoryKey, PastEvent
 from projections.incidents import IncidentRow
@@ -222,8 +221,7 @@ async def unsealed(
 ) -> bytes | None:
     """What a command sealed, or None once erased. Raises NotPermitted; every opening is logged."""
     viewer = info.context.viewer
-    if not viewer.personal_data:
-        raise NotPermitted
+    viewer.require_personal_data()
     access_log.info("%s (%s) opens %s of %s", viewer.name, viewer.role, of.NAME, incident_id)
     centre = info.context.node.centre(region)
     return await info.context.in_thread(lambda: centre.open(incident_id, sealed, of))

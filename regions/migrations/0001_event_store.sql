@@ -58,8 +58,9 @@ CREATE TABLE import_quarantine (
     PRIMARY KEY (source, row_key)
 );
 
--- Which catalogue this database belongs to.
+-- Which catalogue this database belongs to, and which vault key its personal data.
 CREATE TABLE node (
-    only_row  boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    catalogue text    NOT NULL
+    only_row   boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    catalogue  text    NOT NULL,
+    vault_mark bytea                     -- keyed hash, made with the first vault key that came
 );

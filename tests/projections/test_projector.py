@@ -21,7 +21,15 @@ from psycopg.types.json import Jsonb
 
 from domain.errors import DomainError
 from projections import projector, versions
-from projections.projector import LEADER_LOCK, LostLead, Projector, retry
+from projections.projector import (
+    LEADER_LOCK,
+    LostLead,
+    Projector,
+    Range,
+    VersionChanged,
+    retry,
+)
+from projections.release import version_of
 from regions.bulk import record_histories
 from regions.centre import Centre
 from regions.node import Node
@@ -319,7 +327,7 @@ POISONS = {
     "unknown topic": ("Unheard", {}, 1, "KeyError"),
     "foreign payload": ("WorkAccepted", {"hello": "world"}, 2, "ValidationError"),
     "unknown role": ("WorkAccepted", WORK_ACCEPTED | {"role": "KING"}, 2, "ValidationError"),
-    "no registration": ("WorkAccepted", WORK_ACCEPTED, 2, "KeyError"),
+    "no registration": ("WorkAccepted", WORK_ACCEPTED, 2, "Orphan"),
     "unknown region": ("IncidentRegistered", REGISTERED | {"region": "ATLANTIS"}, 1, "KeyError"),
 }
 
@@ -524,7 +532,7 @@ def test_read_models_of_another_version_are_rebuilt_at_start(
     read.execute("UPDATE built SET version = 'older'")
     read.execute("TRUNCATE incident")
     versions.ensure(node.url, node.catalogue, lambda done, in_all: None)
-    assert versions.served_version(node.url) == versions.VERSION
+    assert versions.served_version(node.url) == version_of(node.catalogue)
     assert digests(node.url) == before
 
 
@@ -534,3 +542,59 @@ def test_read_models_of_this_version_are_kept_at_start(
     built = read.execute("SELECT built_at FROM built").fetchone()
     versions.ensure(node.url, node.catalogue, lambda done, in_all: None)
     assert read.execute("SELECT built_at FROM built").fetchone() == built
+
+
+def test_passing_over_a_registration_passes_over_what_followed_it(
+    node: Node, project: Project, read: psycopg.Connection
+) -> None:
+    bronx = node.centre("BRONX")
+    with psycopg.connect(node.url, autocommit=True) as connection:
+        resolved(bronx)
+        connection.execute(
+            """
+            UPDATE events
+               SET payload = payload - 'channel'
+             WHERE topic = 'IncidentRegistered'
+            """
+        )
+        resolved(bronx)
+    project()
+    assert positions(read) == {"BRONX": (0, True)}
+    assert retry(read, "BRONX", skip=True)
+    project()
+    assert positions(read) == {"BRONX": (12, False)}
+    letters = read.execute("SELECT pos, error, skipped FROM dead_letter ORDER BY pos").fetchall()
+    assert letters == [(1, "ValidationError", True), *((n, "Orphan", True) for n in range(2, 7))]
+
+
+def test_a_projector_of_another_release_writes_nothing(
+    node: Node, read: psycopg.Connection
+) -> None:
+    resolved(node.centre("BRONX"))
+    read.execute("UPDATE built SET version = 'the next one'")
+    with pytest.raises(VersionChanged):
+        Projector(read, node.catalogue).step()
+    assert read.execute("SELECT count(*) FROM incident").fetchone() == (0,)
+    assert read.execute("SELECT count(*) FROM dead_letter").fetchone() == (0,)
+
+
+def test_a_late_burial_takes_no_region_back(
+    node: Node, project: Project, read: psycopg.Connection
+) -> None:
+    resolved(node.centre("BRONX"))
+    project()
+    projector = Projector(read, node.catalogue)
+    with pytest.raises(LostLead):
+        projector._bury(Range("BRONX", 1, 2), ValueError())
+    assert positions(read) == {"BRONX": (6, False)}
+    assert read.execute("SELECT count(*) FROM dead_letter").fetchone() == (0,)
+
+
+def test_a_database_that_cannot_be_used_is_no_reason_to_bury(
+    node: Node, read: psycopg.Connection
+) -> None:
+    resolved(node.centre("BRONX"))
+    read.execute("ALTER TABLE daily RENAME TO hidden")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        Projector(read, node.catalogue).step()
+    assert read.execute("SELECT count(*) FROM dead_letter").fetchone() == (0,)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from domain.commands import Assign, Classify, Command, PublishReply, Reopen, Resolve, Return
 from domain.vocabulary import Outcome, ReopenReason, ReplyAuthor, ReplyKind, ReturnReason
-from projections import incidents, statistics
+from projections import incidents, statistics, versions
 from projections.histogram import GAMMA, PAIR, RELATIVE_ERROR, merged
 from projections.incidents import IncidentRow
 from projections.projector import Projector
@@ -177,7 +177,7 @@ def test_an_incident_is_counted_on_the_day_of_its_own_place(
     catalogue = replace(node.catalogue, municipalities=places)
     live(node.centre("BRONX"), local(2, 9), municipality="BRONX-01")
     live(node.centre("BRONX"), local(2, 9), municipality="BRONX-02")
-    Projector(read, catalogue).step()
+    versions.ensure(node.url, catalogue, lambda done, in_all: None)
     rows = read.execute("SELECT municipality, day, registered FROM daily ORDER BY 1, 2").fetchall()
     assert rows == [
         ("", MONDAY, 1),

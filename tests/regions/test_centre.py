@@ -250,7 +250,7 @@ REFUSED: list[tuple[Callable[[Centre], Result], Command, type[DomainError], str 
         assigned,
         Return(reason=ReturnReason.NOT_COMPETENT, suggested_organisation="unheard"),
         UnknownOrganisation,
-        "organisation",
+        "suggestedOrganisation",
     ),
     (assigned, PublishReply(kind=ReplyKind.FINAL, channel="PIGEON"), UnknownChannel, "channel"),
     (assigned, PublishReply(kind=ReplyKind.FINAL, text=" "), TextEmpty, "text"),

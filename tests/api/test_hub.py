@@ -1,0 +1,43 @@
+"""What a subscriber is given when it takes more slowly than things happen."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from api.hub import PENDING_MAX, Change, Subscriber
+from domain.errors import StreamLagging
+from projections.changes import ChangeRow
+from tests.scenarios import NOON
+
+
+def change(pos: int, municipality: str | None = None) -> Change:
+    row = ChangeRow("BRONX", pos, municipality, uuid4(), 1, "WorkAccepted", "IN_PROGRESS", NOON)
+    return Change(row, None)
+
+
+def test_nothing_follows_what_was_left_out() -> None:
+    async def take_all() -> list[int]:
+        subscriber = Subscriber("BRONX", None)
+        for pos in range(1, PENDING_MAX + 6):
+            subscriber.offer(change(pos))
+        taken = [(await subscriber.take()).change.pos for _ in range(10)]
+        for pos in range(PENDING_MAX + 6, PENDING_MAX + 12):
+            subscriber.offer(change(pos))
+        taken += [(await subscriber.take()).change.pos for _ in range(PENDING_MAX - 10)]
+        with pytest.raises(StreamLagging):
+            await subscriber.take()
+        return taken
+
+    # The last cursor the client has is the one before the first change it was not given.
+    assert asyncio.run(take_all()) == list(range(1, PENDING_MAX + 1))
+
+
+def test_a_municipality_is_offered_its_own_changes_only() -> None:
+    async def taken() -> list[int]:
+        subscriber = Subscriber("BRONX", "BRONX-01")
+        for pos, place in enumerate(("BRONX-01", None, "BRONX-02", "BRONX-01"), start=1):
+            subscriber.offer(change(pos, place))
+        return [waiting.change.pos for waiting in subscriber.pending]
+
+    assert asyncio.run(taken()) == [1, 4]

@@ -1,0 +1,58 @@
+"""Figures from daily rows and from the incidents themselves: the same definitions, told twice."""
+
+import asyncio
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pytest
+
+from domain.errors import PeriodInvalid
+from projections import versions
+from projections.figures import Figures, Period, municipality_figures
+from projections.projector import Projector
+from regions.catalogue import Catalogue
+from regions.node import Node
+from tests.scenarios import NOON, assigned
+
+PERIOD = Period(date(2026, 2, 1), date(2026, 3, 31))
+
+
+def figures(node: Node, catalogue: Catalogue, now: datetime, *, exact: bool) -> dict[str, Figures]:
+    async def ask() -> dict[str, Figures]:
+        async with await psycopg.AsyncConnection.connect(
+            node.url, options="-c search_path=read,public"
+        ) as connection:
+            return await municipality_figures(
+                connection, PERIOD, catalogue=catalogue, now=now, region="BRONX", exact=exact
+            )
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/New_York", "Pacific/Pago_Pago"])
+def test_a_deadline_is_missed_from_its_moment_on_whatever_day_it_is_there(
+    node: Node, zone: str
+) -> None:
+    places = dict(node.catalogue.municipalities)
+    places["BRONX-01"] = replace(places["BRONX-01"], zone=ZoneInfo(zone))
+    catalogue = replace(node.catalogue, municipalities=places)
+    assigned(node.centre("BRONX"), municipality="BRONX-01", due_in_hours=48)
+    versions.ensure(node.url, catalogue, lambda done, in_all: None)
+    with versions.connect(node.url) as connection:
+        Projector(connection, catalogue).step()
+    due = NOON + timedelta(hours=48)
+    for hours in range(-30, 31):
+        now = due + timedelta(hours=hours)
+        wanted = (1, 1) if now >= due else (0, 0)
+        for exact in (False, True):
+            found = figures(node, catalogue, now, exact=exact)
+            assert {(unit.due, unit.missed) for unit in found.values()} <= {wanted}, (now, exact)
+
+
+def test_a_period_ends_after_it_begins_and_lasts_three_years_at_most() -> None:
+    for last in (date(2025, 12, 31), date(2029, 1, 3)):
+        with pytest.raises(PeriodInvalid):
+            Period(date(2026, 1, 1), last).checked()
+    assert Period(date(2026, 1, 1), date(2026, 1, 1)).checked()
