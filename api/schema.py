@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 # An operation beyond these is an attack or a mistake: our own largest has a fifth of each.
 TOKENS_MAX = 2_000
-DEPTH_MAX = 7
+DEPTH_MAX = 5  # one more, and regions in municipalities in regions are millions
 ALIASES_MAX = 20
 
 

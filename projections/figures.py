@@ -103,7 +103,8 @@ async def municipality_figures(
     """
     today = {region: _local_day(catalogue, region, now)}
     if exact:
-        return await _exact(connection, period, today, now, by_municipality=True)
+        found = await _exact(connection, period, today, now, by_municipality=True)
+        return {code: of for code, of in found.items() if municipality in (None, code) or not code}
     places = [place.code for place in catalogue.municipalities_of.get(region, ())]
     units = [(region, ""), *((region, place) for place in places if municipality in (None, place))]
     sums = await _sums(connection, period, units, today, now)

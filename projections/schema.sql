@@ -100,5 +100,6 @@ CREATE TABLE daily (
     returned             integer NOT NULL,  -- of them, sent back at least once
     due                  integer NOT NULL,  -- incidents whose deadline falls on this day
     kept                 integer NOT NULL,  -- of them, resolved by then
-    PRIMARY KEY (municipality, day, region)
+    PRIMARY KEY (region, municipality, day)
 );
+CREATE INDEX daily_by_day ON daily (region, day); -- a recount replaces a day of a region whole

@@ -22,6 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from api.app import create_app
+from api.door import BODY_BYTES_MAX
 from api.viewer import Viewer, issue_token, read_scope
 from domain.vocabulary import Role
 from projections import projector, versions
@@ -68,7 +69,9 @@ class Api:
         facts |= changes
         valid = timedelta(hours=facts.pop("valid_hours"))
         viewer = Viewer(scope=read_scope(scope, self.catalogue), **facts)
-        return issue_token(self.token_key, viewer, now=datetime.now(UTC), valid=valid)
+        # A token is checked by the world's clock when it is shown, and later by the API's.
+        now = max(datetime.now(UTC), self.clock.now)
+        return issue_token(self.token_key, viewer, now=now, valid=valid)
 
     def post(
         self, text: str, *, token: str | None = None, operation: str | None = None, **variables: Any
@@ -213,6 +216,7 @@ def running(app: Any, listener: socket.socket) -> Iterator[None]:
         log_config=None,
         access_log=False,
         ws="websockets-sansio",
+        ws_max_size=BODY_BYTES_MAX,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=5,
     )

@@ -29,7 +29,8 @@ CHROMIUM_OPTIONS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-ANSWERS_MAX = 300  # five a second: a minute
+ANSWERS_MAX = 60  # five a second: twelve seconds
+ATTEMPTS_MAX = 5
 
 # Stands in for a person: fills the headers editor, presses the run button, reads the answer aloud.
 PERSON = """
@@ -143,8 +144,17 @@ def test_a_browser_runs_an_operation_with_the_token_of_the_headers_editor(
     tmp_path: Path,
 ) -> None:
     monkeypatch.setattr(graphiql, "DEFAULT_QUERY", text)
-    with browser_at(f"{address}/graphql?person", profile=tmp_path):
-        assert any(answer in heard.get(timeout=60) for _ in range(ANSWERS_MAX))
+    assert any(
+        heard_within(heard, answer, f"{address}/graphql?person", tmp_path / str(attempt))
+        for attempt in range(ATTEMPTS_MAX)
+    )
+
+
+def heard_within(heard: queue.Queue[str], answer: str, url: str, profile: Path) -> bool:
+    """Whether a fresh browser comes to the answer. The button shows a moment before it works, so
+    that a person who presses it too early has to load the page again."""
+    with browser_at(url, profile=profile):
+        return any(answer in heard.get(timeout=60) for _ in range(ANSWERS_MAX))
 
 
 @needs_assets

@@ -1,0 +1,45 @@
+"""`python -m bench [NAME…] [--large]`: run benchmarks, print one table, write bench/results/."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from api.progress import console
+from bench import append, commits, growth, projection, rebuild, visibility
+from bench.result import Result, table, write
+from bench.scratch import Scratch, scratch
+
+# In this order: what is sensitive to its surroundings comes before the large databases.
+BENCHES: dict[str, Callable[[Scratch], list[Result]]] = {
+    "append": append.run,
+    "projection": projection.run,
+    "commits": commits.run,
+    "visibility": visibility.run,
+    "rebuild": rebuild.run,
+    "growth": growth.run,
+}
+
+
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(BENCHES)}.")] = None,
+    large: Annotated[bool, typer.Option(help="With 5 million incidents: an hour, 50 GB.")] = False,
+) -> None:
+    """Run all benchmarks, or those named."""
+    unknown = set(names or ()) - BENCHES.keys()
+    if unknown:
+        raise typer.BadParameter(f"no such benchmark: {', '.join(sorted(unknown))}")
+    found: list[Result] = []
+    with scratch(large=large) as ground:
+        for name in names or BENCHES:
+            console.rule(name)
+            results = BENCHES[name](ground)
+            write(name, results)
+            found += results
+    console.print(table(found))
+    if any(result.holds is False for result in found):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,361 @@
+"""The way in: what is no request is refused, and no failure shows our inside."""
+
+import gzip
+import json
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+
+from api.door import BODY_BYTES_MAX
+from api.schema import schema
+from regions.catalogue import Catalogue
+from regions.postgres import Server
+from tests.api.conftest import Api, catch_up, node_on, projecting, serving, until
+from tests.conftest import CHECKOUT
+from tests.scenarios import registered
+
+JSON = {"content-type": "application/json"}
+INSIDE = ("psycopg", "Traceback", "postgresql", "SELECT", "relation", "socket", ".py", "connection")
+
+
+def send(api: Api, body: bytes | Iterator[bytes], **headers: str) -> httpx.Response:
+    return api.client.post("/graphql", content=body, headers=JSON | headers)
+
+
+def code_of(answer: httpx.Response) -> str:
+    (error,) = answer.json()["errors"]
+    code: str = error["extensions"]["code"]
+    return code
+
+
+def beginning(given: bytes | str) -> str:
+    """A short name for a long parameter."""
+    return repr(given[:24])
+
+
+def wrapped(variable: str) -> bytes:
+    return b'{"query": "{ __typename }", "variables": {"a": ' + variable.encode() + b"}}"
+
+
+# The body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b" ", b"5", b"null", b"true", b'"query"', b"[]", b"{}", b"[{}]"),
+        *(b'{"query": null}', b'{"query": 5}', b'{"query": ["{ __typename }"]}'),
+        b'[{"query": "{ __typename }"}]',
+        b'{"query": "{ __typename }"',
+        b'{"query": "{ __typename }"}}',
+        b"query={__typename}",
+        b'{"query": "\xff\xfe"}',
+        b'{"query": "\xed\xa0\x80"}',
+        b'{"query": "\\ud800"}',
+        '{"query": "{ __typename }"}'.encode("utf-16"),
+        gzip.compress(b'{"query": "{ __typename }"}'),
+        b'{"query": "{ __typename }", "variables": {"a": NaN}}',
+        b'{"query": "{ __typename }", "variables": {"a": 1e999}}',
+        b"[" * 100_000,
+        wrapped("[" * 100_000 + "]" * 100_000),
+        wrapped('{"a":' * 100_000 + "1" + "}" * 100_000),
+    ],
+    ids=beginning,
+)
+def test_a_body_that_is_no_request_is_refused(body: bytes, shared_api: Api) -> None:
+    answer = send(shared_api, body)
+    assert answer.status_code == 400
+    assert code_of(answer) == "BODY_INVALID"
+    assert shared_api.is_alive()
+
+
+@pytest.mark.parametrize("depth", [900, 950, 980, 1000, 1015, 1024, 1030, 2000])
+def test_no_depth_of_json_is_a_failure_of_ours(depth: int, shared_api: Api) -> None:
+    answer = send(shared_api, wrapped("[" * depth + "]" * depth))
+    assert answer.status_code in (200, 400)
+
+
+@pytest.mark.parametrize("name", ["variables", "extensions"])
+def test_what_goes_with_a_query_is_an_object(name: str, shared_api: Api) -> None:
+    for value in (5, "text", [], True):
+        body = json.dumps({"query": "{ __typename }", name: value}).encode()
+        assert send(shared_api, body).status_code == 400
+
+
+def test_a_body_of_five_megabytes_is_refused_before_it_is_read(shared_api: Api) -> None:
+    answer = send(shared_api, b'{"query": "' + b"x" * 5_000_000 + b'"}')
+    assert answer.status_code == 413
+    assert code_of(answer) == "BODY_TOO_LARGE"
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(1000):
+            yield b"x" * 65_536
+
+    with httpx.Client(base_url=shared_api.address) as client:
+        try:
+            answer = client.post("/graphql", content=endless(), headers=JSON)
+        except httpx.WriteError:
+            pass  # it hung up on us, which is an answer too
+        else:
+            assert answer.status_code == 413
+    assert shared_api.is_alive()
+
+
+def test_a_body_of_the_largest_size_is_read(shared_api: Api) -> None:
+    frame = len(wrapped('""'))
+    answer = send(shared_api, wrapped('"' + "x" * (BODY_BYTES_MAX - frame) + '"'))
+    assert answer.json() == {"data": {"__typename": "Query"}}
+
+
+def test_half_a_request_leaves_no_trace(shared_api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    host, _, port = shared_api.address.removeprefix("http://").partition(":")
+    with caplog.at_level(logging.WARNING):
+        for half in (b'{"query": ', b""):
+            with socket.create_connection((host, int(port))) as line:
+                line.sendall(
+                    b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                    b"Content-Length: 100\r\n\r\n" + half
+                )
+        for _ in range(20):
+            assert shared_api.is_alive()
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "type_",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""],
+)
+def test_another_content_type_is_refused(type_: str, shared_api: Api) -> None:
+    body = b'{"query": "{ __typename }"}'
+    assert send(shared_api, body, **{"content-type": type_}).status_code == 400
+
+
+# The operation
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "nonsense",
+        " ",
+        "# only a comment",
+        "{ nonsense }",
+        "{ regions }",
+        "{ regions { code { x } } }",
+        "{ region { code } }",
+        "{ region(code: 5) { code } }",
+        "query ($a: Nonsense) { regions { code } }",
+        "query ($a: String!) { region(code: $a) { code } }",
+        "{ ...F } fragment F on Query { ...F }",
+        "{ regions { code } } { regions { code } }",
+        "{ \0 }",
+        "{ regions" + " { municipalities { region" * 2000 + " { code }" + " } }" * 2000 + " }",
+        "{" + " __typename" * 10_000 + " }",
+        "{" + "".join(f" a{number}: __typename" for number in range(100)) + " }",
+        "{ regions" + " { municipalities { region" * 3 + " { code }" + " } }" * 3 + " }",
+        "{ region(code: " + "[" * 5000 + "]" * 5000 + ") { code } }",
+    ],
+    ids=beginning,
+)
+def test_an_operation_that_is_none_is_a_bad_request(text: str, shared_api: Api) -> None:
+    answer = shared_api.answer(text)
+    assert answer.get("data") is None
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_REQUEST"}
+
+
+def test_an_unknown_operation_name_is_refused(shared_api: Api) -> None:
+    answer = shared_api.post("query A { __typename }", operation="B")
+    assert answer.status_code == 400
+    assert "B" in answer.text
+    assert shared_api.post("fragment F on Query { __typename }").status_code == 400
+
+
+def test_a_named_operation_is_chosen(shared_api: Api) -> None:
+    text = "query A { a: __typename } query B { b: __typename }"
+    assert shared_api.post(text, operation="B").json() == {"data": {"b": "Query"}}
+
+
+def test_a_stream_is_not_to_be_had_by_post(
+    shared_api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = 'subscription { incidentChanges(region: "BRONX") { cursor } }'
+    for accept in (
+        "application/json",
+        "text/event-stream",
+        "multipart/mixed;subscriptionSpec=1.0,application/json",
+    ):
+        answer = shared_api.client.post(
+            "/graphql", json={"query": text}, headers={"accept": accept}
+        )
+        assert answer.status_code == 400
+        assert "subscriptions" in answer.text
+    assert not caplog.records
+
+
+def test_a_query_is_not_answered_by_get(shared_api: Api) -> None:
+    answer = shared_api.client.get("/graphql", params={"query": "{ __typename }"})
+    assert answer.headers["content-type"].startswith("text/html")
+    assert shared_api.client.put("/graphql").status_code == 405
+    assert shared_api.client.delete("/graphql").status_code == 405
+
+
+def test_cyrillic_stays_as_it_is(shared_api: Api) -> None:
+    answer = shared_api.post('{ region(code: "Самара") { code } }')
+    assert "Самара" in answer.text
+    assert "\\u" not in answer.text
+
+
+# What else is served
+
+
+def test_the_page_is_served(shared_api: Api) -> None:
+    answer = shared_api.client.get("/graphql", headers={"accept": "text/html"})
+    assert answer.status_code == 200
+    assert "<!doctype html>" in answer.text.lower()
+    assert "content-security-policy" in answer.headers
+
+
+def test_the_served_schema_is_the_committed_one(shared_api: Api) -> None:
+    committed = (CHECKOUT / "schema.graphql").read_text(encoding="utf-8")
+    assert shared_api.client.get("/schema.graphql").text.strip() == committed.strip()
+    assert schema.as_str().strip() == committed.strip()
+
+
+def test_what_is_not_there_is_not_found(shared_api: Api) -> None:
+    for path in ("/", "/metrics", "/graphql/", "/graphiql/../../etc/passwd", "/%00", "/.env"):
+        assert shared_api.client.get(path).status_code in (404, 307)
+
+
+def test_a_ready_application_says_so_check_by_check(shared_api: Api) -> None:
+    answer = shared_api.client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["ready"] is True
+    assert set(answer.json()["checks"]) >= {"database", "projections", "deadLetters"}
+    assert all(check["ok"] for check in answer.json()["checks"].values())
+    assert shared_api.client.get("/livez").json() == {"alive": True}
+
+
+# Failures
+
+
+@contextmanager
+def without_database(server: Server, url: str) -> Iterator[None]:
+    """Everybody is thrown out and nobody let in while the block runs."""
+    name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+    with psycopg.connect(server.url, autocommit=True) as connection:
+
+        def allow(connections: str) -> None:
+            connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS {connections}')  # type: ignore[arg-type]
+
+        allow("false")
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        )
+        try:
+            yield
+        finally:
+            allow("true")
+
+
+REGISTER = """
+mutation ($id: UUID!) {
+  registerIncident(input: {
+    commandId: $id, region: "BRONX", channel: "PHONE", publishedAt: "2026-03-02T12:00:00Z"
+  }) { position userErrors { code } }
+}
+"""
+
+
+def test_while_the_database_is_away_questions_say_so_and_commands_wait(
+    server: Server, url: str, catalogue: Catalogue, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(url) as api, projecting(url, catalogue), node_on(url, catalogue) as node:
+        registered(node.centre("BRONX"))
+        catch_up(url)
+        token = api.token()
+        with api.open_socket(token) as client, httpx.Client(timeout=60) as other:
+            client.subscribe(
+                'subscription { incidentChanges(region: "BRONX", after: "BRONX:0") { cursor } }'
+            )
+            assert client.change() == {"cursor": "BRONX:1"}
+            waiting: list[Any] = []
+
+            def command() -> None:
+                body = {"query": REGISTER, "variables": {"id": str(uuid4())}}
+                headers = {"authorization": f"Bearer {token}"}
+                answer = other.post(f"{api.address}/graphql", json=body, headers=headers)
+                waiting.append(answer.json())
+
+            with without_database(server, url):
+                thread = threading.Thread(target=command)
+                thread.start()
+                answer = api.answer("{ incidents { edges { cursor } } }", token=token)
+                (error,) = answer["errors"]
+                assert error["extensions"]["code"] == "UNAVAILABLE"
+                assert error["extensions"]["errorId"] in caplog.text
+                assert not any(word in json.dumps(answer) for word in INSIDE)
+                ready = api.client.get("/readyz")
+                assert ready.status_code == 503
+                assert ready.json()["ready"] is False
+                assert ready.json()["checks"]["database"]["ok"] is False
+                assert not any(word in ready.text for word in INSIDE)
+                assert api.is_alive()
+                assert not waiting
+            thread.join()
+            assert waiting == [
+                {"data": {"registerIncident": {"position": "BRONX:2", "userErrors": []}}}
+            ]
+            assert client.change() == {"cursor": "BRONX:2"}
+            until(lambda: api.client.get("/readyz").status_code == 200)
+            text = "{ incidents { edges { cursor } } }"
+            assert len(api.ask(text, token=token)["incidents"]["edges"]) == 2
+
+
+def test_a_failure_of_ours_shows_a_number_and_nothing_else(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = "{ incidents { edges { cursor } } }"
+    with serving(url) as api, psycopg.connect(url, autocommit=True) as hand:
+        hand.execute("ALTER TABLE read.incident RENAME TO mislaid")
+        answer = api.answer(text, token=api.token())
+        hand.execute("ALTER TABLE read.mislaid RENAME TO incident")
+        assert api.ask(text, token=api.token()) == {"incidents": {"edges": []}}
+    (error,) = answer["errors"]
+    assert error["message"] == "Something failed on our side."
+    assert error["extensions"]["code"] == "INTERNAL"
+    assert set(error["extensions"]) == {"code", "errorId"}
+    assert error["extensions"]["errorId"] in caplog.text
+    assert not any(word in json.dumps(answer) for word in INSIDE)
+
+
+def test_an_event_nobody_understands_stops_its_region_and_nothing_else(
+    url: str, catalogue: Catalogue
+) -> None:
+    with serving(url) as api, node_on(url, catalogue) as node:
+        for region in ("BRONX", "QUEENS"):
+            registered(node.centre(region))
+        with psycopg.connect(url, autocommit=True) as hand:
+            hand.execute("UPDATE events SET topic = 'Nonsense' WHERE region = 'BRONX'")
+        with projecting(url, catalogue):
+            text = "{ projectionStatus { region stopped lag } }"
+
+            def status() -> dict[str, Any]:
+                parts = api.ask(text)["projectionStatus"]
+                return {part.pop("region"): part for part in parts}
+
+            until(lambda: status()["BRONX"]["stopped"] and status()["QUEENS"]["lag"] == 0)
+            assert status()["BRONX"]["lag"] == 1
+            ready = api.client.get("/readyz")
+            assert ready.status_code == 200
+            assert ready.json()["checks"]["deadLetters"]["stoppedRegions"] == ["BRONX"]
+            page = api.ask("{ incidents { edges { node { regionCode } } } }", token=api.token())
+            assert page["incidents"]["edges"] == [{"node": {"regionCode": "QUEENS"}}]

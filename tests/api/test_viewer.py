@@ -1,0 +1,507 @@
+"""Who may see what: tokens, scopes, personal data. What is not theirs stays closed."""
+
+import base64
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import jwt
+import pytest
+
+from api.types.node import write_id
+from api.viewer import AUDIENCE, VISITOR, issue_token
+from domain.commands import Citizen, PublishReply
+from domain.vocabulary import ReplyKind, Role
+from regions.catalogue import Catalogue
+from regions.node import Node
+from regions.postgres import Server
+from tests.api.conftest import (
+    SECRET,
+    Api,
+    catch_up,
+    fresh_database,
+    node_on,
+    projecting,
+    recorded,
+    serving,
+)
+from tests.scenarios import NOON, answered, ask, registered
+
+SCOPES = [None, "country", "BRONX", "QUEENS", "BRONX-01", "BRONX-02", "QUEENS-01"]
+PLACES = [
+    *(("BRONX", "BRONX-01"), ("BRONX", "BRONX-02"), ("BRONX", None)),
+    *(("QUEENS", "QUEENS-01"), ("QUEENS", None)),
+]
+NAME, CONTACT, TEXT, REPLY = "Анна Каренина", "+7 900 000-00-01", "Тайна", "Секрет"
+
+
+@dataclass(frozen=True)
+class Case:
+    """An incident of which the tests know where it is."""
+
+    id: str
+    region: str
+    municipality: str | None
+
+    def of(self, region: str) -> str:
+        """Its id, were it an incident of that region."""
+        uuid = base64.urlsafe_b64decode(self.id).decode().rpartition("/")[2]
+        return write_id("Incident", f"{region}/{uuid}")
+
+    def is_in(self, scope: str | None) -> bool:
+        return scope in ("country", self.region) or (
+            scope is not None and scope == self.municipality
+        )
+
+
+@dataclass(frozen=True)
+class Network:
+    api: Api
+    node: Node
+    cases: list[Case]
+
+    def token(self, scope: str | None, **changes: Any) -> str | None:
+        return self.api.token(scope, **changes) if scope else None
+
+
+@pytest.fixture(scope="module")
+def network(server: Server, template: str, catalogue: Catalogue) -> Iterator[Network]:
+    """An answered incident in each place, all by the same citizen."""
+    url = fresh_database(server, template)
+    with serving(url) as api, projecting(url, catalogue), node_on(url, catalogue) as node:
+        cases = []
+        for region, municipality in PLACES:
+            citizen = Citizen(name=NAME, contact=CONTACT, text=TEXT)
+            result = registered(node.centre(region), municipality=municipality, citizen=citizen)
+            reply = PublishReply(kind=ReplyKind.FIRST, text=REPLY)
+            ask(node.centre(region), result.incident_id, reply, 10)
+            id = write_id("Incident", f"{region}/{result.incident_id}")
+            cases.append(Case(id, region, municipality))
+        catch_up(url)
+        yield Network(api, node, cases)
+
+
+# Tokens
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    facts = {
+        "aud": AUDIENCE,
+        "exp": datetime.now(UTC) + timedelta(hours=1),
+        "sub": "operator",
+        "role": "MONITOR",
+        "scope": "country",
+    }
+    return {name: value for name, value in (facts | changes).items() if value is not None}
+
+
+def signed(key: bytes = SECRET, algorithm: str = "HS256", **changes: Any) -> str:
+    return jwt.encode(claims(**changes), key, algorithm)
+
+
+def unsigned(**changes: Any) -> str:
+    return jwt.encode(claims(**changes), None, "none")  # type: ignore[arg-type]
+
+
+def tampered() -> str:
+    """A valid signature over a narrower scope."""
+    header, _, signature = signed(scope="BRONX-01").split(".")
+    body = json.dumps(claims() | {"exp": 4_000_000_000}).encode()
+    return f"{header}.{base64.urlsafe_b64encode(body).decode().rstrip('=')}.{signature}"
+
+
+FORGERIES: dict[str, Callable[[], str]] = {
+    "nonsense": lambda: "nonsense",
+    "dots": lambda: "..",
+    "not UTF-8": lambda: base64.urlsafe_b64encode(b"\xff" * 30).decode(),
+    "unsigned": unsigned,
+    "unsigned with a signature": lambda: unsigned() + signed().rpartition(".")[2],
+    "another key": lambda: signed(b"1" * 32),
+    "another algorithm": lambda: signed(b"0" * 64, "HS512"),
+    "another algorithm of our key": lambda: signed(SECRET * 2, "HS384"),
+    "tampered": tampered,
+    "expired": lambda: signed(exp=datetime.now(UTC) - timedelta(seconds=1)),
+    "not valid yet": lambda: signed(nbf=datetime.now(UTC) + timedelta(hours=1)),
+    "issued in the future": lambda: signed(iat=datetime.now(UTC) + timedelta(hours=1)),
+    "for somebody else": lambda: signed(aud="somebody else"),
+    "never expires": lambda: signed(exp=None),
+    "no audience": lambda: signed(aud=None),
+    "no subject": lambda: signed(sub=None),
+    "no role": lambda: signed(role=None),
+    "no scope": lambda: signed(scope=None),
+    "unknown role": lambda: signed(role="TSAR"),
+    "unknown scope": lambda: signed(scope="MOSCOW"),
+    "empty scope": lambda: signed(scope=""),
+    "scope of two": lambda: signed(scope=["BRONX", "QUEENS"]),
+    "scope with NUL": lambda: signed(scope="BRONX\0"),
+    "basic": lambda: "Basic b3BlcmF0b3I6MTIz",
+}
+
+
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_forged_token_is_refused_whatever_it_asks(forgery: str, network: Network) -> None:
+    token = FORGERIES[forgery]()
+    for header in (f"Bearer {token}", token):
+        answer = network.api.client.post(
+            "/graphql", json={"query": "{ __typename }"}, headers={"authorization": header}
+        )
+        assert answer.status_code == 401
+        (error,) = answer.json()["errors"]
+        assert error["extensions"]["code"] == "NOT_PERMITTED"
+        assert "data" not in answer.json()
+    with network.api.raw_socket() as client:
+        client.send({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}})
+        assert client.closed_with() == 4403
+
+
+def test_a_token_of_ours_is_accepted(network: Network) -> None:
+    text = "{ incidents { edges { cursor } } }"
+    assert network.api.ask(text, token=signed())["incidents"]["edges"]
+    assert network.api.ask(text, token=signed(scope="STATEN-ISLAND")) == {
+        "incidents": {"edges": []}
+    }
+
+
+def test_a_visitor_gets_no_token() -> None:
+    with pytest.raises(ValueError, match="visitor"):
+        issue_token(SECRET, VISITOR, now=datetime.now(UTC), valid=timedelta(hours=1))
+
+
+def test_a_socket_that_outlives_its_token_shows_nothing_more(
+    url: str, catalogue: Catalogue
+) -> None:
+    text = 'subscription { incidentChanges(region: "BRONX", after: "BRONX:0") { cursor } }'
+    with (
+        serving(url) as api,
+        projecting(url, catalogue),
+        node_on(url, catalogue) as node,
+        api.open_socket(api.token()) as client,
+    ):
+        client.subscribe(text)
+        registered(node.centre("BRONX"))
+        assert client.change() == {"cursor": "BRONX:1"}
+        api.clock.now = max(datetime.now(UTC), api.clock.now) + timedelta(hours=1)
+        registered(node.centre("BRONX"))
+        (error,) = client.message()["payload"]["errors"]
+        assert error["extensions"]["code"] == "NOT_PERMITTED"
+        assert client.message()["type"] == "complete"
+        client.subscribe("{ incidents { edges { cursor } } }")
+        (error,) = client.message()["payload"]["errors"]
+        assert error["extensions"]["code"] == "NOT_PERMITTED"
+
+
+# Without a token
+
+PUBLIC = {
+    "catalogue": "{ regions { code municipalities { code } organisations { code } } topics { code }"
+    ' channels { code } region(code: "BRONX") { id } municipality(code: "BRONX-01") { id } }',
+    "node": f'{{ node(id: "{write_id("Region", "BRONX")}") {{ id }} }}',
+    "ranking": '{ ranking(period: {first: "2026-03-02", last: "2026-03-02"}) {'
+    " rows { place figures { registered replyMedianSeconds } } } }",
+    "boards": '{ countryBoard(period: {first: "2026-03-02", last: "2026-03-02"}) { overdue'
+    ' parts { code } } region(code: "BRONX") { board(period: {first: "2026-03-02",'
+    ' last: "2026-03-02"}) { overdue parts { code } } } }',
+    "status": "{ projectionStatus { region lag } }",
+}
+
+
+@pytest.mark.parametrize("text", PUBLIC.values(), ids=PUBLIC)
+def test_aggregates_and_the_catalogue_are_public(text: str, network: Network) -> None:
+    assert network.api.ask(text)
+
+
+CLOSED = {
+    "incidents": "{ incidents { edges { cursor } } }",
+    "incidents of a place": '{ incidents(filter: {municipality: "BRONX-01"}) {'
+    " pageInfo { hasNextPage } } }",
+    "incident": "query ($id: ID!) { incident(id: $id) { id } }",
+    "node": "query ($id: ID!) { node(id: $id) { id } }",
+    "history": "query ($id: ID!) { incident(id: $id) { history { actor } } }",
+    "citizen": "query ($id: ID!) { incident(id: $id) { citizen { name } } }",
+}
+
+
+@pytest.mark.parametrize("text", CLOSED.values(), ids=CLOSED)
+def test_incidents_are_not_public(text: str, network: Network) -> None:
+    nothing = write_id("Incident", f"BRONX/{uuid4()}")
+    for id in (network.cases[0].id, nothing):
+        answer = network.api.answer(text, id=id)
+        (error,) = answer["errors"]
+        assert error["extensions"]["code"] == "NOT_PERMITTED"
+        assert not any((answer["data"] or {}).values())
+
+
+COMMANDS = {
+    "registerIncident": "RegisterIncidentInput",
+    "classifyIncident": "ClassifyIncidentInput",
+    "assignIncident": "AssignIncidentInput",
+    "returnIncident": "ReturnIncidentInput",
+    "acceptWork": "CommandInput",
+    "publishReply": "PublishReplyInput",
+    "resolveIncident": "ResolveIncidentInput",
+    "closeIncident": "CommandInput",
+    "reopenIncident": "ReopenIncidentInput",
+    "erasePersonalData": "CommandInput",
+}
+FIELDS: dict[str, dict[str, Any]] = {
+    "classifyIncident": {"topic": "noise.noise-helicopter"},
+    "assignIncident": {"organisation": "BRONX-DEP"},
+    "returnIncident": {"reason": "WRONG_TOPIC"},
+    "publishReply": {"kind": "FINAL"},
+    "resolveIncident": {"outcome": "SOLVED"},
+    "reopenIncident": {"reason": "RECURRED"},
+}
+
+
+def test_every_command_is_tried_here(network: Network) -> None:
+    text = '{ __type(name: "Mutation") { fields { name } } }'
+    fields = network.api.ask(text)["__type"]["fields"]
+    assert {field["name"] for field in fields} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("scope", [None, "QUEENS", "BRONX-02"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_outside_the_viewers_scope_is_refused(
+    command: str, scope: str | None, network: Network
+) -> None:
+    text = f"""
+    mutation ($input: {COMMANDS[command]}!) {{
+      payload: {command}(input: $input) {{
+        incidentId version position userErrors {{ code }} incident {{ id }}
+      }}
+    }}
+    """
+    input_: dict[str, Any] = {"commandId": str(uuid4())}
+    if command == "registerIncident":
+        place = {"region": "BRONX", "municipality": "BRONX-01"}
+        input_ |= {"channel": "PHONE", "publishedAt": NOON.isoformat()} | place
+    else:
+        input_ |= {"incidentId": network.cases[0].id} | FIELDS.get(command, {})
+    before = recorded(network.api.url)
+    payload = network.api.ask(text, token=network.token(scope), input=input_)["payload"]
+    assert payload == {
+        "incidentId": None,
+        "version": None,
+        "position": None,
+        "userErrors": [{"code": "NOT_PERMITTED"}],
+        "incident": None,
+    }
+    assert recorded(network.api.url) == before
+
+
+def test_a_municipality_registers_no_incident_that_is_not_located(network: Network) -> None:
+    text = """
+    mutation ($id: UUID!) {
+      registerIncident(input: {
+        commandId: $id, region: "BRONX", channel: "PHONE", publishedAt: "2026-03-02T12:00:00Z"
+      }) { userErrors { code } }
+    }
+    """
+    answer = network.api.ask(text, token=network.token("BRONX-01"), id=str(uuid4()))
+    assert answer["registerIncident"]["userErrors"] == [{"code": "NOT_PERMITTED"}]
+
+
+# Whatever is asked, nothing of another scope
+
+REVEALING = {
+    "incidents": """
+    query ($f: IncidentFilterInput) { incidents(filter: $f) { edges { node { ...I } } } }
+    """,
+    "incident": "query ($id: ID!) { incident(id: $id) { ...I } }",
+    "node": "query ($id: ID!) { node(id: $id) { ...I } }",
+    "aliases": """
+    query ($id: ID!, $other: ID!) {
+      a: node(id: $id) { id }
+      b: node(id: $other) { id }
+      c: incident(id: $other) { ...I }
+    }
+    """,
+}
+REVEALING = {
+    name: text + "fragment I on Incident { id regionCode history { position actor } }"
+    for name, text in REVEALING.items()
+}
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_viewer_finds_exactly_the_incidents_of_their_scope(
+    scope: str | None, network: Network
+) -> None:
+    token = network.token(scope)
+    mine = {case.id for case in network.cases if case.is_in(scope)}
+    for case in network.cases:
+        for field in ("incident", "node"):
+            answer = network.api.answer(REVEALING[field], token=token, id=case.id)
+            if case.id in mine:
+                assert answer["data"][field]["id"] == case.id
+            else:
+                assert not (answer["data"] or {}).get(field)
+                assert answer["errors"][0]["extensions"]["code"] == "NOT_PERMITTED"
+    if scope is not None:
+        edges = network.api.ask(REVEALING["incidents"], token=token)["incidents"]["edges"]
+        assert {edge["node"]["id"] for edge in edges} == mine
+
+
+CHOICES: dict[str, list[Any]] = {
+    "region": [None, "BRONX", "QUEENS", "MANHATTAN", "NOWHERE", "BRONX-01"],
+    "municipality": [None, "BRONX-01", "BRONX-02", "QUEENS-01", "MANHATTAN-01", "BRONX"],
+    "statuses": [None, [], ["REGISTERED"], ["REGISTERED", "CLOSED"]],
+    "channels": [None, ["PHONE"], ["PHONE", "ONLINE"]],
+    "overdue": [None, False, True],
+    "registeredFrom": [None, NOON.isoformat()],
+}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_question_reveals_an_incident_of_another_scope(seed: int, network: Network) -> None:
+    chance = Random(seed)
+    shown = set()
+    for _ in range(60):
+        scope = chance.choice(SCOPES)
+        case, other = chance.choice(network.cases), chance.choice(network.cases)
+        chosen = {name: chance.choice(CHOICES[name]) for name in CHOICES if chance.random() < 0.4}
+        answer = network.api.answer(
+            REVEALING[chance.choice(sorted(REVEALING))],
+            token=network.token(scope),
+            f=chosen,
+            id=case.of(chance.choice([case.region, "BRONX", "QUEENS", "MANHATTAN"])),
+            other=other.id,
+        )
+        told = json.dumps(answer)
+        for one in network.cases:
+            if one.is_in(scope):
+                shown.add(one.id in told)
+            else:
+                assert one.id not in told
+    assert shown == {True, False}  # else nothing was tried
+
+
+def test_no_stream_reveals_a_change_of_another_scope(network: Network) -> None:
+    text = """
+    subscription ($region: String, $municipality: String, $after: String) {
+      incidentChanges(region: $region, municipality: $municipality, after: $after) {
+        cursor
+        incident { id }
+      }
+    }
+    """
+    for scope in SCOPES:
+        with network.api.open_socket(network.token(scope)) as client:
+            for case in network.cases:
+                place = {"region": case.region, "municipality": case.municipality}
+                client.subscribe(text, **place, after=f"{case.region}:0", id=case.id)
+                allowed = scope in ("country", case.region) or (
+                    scope is not None and scope == case.municipality
+                )
+                if allowed:
+                    change = client.change(case.id)
+                    client.send({"id": case.id, "type": "complete"})
+                    shown = next(c for c in network.cases if c.id == change["incident"]["id"])
+                    assert shown.is_in(scope)
+                else:
+                    (error,) = client.message(case.id)["payload"]["errors"]
+                    assert error["extensions"]["code"] == "NOT_PERMITTED"
+
+
+# Personal data
+
+PERSONAL = """
+query ($id: ID!) {
+  incident(id: $id) { id citizen { name contact text } history { event text } }
+}
+"""
+
+
+def test_personal_data_is_opened_for_who_has_the_right(network: Network) -> None:
+    token = network.token("BRONX-01", personal_data=True)
+    incident = network.api.ask(PERSONAL, token=token, id=network.cases[0].id)["incident"]
+    assert incident["citizen"] == {"name": NAME, "contact": CONTACT, "text": TEXT}
+    assert incident["history"] == [
+        {"event": "IncidentRegistered", "text": None},
+        {"event": "ReplyPublished", "text": REPLY},
+    ]
+
+
+@pytest.mark.parametrize("scope", ["country", "BRONX", "BRONX-01"])
+def test_without_the_right_the_rest_of_the_incident_is_shown(scope: str, network: Network) -> None:
+    answer = network.api.answer(PERSONAL, token=network.token(scope), id=network.cases[0].id)
+    assert answer["data"]["incident"]["id"] == network.cases[0].id
+    assert answer["data"]["incident"]["citizen"] is None
+    assert [event["text"] for event in answer["data"]["incident"]["history"]] == [None, None]
+    assert [(error["path"][1], error["extensions"]["code"]) for error in answer["errors"]] == [
+        ("citizen", "NOT_PERMITTED"),
+        ("history", "NOT_PERMITTED"),
+    ]
+    told = json.dumps(answer, ensure_ascii=False)
+    assert not any(secret in told for secret in (NAME, CONTACT, TEXT, REPLY))
+
+
+def test_the_right_reaches_no_further_than_the_scope(network: Network) -> None:
+    token = network.token("BRONX-02", personal_data=True)
+    answer = network.api.answer(PERSONAL, token=token, id=network.cases[0].id)
+    assert answer["data"] == {"incident": None}
+    assert answer["errors"][0]["extensions"]["code"] == "NOT_PERMITTED"
+
+
+@pytest.mark.parametrize("given", ["true", 1, "yes", [True], None])
+def test_only_true_gives_the_right(given: object, network: Network) -> None:
+    answer = network.api.answer(PERSONAL, token=signed(personal_data=given), id=network.cases[0].id)
+    assert answer["data"]["incident"]["citizen"] is None
+    assert answer["errors"]
+
+
+def test_each_opening_is_logged_without_what_was_opened(
+    network: Network, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = network.token("BRONX", personal_data=True, name="Ольга", role=Role.CURATOR)
+    with caplog.at_level(logging.DEBUG):
+        network.api.ask(PERSONAL, token=token, id=network.cases[0].id)
+        network.api.answer(PERSONAL, token=network.token("BRONX"), id=network.cases[0].id)
+    uuid = base64.urlsafe_b64decode(network.cases[0].id).decode().rpartition("/")[2]
+    opened = [record.getMessage() for record in caplog.records if record.name == "tsur.access"]
+    assert opened == [
+        f"Ольга (CURATOR) opens register of {uuid}",
+        f"Ольга (CURATOR) opens publishReply of {uuid}",
+    ]
+    assert not any(secret in caplog.text for secret in (NAME, CONTACT, TEXT, REPLY))
+
+
+def test_what_is_erased_is_null_for_everybody(network: Network) -> None:
+    centre = network.node.centre("BROOKLYN")
+    result = answered(centre)
+    catch_up(network.api.url)
+    id = write_id("Incident", f"BROOKLYN/{result.incident_id}")
+    erase = """
+    mutation ($id: ID!, $command: UUID!) {
+      erasePersonalData(input: {commandId: $command, incidentId: $id}) {
+        userErrors { code }
+        incident { citizen { name } history { event text } }
+      }
+    }
+    """
+    token = network.token("BROOKLYN", personal_data=True)
+    before = network.api.ask(PERSONAL, token=token, id=id)["incident"]
+    assert before["citizen"]["name"] == "Анна"
+    after = network.api.ask(erase, token=token, id=id, command=str(uuid4()))["erasePersonalData"]
+    assert after["userErrors"] == []
+    assert after["incident"]["citizen"] is None
+    assert {event["text"] for event in after["incident"]["history"]} == {None}
+    assert after["incident"]["history"][-1]["event"] == "PersonalDataErased"
+
+
+def test_an_incident_without_personal_data_opens_none(
+    network: Network, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = registered(network.node.centre("BROOKLYN"), citizen=None)
+    catch_up(network.api.url)
+    id = write_id("Incident", f"BROOKLYN/{result.incident_id}")
+    with caplog.at_level(logging.INFO, "tsur.access"):
+        answer = network.api.ask(PERSONAL, token=network.token("BROOKLYN"), id=id)
+    assert answer["incident"]["citizen"] is None
+    assert not caplog.records
