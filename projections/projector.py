@@ -26,7 +26,8 @@ from regions.event_store import decode_event
 log = logging.getLogger(__name__)
 
 BATCH_EVENTS = 20_000  # the most taken in by one transaction; bounds its memory
-IDLE_SECONDS = 0.01  # between two looks at the heads when there was nothing to do
+# Between two looks at the heads when there was nothing to do; a look costs 0.2 ms.
+IDLE_SECONDS = 0.005
 RECONNECT_SECONDS = 0.5
 LEADER_LOCK = 7_203_512  # any number, but the same in every release
 
