@@ -17,7 +17,6 @@ from statistics import median
 from typing import Any
 
 import orjson
-import psycopg
 from psycopg import AsyncConnection
 
 from api.processes import wait_until_ready
@@ -25,9 +24,9 @@ from api.progress import bar
 from api.viewer import Scope, Viewer, issue_token, read_token_key
 from bench.cost import Meter
 from bench.questions import Question, questions
-from bench.rebuild import rebuild
+from bench.rebuild import ready
 from bench.result import Result, at_most, info
-from bench.scratch import Filled, Scratch, projected
+from bench.scratch import Filled, Scratch
 from domain.vocabulary import Role
 from projections.pool import read_pool
 
@@ -61,7 +60,7 @@ Table = Mapping[tuple[str, int], Measured]  # by question and number of incident
 
 def run(scratch: Scratch) -> list[Result]:
     sizes = [*SIZES, *([LARGE] if scratch.large else [])]
-    databases = [_ready(scratch, size) for size in sizes]
+    databases = [ready(scratch, size) for size in sizes]
     asked = questions(scratch.catalogue, scratch.until)
     flat = {name: question for name, question in asked.items() if question.flat}
     over_http = _ask_api(scratch, databases, asked)
@@ -96,16 +95,6 @@ def _times(name: str, asked: Collection[str], table: Table) -> Iterator[Result]:
         if question in asked:
             full_name = f"{name}.{question}.{size / 1e6:g}M"
             yield info(full_name, measured.milliseconds()["clock"], "ms")
-
-
-def _ready(scratch: Scratch, incidents: int) -> Filled:
-    """A database with its read models, in the state autovacuum leaves them in."""
-    filled = scratch.filled(incidents)
-    if not projected(filled.url):
-        rebuild(scratch, filled)
-    with psycopg.connect(filled.url, autocommit=True) as connection:
-        connection.execute("VACUUM (ANALYZE) read.incident, read.change, read.daily")
-    return filled
 
 
 def _ask_api(scratch: Scratch, databases: Sequence[Filled], asked: Mapping[str, Question]) -> Table:

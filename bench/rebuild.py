@@ -17,7 +17,7 @@ from psycopg import errors
 from api.progress import bar
 from bench.cost import Cost
 from bench.result import Result, at_most, info
-from bench.scratch import Filled, Scratch
+from bench.scratch import Filled, Scratch, projected
 
 INCIDENTS = 1_000_000
 LOOK_SECONDS = 0.02
@@ -53,6 +53,17 @@ def run(scratch: Scratch) -> list[Result]:
         info("generate.client", filled.cost.each(filled.events).client, "us/event"),
         info("generate.server", filled.cost.each(filled.events).server, "us/event"),
     ]
+
+
+def ready(scratch: Scratch, incidents: int) -> Filled:
+    """A database with its read models, in the state that autovacuum and checkpoints leave."""
+    filled = scratch.filled(incidents)
+    if not projected(filled.url):
+        rebuild(scratch, filled)
+    with psycopg.connect(filled.url, autocommit=True) as connection:
+        connection.execute("VACUUM (ANALYZE) read.incident, read.change, read.daily")
+        connection.execute("CHECKPOINT")
+    return filled
 
 
 def rebuild(scratch: Scratch, filled: Filled) -> Rebuilt:

@@ -18,9 +18,9 @@ from uuid import uuid4
 from psycopg import AsyncConnection
 
 from api.progress import bar
-from bench.rebuild import rebuild
+from bench.rebuild import ready
 from bench.result import Result, at_most, info
-from bench.scratch import Scratch, projected, recorded
+from bench.scratch import Scratch, recorded
 from domain.commands import Register
 from domain.incident import SYSTEM
 from projections import federal
@@ -45,10 +45,7 @@ class Sample(NamedTuple):
 
 
 def run(scratch: Scratch) -> list[Result]:
-    filled = scratch.filled(INCIDENTS)
-    if not projected(filled.url):
-        rebuild(scratch, filled)
-    url = scratch.copy(filled)
+    url = scratch.copy(ready(scratch, INCIDENTS))
     with ExitStack() as stack:
         node = stack.enter_context(scratch.node(url))
         stack.enter_context(scratch.running(url, "projector"))
