@@ -13,6 +13,7 @@ from api.types.node import write_id
 from domain import commands
 from domain.errors import DomainError
 from domain.vocabulary import (
+    FallbackReason,
     Kind,
     Outcome,
     ReopenReason,
@@ -24,6 +25,7 @@ from projections.freshness import wait_for
 from regions.centre import Position, Result
 
 strawberry.enum(ReturnReason, description="Why an executor sends an incident back.")
+strawberry.enum(FallbackReason, description="Why a reply is not published where the citizen wrote.")
 strawberry.enum(ReopenReason, description="Why a finished incident begins a new cycle.")
 
 
@@ -146,7 +148,7 @@ class PublishReplyInput(CommandInput):
     channel: str | None = strawberry.field(
         default=None, description="Code; null is the channel the citizen wrote on."
     )
-    fallback_reason: str | None = strawberry.field(
+    fallback_reason: FallbackReason | None = strawberry.field(
         default=None, description="Why on another channel than the citizen's."
     )
 

@@ -120,7 +120,8 @@ def _supervise(
     settings: Settings, served: Database, demo: Demo | None, stop: threading.Event
 ) -> None:
     """Run the children until `stop` is set or the database has died."""
-    address = f"http://{settings.host}:{settings.port}"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{host}:{settings.port}"
     commands = ["projector", "api", *(["simulate"] if demo else [])]
     environment = {
         "TSUR_DATABASE_URL": served.url,
@@ -144,7 +145,8 @@ def _supervise(
 
 
 def _check_port_free(settings: Settings) -> None:
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, settings.port))

@@ -16,7 +16,15 @@ from domain.errors import (
     TextEmpty,
     TextTooLong,
 )
-from domain.vocabulary import Kind, Outcome, ReopenReason, ReplyAuthor, ReplyKind, ReturnReason
+from domain.vocabulary import (
+    FallbackReason,
+    Kind,
+    Outcome,
+    ReopenReason,
+    ReplyAuthor,
+    ReplyKind,
+    ReturnReason,
+)
 
 TEXT_MAX = 20_000  # characters; the longest post a source platform accepts is about 16,000 (VK)
 SHORT_TEXT_MAX = 200  # characters; names, contacts, ids of other systems
@@ -109,7 +117,7 @@ class PublishReply(Command, frozen=True, kw_only=True):
     kind: ReplyKind
     author: ReplyAuthor = ReplyAuthor.HUMAN
     channel: str | None = None  # None: the channel the citizen wrote on
-    fallback_reason: str | None = None
+    fallback_reason: FallbackReason | None = None
     text: str | None = None
 
     def private(self) -> bytes | None:
@@ -117,7 +125,6 @@ class PublishReply(Command, frozen=True, kw_only=True):
 
     def check(self, now: datetime) -> None:
         check_text("text", self.text, TEXT_MAX)
-        check_text("fallbackReason", self.fallback_reason, SHORT_TEXT_MAX)
 
 
 class Resolve(Command, frozen=True, kw_only=True):

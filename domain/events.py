@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from domain.vocabulary import (
+    FallbackReason,
     Kind,
     Outcome,
     ReopenReason,
@@ -86,7 +87,7 @@ class ReplyPublished(Event, frozen=True, kw_only=True):
     kind: ReplyKind
     author: ReplyAuthor
     channel: str
-    fallback_reason: str | None = None  # why not on the citizen's own channel
+    fallback_reason: FallbackReason | None = None  # why not on the citizen's own channel
     text: Sealed | None = None
 
 

@@ -65,6 +65,16 @@ class ReturnReason(StrEnum):
     NOT_ENOUGH_DETAIL = "NOT_ENOUGH_DETAIL"
 
 
+class FallbackReason(StrEnum):
+    """Why a reply is not published where the citizen wrote."""
+
+    MESSAGE_DELETED = "MESSAGE_DELETED"
+    COMMENTS_CLOSED = "COMMENTS_CLOSED"
+    PROFILE_CLOSED = "PROFILE_CLOSED"
+    CHANNEL_UNAVAILABLE = "CHANNEL_UNAVAILABLE"
+    CITIZEN_ASKED = "CITIZEN_ASKED"  # the citizen asked to be answered elsewhere
+
+
 class ReopenReason(StrEnum):
     """Why a finished incident begins a new cycle."""
 

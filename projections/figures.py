@@ -14,7 +14,7 @@ the incident rows.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
@@ -78,11 +78,10 @@ async def region_figures(
     exact: bool = False,
 ) -> dict[str, Figures]:
     """By region code, and of the country under TOTAL. Regions without incidents are absent."""
-    units = [(region, "") for region in catalogue.regions]
-    today = {code: _local_day(catalogue, code, now) for code in catalogue.regions}
+    regions = list(catalogue.regions)
     if exact:
-        return await _exact(connection, period, today, now, by_municipality=False)
-    sums = await _sums(connection, period, units, today, now)
+        return await _exact(connection, period, now, regions=regions, by_municipality=False)
+    sums = await _sums(connection, period, now, regions=regions, municipalities=[TOTAL])
     by_region = {region: figures for (region, _), figures in sums.items()}
     return _figures(by_region | {TOTAL: _together(by_region.values())})
 
@@ -101,18 +100,13 @@ async def municipality_figures(
 
     The region counts incidents that are not located too; a municipality without any is absent.
     """
-    today = {region: _local_day(catalogue, region, now)}
     if exact:
-        found = await _exact(connection, period, today, now, by_municipality=True)
+        found = await _exact(connection, period, now, regions=[region], by_municipality=True)
         return {code: of for code, of in found.items() if municipality in (None, code) or not code}
-    places = [place.code for place in catalogue.municipalities_of.get(region, ())]
-    units = [(region, ""), *((region, place) for place in places if municipality in (None, place))]
-    sums = await _sums(connection, period, units, today, now)
-    return _figures({municipality: found for (_, municipality), found in sums.items()})
-
-
-def _local_day(catalogue: Catalogue, region: str, now: datetime) -> date:
-    return now.astimezone(catalogue.region(region).zone).date()
+    of_region = [place.code for place in catalogue.municipalities_of.get(region, ())]
+    wanted = of_region if municipality is None else [municipality]
+    sums = await _sums(connection, period, now, regions=[region], municipalities=[TOTAL, *wanted])
+    return _figures({place: found for (_, place), found in sums.items()})
 
 
 class _Sums(NamedTuple):
@@ -134,61 +128,66 @@ class _Sums(NamedTuple):
 async def _sums(
     connection: AsyncConnection[Any],
     period: Period,
-    units: Collection[tuple[str, str]],
-    today: Mapping[str, date],
     now: datetime,
+    *,
+    regions: Collection[str],
+    municipalities: Collection[str],
 ) -> dict[tuple[str, str], _Sums]:
-    """From the daily rows; deadlines of days that may not be over yet, from the incidents.
-
-    Municipalities of a region may lie in other zones: their days begin and end at most one day off.
-    """
+    """From the daily rows; deadlines of days that may not be over yet, from the incidents."""
     cursor = await connection.execute(
         """
-          WITH unit AS (
+          WITH counted AS (
                SELECT region,
                       municipality,
-                      today
-                 FROM unnest(%(regions)s::text[], %(municipalities)s::text[], %(today)s::date[])
-                      AS unit (region, municipality, today)
+                      sum(registered)::int8 AS registered,
+                      sum(answered)::int8 AS answered,
+                      sum(reply_seconds)::float8 AS reply_seconds,
+                      string_agg(reply_histogram, '') AS replies,
+                      sum(resolved)::int8 AS resolved,
+                      sum(resolution_seconds)::float8 AS resolution_seconds,
+                      string_agg(resolution_histogram, '') AS resolutions,
+                      sum(reopened)::int8 AS reopened,
+                      sum(returned)::int8 AS returned,
+                      coalesce(sum(due) FILTER (WHERE day < %(over)s), 0)::int8 AS due,
+                      coalesce(sum(due - kept) FILTER (WHERE day < %(over)s), 0)::int8 AS missed
+                 FROM daily
+                WHERE region = ANY (%(regions)s)
+                  AND municipality = ANY (%(municipalities)s)
+                  AND day BETWEEN %(first)s AND %(last)s
+                GROUP BY region, municipality
                ),
                recent AS (
-               SELECT unit.region,
-                      unit.municipality,
+               SELECT region,
+                      CASE grouping(municipality) WHEN 1 THEN '' ELSE municipality END
+                          AS municipality,
                       count(*) AS due,
-                      count(*) FILTER (WHERE resolved_at <= due_at) AS kept
-                 FROM unit
-                 JOIN incident ON incident.region = unit.region
-                              AND incident.due_on BETWEEN unit.today - 1 AND unit.today + 1
-                WHERE unit.municipality IN ('', incident.municipality)
-                  AND due_on BETWEEN %(first)s AND %(last)s
+                      count(*) FILTER (WHERE resolved_at <= due_at IS NOT TRUE) AS missed
+                 FROM incident
+                WHERE region = ANY (%(regions)s)
+                  AND due_on BETWEEN greatest(%(first)s, %(over)s) AND %(last)s
                   AND due_at <= %(now)s
-                GROUP BY unit.region, unit.municipality
+                GROUP BY GROUPING SETS ((region), (region, municipality))
                )
         SELECT region,
                municipality,
-               sum(registered)::int8,
-               sum(answered)::int8,
-               sum(reply_seconds)::float8,
-               string_agg(reply_histogram, ''),
-               sum(resolved)::int8,
-               sum(resolution_seconds)::float8,
-               string_agg(resolution_histogram, ''),
-               sum(reopened)::int8,
-               sum(returned)::int8,
-               coalesce(sum(daily.due) FILTER (WHERE day < today - 1), 0)::int8
-                   + coalesce(min(recent.due), 0),
-               coalesce(sum(daily.due - daily.kept) FILTER (WHERE day < today - 1), 0)::int8
-                   + coalesce(min(recent.due - recent.kept), 0)
-          FROM unit
-          JOIN daily USING (region, municipality)
+               registered,
+               answered,
+               reply_seconds,
+               replies,
+               resolved,
+               resolution_seconds,
+               resolutions,
+               reopened,
+               returned,
+               counted.due + coalesce(recent.due, 0),
+               counted.missed + coalesce(recent.missed, 0)
+          FROM counted
           LEFT JOIN recent USING (region, municipality)
-         WHERE day BETWEEN %(first)s AND %(last)s
-         GROUP BY region, municipality
         """,
         {
-            "regions": [region for region, _ in units],
-            "municipalities": [municipality for _, municipality in units],
-            "today": [today[region] for region, _ in units],
+            "regions": list(regions),
+            "municipalities": list(municipalities),
+            "over": _first_day_not_over(now),
             "now": now,
             "first": period.first,
             "last": period.last,
@@ -196,6 +195,11 @@ async def _sums(
         binary=True,
     )
     return {(region, place): _Sums(*sums) async for region, place, *sums in cursor}
+
+
+def _first_day_not_over(now: datetime) -> date:
+    """Of all local days the earliest that goes on somewhere: no zone is behind UTC-12."""
+    return (now.astimezone(UTC) - timedelta(hours=12)).date()
 
 
 def _together(parts: Collection[_Sums]) -> _Sums:
@@ -246,9 +250,9 @@ def _share(part: float, whole: int) -> float | None:
 async def _exact(
     connection: AsyncConnection[Any],
     period: Period,
-    today: Mapping[str, date],
     now: datetime,
     *,
+    regions: Collection[str],
     by_municipality: bool,
 ) -> dict[str, Figures]:
     """The same from the incident rows: exact quantiles, at a cost that grows with the incidents."""
@@ -316,7 +320,7 @@ async def _exact(
         """,
         {
             "by_municipality": by_municipality,
-            "regions": list(today),
+            "regions": list(regions),
             "first": period.first,
             "last": period.last,
             "now": now,

@@ -85,6 +85,7 @@ CREATE INDEX change_by_municipality ON change (region, municipality, pos);
 
 -- Counts of one local day of a region and of each municipality in it, recomputed whole from the
 -- incident rows whenever one of them changes. A histogram: see projections/histogram.py.
+-- The rows of whole regions lie together: a ranking reads all of them and nothing else.
 CREATE TABLE daily (
     municipality         text NOT NULL,     -- '' is the whole region, unlocated incidents included
     day                  date NOT NULL,
@@ -101,5 +102,7 @@ CREATE TABLE daily (
     due                  integer NOT NULL,  -- incidents whose deadline falls on this day
     kept                 integer NOT NULL,  -- of them, resolved by then
     PRIMARY KEY (region, municipality, day)
-);
+) PARTITION BY LIST (municipality);
+CREATE TABLE daily_of_region PARTITION OF daily FOR VALUES IN ('');
+CREATE TABLE daily_of_municipality PARTITION OF daily DEFAULT;
 CREATE INDEX daily_by_day ON daily (region, day); -- a recount replaces a day of a region whole

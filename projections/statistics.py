@@ -64,46 +64,32 @@ def recompute(connection: psycopg.Connection, touched: Collection[tuple[str, dat
                  FROM cohort
                 GROUP BY GROUPING SETS ((region, day), (region, day, municipality))
                ),
-               reply_bucket AS (
+               bucket AS (
                SELECT region,
                       day,
                       CASE grouping(municipality) WHEN 1 THEN '' ELSE municipality END
                           AS municipality,
+                      measure,
                       bucket,
                       count(*) AS cases
                  FROM cohort,
-                      ceil(ln(greatest(reply_seconds, 1)::float8) / %(ln_gamma)s) AS bucket
-                WHERE reply_seconds IS NOT NULL
-                GROUP BY GROUPING SETS ((region, day, bucket), (region, day, municipality, bucket))
+                      LATERAL (VALUES ('reply', reply_seconds),
+                                      ('resolution', resolution_seconds)) AS of (measure, seconds),
+                      ceil(ln(greatest(seconds, 1)::float8) / %(ln_gamma)s) AS bucket
+                WHERE seconds IS NOT NULL
+                GROUP BY measure, bucket,
+                         GROUPING SETS ((region, day), (region, day, municipality))
                ),
-               reply AS (
+               histogram AS (
                SELECT region,
                       day,
                       municipality,
                       string_agg(int2send(bucket::int2) || int4send(cases::int4), ''::bytea
-                                 ORDER BY bucket) AS histogram
-                 FROM reply_bucket
-                GROUP BY region, day, municipality
-               ),
-               resolution_bucket AS (
-               SELECT region,
-                      day,
-                      CASE grouping(municipality) WHEN 1 THEN '' ELSE municipality END
-                          AS municipality,
-                      bucket,
-                      count(*) AS cases
-                 FROM cohort,
-                      ceil(ln(greatest(resolution_seconds, 1)::float8) / %(ln_gamma)s) AS bucket
-                WHERE resolution_seconds IS NOT NULL
-                GROUP BY GROUPING SETS ((region, day, bucket), (region, day, municipality, bucket))
-               ),
-               resolution AS (
-               SELECT region,
-                      day,
-                      municipality,
+                                 ORDER BY bucket) FILTER (WHERE measure = 'reply') AS reply,
                       string_agg(int2send(bucket::int2) || int4send(cases::int4), ''::bytea
-                                 ORDER BY bucket) AS histogram
-                 FROM resolution_bucket
+                                 ORDER BY bucket) FILTER (WHERE measure = 'resolution')
+                          AS resolution
+                 FROM bucket
                 GROUP BY region, day, municipality
                ),
                deadline AS (
@@ -125,18 +111,17 @@ def recompute(connection: psycopg.Connection, touched: Collection[tuple[str, dat
                coalesce(registered, 0),
                coalesce(answered, 0),
                coalesce(reply_seconds, 0),
-               coalesce(reply.histogram, ''),
+               coalesce(histogram.reply, ''),
                coalesce(resolved, 0),
                coalesce(resolution_seconds, 0),
-               coalesce(resolution.histogram, ''),
+               coalesce(histogram.resolution, ''),
                coalesce(reopened, 0),
                coalesce(returned, 0),
                coalesce(due, 0),
                coalesce(kept, 0)
           FROM counted
           FULL JOIN deadline USING (region, day, municipality)
-          LEFT JOIN reply USING (region, day, municipality)
-          LEFT JOIN resolution USING (region, day, municipality)
+          LEFT JOIN histogram USING (region, day, municipality)
          -- An incident that is not located counts for its region only.
          WHERE municipality IS NOT NULL
         """,

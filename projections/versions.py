@@ -17,13 +17,15 @@ from regions.catalogue import Catalogue
 SERVED, NEXT, RETIRED = "read", "read_next", "read_retired"
 REBUILD_EVENTS = 40_000  # batch of a rebuild: larger than live ones, nobody waits for its rows
 REBUILD_LOCK = 7_203_513  # one rebuild at a time
+# A leader whose machine vanishes without a word leaves its lock after some ten seconds.
+KEEPALIVE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
 
 Progress = Callable[[int, int], None]  # events taken in, events in all
 
 
 def connect(url: str, schema: LiteralString = SERVED) -> psycopg.Connection:
     """A connection that reads and writes the read models of `schema`."""
-    connection = psycopg.connect(url, autocommit=True)
+    connection = psycopg.connect(url, autocommit=True, options=KEEPALIVE)
     connection.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(schema)))
     return connection
 

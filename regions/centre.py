@@ -104,11 +104,11 @@ class Centre(Application[UUID]):
 
     def register(self, command: Register, *, command_id: UUID, at: datetime, by: Actor) -> Result:
         """Make a citizen's message an incident. Raises InvalidInput, or DuplicateMessage."""
-        self.check(command, at)
         fingerprint = self._fingerprint(command)
         incident_id = new_id(at)
 
         def attempt() -> Result:
+            self.check(command, at)
             alongside = Alongside()
             incident = self.begin(incident_id, command, at=at, by=by, alongside=alongside)
             return self._save(incident, command_id, fingerprint, alongside)
@@ -135,10 +135,10 @@ class Centre(Application[UUID]):
         Raises InvalidInput, IncidentNotFound, RuleBroken, and VersionConflict when somebody else
         changed the incident meanwhile or it is not at `expected_version`.
         """
-        self.check(command, at)
         fingerprint = self._fingerprint(command, incident_id)
 
         def attempt() -> Result:
+            self.check(command, at)
             alongside = Alongside()
             incident = self.incident(incident_id)
             if permit is not None:

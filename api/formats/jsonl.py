@@ -38,6 +38,7 @@ from domain.commands import (
 from domain.errors import DomainError, ImportRowInvalid
 from domain.incident import Actor
 from domain.vocabulary import (
+    FallbackReason,
     Kind,
     Outcome,
     ReopenReason,
@@ -119,7 +120,7 @@ class PublishReplyPart(StepPart, frozen=True, kw_only=True, tag="publishReply"):
     kind: ReplyKind
     author: ReplyAuthor = ReplyAuthor.HUMAN
     channel: Code | None = None
-    fallback_reason: str | None = None
+    fallback_reason: FallbackReason | None = None
     text: str | None = None
 
     def command(self) -> Command:

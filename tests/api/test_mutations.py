@@ -312,12 +312,6 @@ def test_a_registration_with_a_bad_field_is_refused_by_its_name(
         ("publishReply", {"kind": "FINAL", "text": ""}, "TEXT_EMPTY", "text"),
         ("publishReply", {"kind": "FINAL", "channel": "PIGEON"}, "UNKNOWN_CHANNEL", "channel"),
         ("publishReply", {"kind": "FINAL", "channel": "ONLINE"}, "OTHER_CHANNEL", "channel"),
-        (
-            "publishReply",
-            {"kind": "FINAL", "channel": "ONLINE", "fallbackReason": "a\0"},
-            "CONTROL_CHARACTER",
-            "fallbackReason",
-        ),
         ("acceptWork", {}, "FORBIDDEN_TRANSITION", None),
         ("returnIncident", {"reason": "WRONG_TOPIC"}, "FORBIDDEN_TRANSITION", None),
         ("resolveIncident", {"outcome": "SOLVED"}, "FORBIDDEN_TRANSITION", None),

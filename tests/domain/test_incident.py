@@ -53,6 +53,7 @@ from domain.events import (
 )
 from domain.incident import EVENT_OF, TRANSITIONS, Actor, Incident, StreamEvent, replay
 from domain.vocabulary import (
+    FallbackReason,
     Outcome,
     ReopenReason,
     ReplyAuthor,
@@ -315,7 +316,7 @@ def test_the_citizen_is_answered_on_their_own_channel() -> None:
 
 
 def test_a_reply_on_another_channel_needs_a_reason() -> None:
-    reason = "Страница закрыта"
+    reason = FallbackReason.PROFILE_CLOSED
     reply = PublishReply(kind=ReplyKind.FINAL, channel="PHONE", fallback_reason=reason)
     event = then(incident(), reply)
     assert (event.channel, event.fallback_reason) == ("PHONE", reason)
