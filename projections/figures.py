@@ -4,8 +4,8 @@
     reply time      publication of the message to the first reply by a human; who has none yet
                     counts as slower than everybody answered: ignoring people improves nothing
     resolution time start of the last cycle to its resolution, of the resolved
-    overdue         deadlines that fell in the period and are past, kept or missed; open and late is
-                    missed
+    overdue         deadlines that fell on days of the period that are over, kept or missed; open
+                    and late is missed
 
 Sources: lifecycle-and-metrics 3.4 and 3.5 (docs/decisions/0007-unanswered-counts-as-not-yet.md).
 Quantiles are nearest rank: within 1 % from histograms (projections/histogram.py), or exact from
@@ -14,13 +14,14 @@ the incident rows.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
+import numpy as np
 from psycopg import AsyncConnection
 
 from domain.errors import PeriodInvalid
-from projections.histogram import merged
+from projections.histogram import counts, quantiles
 from regions.catalogue import Catalogue
 
 PERIOD_DAYS_MAX = 3 * 366  # a daily row of each region and day is read: the bound keeps it one page
@@ -66,6 +67,7 @@ class Figures:
         return _share(self.missed, self.due)
 
 
+SHARES = (0.5, 0.9)  # of the quantiles told
 TOTAL = ""  # the key of all units together
 
 
@@ -78,12 +80,11 @@ async def region_figures(
     exact: bool = False,
 ) -> dict[str, Figures]:
     """By region code, and of the country under TOTAL. Regions without incidents are absent."""
-    regions = list(catalogue.regions)
+    today = {code: _today(catalogue, code, now) for code in catalogue.regions}
     if exact:
-        return await _exact(connection, period, now, regions=regions, by_municipality=False)
-    sums = await _sums(connection, period, now, regions=regions, municipalities=[TOTAL])
-    by_region = {region: figures for (region, _), figures in sums.items()}
-    return _figures(by_region | {TOTAL: _together(by_region.values())})
+        return await _exact(connection, period, today, by_municipality=False)
+    sums = await _sums(connection, period, today, [TOTAL])
+    return _figures({region: found for (region, _), found in sums.items()}, with_total=True)
 
 
 async def municipality_figures(
@@ -100,13 +101,21 @@ async def municipality_figures(
 
     The region counts incidents that are not located too; a municipality without any is absent.
     """
+    today = {region: _today(catalogue, region, now)}
     if exact:
-        found = await _exact(connection, period, now, regions=[region], by_municipality=True)
+        found = await _exact(connection, period, today, by_municipality=True)
         return {code: of for code, of in found.items() if municipality in (None, code) or not code}
     of_region = [place.code for place in catalogue.municipalities_of.get(region, ())]
     wanted = of_region if municipality is None else [municipality]
-    sums = await _sums(connection, period, now, regions=[region], municipalities=[TOTAL, *wanted])
-    return _figures({place: found for (_, place), found in sums.items()})
+    sums = await _sums(connection, period, today, [TOTAL, *wanted])
+    return _figures({place: found for (_, place), found in sums.items()}, with_total=False)
+
+
+def _today(catalogue: Catalogue, region: str, now: datetime) -> date:
+    """The first day that is not over in the whole region: its places may lie in several zones."""
+    places = catalogue.municipalities_of.get(region, ())
+    zones = {catalogue.region(region).zone, *(place.zone for place in places)}
+    return min(now.astimezone(zone).date() for zone in zones)
 
 
 class _Sums(NamedTuple):
@@ -128,67 +137,36 @@ class _Sums(NamedTuple):
 async def _sums(
     connection: AsyncConnection[Any],
     period: Period,
-    now: datetime,
-    *,
-    regions: Collection[str],
+    today: Mapping[str, date],
     municipalities: Collection[str],
 ) -> dict[tuple[str, str], _Sums]:
-    """From the daily rows; deadlines of days that may not be over yet, from the incidents."""
     cursor = await connection.execute(
         """
-          WITH counted AS (
-               SELECT region,
-                      municipality,
-                      sum(registered)::int8 AS registered,
-                      sum(answered)::int8 AS answered,
-                      sum(reply_seconds)::float8 AS reply_seconds,
-                      string_agg(reply_histogram, '') AS replies,
-                      sum(resolved)::int8 AS resolved,
-                      sum(resolution_seconds)::float8 AS resolution_seconds,
-                      string_agg(resolution_histogram, '') AS resolutions,
-                      sum(reopened)::int8 AS reopened,
-                      sum(returned)::int8 AS returned,
-                      coalesce(sum(due) FILTER (WHERE day < %(over)s), 0)::int8 AS due,
-                      coalesce(sum(due - kept) FILTER (WHERE day < %(over)s), 0)::int8 AS missed
-                 FROM daily
-                WHERE region = ANY (%(regions)s)
-                  AND municipality = ANY (%(municipalities)s)
-                  AND day BETWEEN %(first)s AND %(last)s
-                GROUP BY region, municipality
-               ),
-               recent AS (
-               SELECT region,
-                      CASE grouping(municipality) WHEN 1 THEN '' ELSE municipality END
-                          AS municipality,
-                      count(*) AS due,
-                      count(*) FILTER (WHERE resolved_at <= due_at IS NOT TRUE) AS missed
-                 FROM incident
-                WHERE region = ANY (%(regions)s)
-                  AND due_on BETWEEN greatest(%(first)s, %(over)s) AND %(last)s
-                  AND due_at <= %(now)s
-                GROUP BY GROUPING SETS ((region), (region, municipality))
-               )
         SELECT region,
                municipality,
-               registered,
-               answered,
-               reply_seconds,
-               replies,
-               resolved,
-               resolution_seconds,
-               resolutions,
-               reopened,
-               returned,
-               counted.due + coalesce(recent.due, 0),
-               counted.missed + coalesce(recent.missed, 0)
-          FROM counted
-          LEFT JOIN recent USING (region, municipality)
+               sum(registered)::int8,
+               sum(answered)::int8,
+               sum(reply_seconds)::float8,
+               string_agg(reply_histogram, ''),
+               sum(resolved)::int8,
+               sum(resolution_seconds)::float8,
+               string_agg(resolution_histogram, ''),
+               sum(reopened)::int8,
+               sum(returned)::int8,
+               coalesce(sum(due) FILTER (WHERE day < today), 0)::int8,
+               coalesce(sum(due - kept) FILTER (WHERE day < today), 0)::int8
+          FROM daily
+          JOIN unnest(%(regions)s::text[], %(today)s::date[]) AS unit (region, today)
+         USING (region)
+         WHERE region = ANY (%(regions)s)
+           AND municipality = ANY (%(municipalities)s)
+           AND day BETWEEN %(first)s AND %(last)s
+         GROUP BY region, municipality
         """,
         {
-            "regions": list(regions),
+            "regions": list(today),
+            "today": list(today.values()),
             "municipalities": list(municipalities),
-            "over": _first_day_not_over(now),
-            "now": now,
             "first": period.first,
             "last": period.last,
         },
@@ -197,49 +175,53 @@ async def _sums(
     return {(region, place): _Sums(*sums) async for region, place, *sums in cursor}
 
 
-def _first_day_not_over(now: datetime) -> date:
-    """Of all local days the earliest that goes on somewhere: no zone is behind UTC-12."""
-    return (now.astimezone(UTC) - timedelta(hours=12)).date()
+def _figures(sums: Mapping[str, _Sums], *, with_total: bool) -> dict[str, Figures]:
+    """By unit, and (`with_total`) of all of them together under TOTAL."""
+    units = dict(sums)
+    replies = counts([unit.replies for unit in units.values()])
+    resolutions = counts([unit.resolutions for unit in units.values()])
+    if with_total:
+        units[TOTAL] = _together(sums.values())
+        replies = np.vstack([replies, replies.sum(axis=0)])
+        resolutions = np.vstack([resolutions, resolutions.sum(axis=0)])
+    reply_times = quantiles(replies, [unit.registered for unit in units.values()], SHARES)
+    resolution_times = quantiles(resolutions, [unit.resolved for unit in units.values()], SHARES)
+    return {
+        code: Figures(
+            registered=unit.registered,
+            answered=unit.answered,
+            reply_median=reply_median,
+            reply_mean=_share(unit.reply_seconds, unit.answered),
+            reply_p90=reply_p90,
+            resolved=unit.resolved,
+            resolution_median=resolution_median,
+            resolution_mean=_share(unit.resolution_seconds, unit.resolved),
+            resolution_p90=resolution_p90,
+            reopened=unit.reopened,
+            returned=unit.returned,
+            due=unit.due,
+            missed=unit.missed,
+        )
+        for (code, unit), (reply_median, reply_p90), (resolution_median, resolution_p90) in zip(
+            units.items(), reply_times, resolution_times, strict=True
+        )
+    }
 
 
 def _together(parts: Collection[_Sums]) -> _Sums:
-    """Counts add up; histograms lie one after the other until they are merged."""
+    """Whatever is a number; the histograms add up as counts."""
     return _Sums(
         registered=sum(part.registered for part in parts),
         answered=sum(part.answered for part in parts),
         reply_seconds=sum(part.reply_seconds for part in parts),
-        replies=b"".join(part.replies for part in parts),
+        replies=b"",
         resolved=sum(part.resolved for part in parts),
         resolution_seconds=sum(part.resolution_seconds for part in parts),
-        resolutions=b"".join(part.resolutions for part in parts),
+        resolutions=b"",
         reopened=sum(part.reopened for part in parts),
         returned=sum(part.returned for part in parts),
         due=sum(part.due for part in parts),
         missed=sum(part.missed for part in parts),
-    )
-
-
-def _figures(sums: Mapping[str, _Sums]) -> dict[str, Figures]:
-    return {unit: _figures_of(parts) for unit, parts in sums.items()}
-
-
-def _figures_of(sums: _Sums) -> Figures:
-    replies, resolutions = merged(sums.replies), merged(sums.resolutions)
-    unanswered = sums.registered - sums.answered
-    return Figures(
-        registered=sums.registered,
-        answered=sums.answered,
-        reply_median=replies.quantile(0.5, unanswered=unanswered),
-        reply_mean=_share(sums.reply_seconds, sums.answered),
-        reply_p90=replies.quantile(0.9, unanswered=unanswered),
-        resolved=sums.resolved,
-        resolution_median=resolutions.quantile(0.5),
-        resolution_mean=_share(sums.resolution_seconds, sums.resolved),
-        resolution_p90=resolutions.quantile(0.9),
-        reopened=sums.reopened,
-        returned=sums.returned,
-        due=sums.due,
-        missed=sums.missed,
     )
 
 
@@ -250,9 +232,8 @@ def _share(part: float, whole: int) -> float | None:
 async def _exact(
     connection: AsyncConnection[Any],
     period: Period,
-    now: datetime,
+    today: Mapping[str, date],
     *,
-    regions: Collection[str],
     by_municipality: bool,
 ) -> dict[str, Figures]:
     """The same from the incident rows: exact quantiles, at a cost that grows with the incidents."""
@@ -288,9 +269,11 @@ async def _exact(
                SELECT CASE WHEN %(by_municipality)s THEN municipality ELSE region END AS unit,
                       resolved_at <= due_at AS kept
                  FROM incident
+                 JOIN unnest(%(regions)s::text[], %(today)s::date[]) AS unit (region, today)
+                USING (region)
                 WHERE region = ANY (%(regions)s)
                   AND due_on BETWEEN %(first)s AND %(last)s
-                  AND due_at <= %(now)s
+                  AND due_on < today
                ),
                punctuality AS (
                SELECT CASE grouping(unit) WHEN 1 THEN '' ELSE unit END AS unit,
@@ -320,10 +303,10 @@ async def _exact(
         """,
         {
             "by_municipality": by_municipality,
-            "regions": list(regions),
+            "regions": list(today),
+            "today": list(today.values()),
             "first": period.first,
             "last": period.last,
-            "now": now,
         },
         binary=True,
     )

@@ -3,50 +3,49 @@
 The buckets are those of DDSketch (Masson, Rim, Lee: "DDSketch", VLDB 2019): bucket b holds the
 durations in (GAMMA^(b-1), GAMMA^b] seconds and answers with the value whose relative distance to
 both ends is RELATIVE_ERROR. Merging is adding counts, so a quantile over any set of days costs only
-their buckets. A stored histogram is a sequence of 6-byte pairs: bucket (int2), count (int4), in
-network byte order, as PostgreSQL's int2send and int4send write them.
+their buckets. A stored histogram is a sequence of 4-byte pairs: bucket (int2), count (int2), in
+network byte order, as PostgreSQL's int2send writes them. A bucket may come again: counts above
+COUNT_MAX take several pairs, and histograms to be merged are given one after the other.
 """
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
 RELATIVE_ERROR = 0.01
 GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
-PAIR = np.dtype([("bucket", ">i2"), ("count", ">i4")])
+PAIR = np.dtype([("bucket", ">i2"), ("count", ">i2")])
+COUNT_MAX = 2**15 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Histogram:
-    """Counts by bucket, buckets ascending without repetition."""
-
-    buckets: np.ndarray
-    counts: np.ndarray
-
-    @property
-    def total(self) -> int:
-        return int(self.counts.sum())
-
-    def quantile(self, share: float, *, unanswered: int = 0) -> float | None:
-        """The duration in seconds that a `share` of all cases does not exceed (nearest rank).
-
-        `unanswered` cases last longer than any counted one. None when the quantile falls among
-        them, or when there are no cases.
-        """
-        cases = self.total + unanswered
-        rank = max(1, math.ceil(share * cases))
-        if cases == 0 or rank > self.total:
-            return None
-        index = int(np.searchsorted(np.cumsum(self.counts), rank))
-        return float(2 * GAMMA ** int(self.buckets[index]) / (GAMMA + 1))
+def counts(stored: Sequence[bytes]) -> np.ndarray:
+    """Cases by histogram and bucket, a row for each histogram."""
+    pairs = np.frombuffer(b"".join(stored), PAIR)
+    width = int(pairs["bucket"].max(initial=0)) + 1
+    row = np.repeat(np.arange(len(stored)), [len(one) // PAIR.itemsize for one in stored])
+    # One pass over the pairs of all histograms: a row each would cost a ranking half its time.
+    flat = np.bincount(
+        row * width + pairs["bucket"], weights=pairs["count"], minlength=len(stored) * width
+    )
+    return flat.astype(int).reshape(len(stored), width)
 
 
-def merged(stored: bytes) -> Histogram:
-    """The sum of any number of stored histograms, given one after the other."""
-    pairs = np.frombuffer(stored, PAIR)
-    if not len(pairs):
-        return Histogram(np.empty(0, int), np.empty(0, int))
-    counts = np.bincount(pairs["bucket"], weights=pairs["count"]).astype(int)
-    buckets = np.flatnonzero(counts)
-    return Histogram(buckets, counts[buckets])
+def quantiles(
+    counted: np.ndarray, cases: Sequence[int], shares: Sequence[float]
+) -> list[tuple[float | None, ...]]:
+    """For each row of counts the durations in seconds that `shares` of its cases do not exceed.
+
+    Nearest rank. Cases that are in no bucket are not over yet: they last longer than any counted
+    one. None where the rank falls among them, or there are no cases.
+    """
+    reached = counted.cumsum(axis=1)
+    in_all = np.asarray(cases, int).reshape(-1, 1)
+    ranks = np.maximum(1, np.ceil(np.asarray(shares) * in_all)).astype(int)
+    # The first bucket that reaches a rank; one past the last where none does.
+    buckets = (reached[:, np.newaxis, :] < ranks[:, :, np.newaxis]).sum(axis=2)
+    seconds = 2 * GAMMA**buckets / (GAMMA + 1)
+    known = buckets < reached.shape[1]
+    return [
+        tuple(value if told else None for value, told in zip(row, of_row, strict=True))
+        for row, of_row in zip(seconds.tolist(), known.tolist(), strict=True)
+    ]

@@ -9,7 +9,7 @@ from datetime import date
 
 import psycopg
 
-from projections.histogram import GAMMA
+from projections.histogram import COUNT_MAX, GAMMA
 
 LN_GAMMA = math.log(GAMMA)
 
@@ -84,12 +84,14 @@ def recompute(connection: psycopg.Connection, touched: Collection[tuple[str, dat
                SELECT region,
                       day,
                       municipality,
-                      string_agg(int2send(bucket::int2) || int4send(cases::int4), ''::bytea
-                                 ORDER BY bucket) FILTER (WHERE measure = 'reply') AS reply,
-                      string_agg(int2send(bucket::int2) || int4send(cases::int4), ''::bytea
-                                 ORDER BY bucket) FILTER (WHERE measure = 'resolution')
-                          AS resolution
-                 FROM bucket
+                      string_agg(pair, '' ORDER BY bucket)
+                          FILTER (WHERE measure = 'reply') AS reply,
+                      string_agg(pair, '' ORDER BY bucket)
+                          FILTER (WHERE measure = 'resolution') AS resolution
+                 FROM bucket,
+                      generate_series(cases, 1, -%(count_max)s) AS rest,
+                      LATERAL (SELECT int2send(bucket::int2)
+                                      || int2send(least(rest, %(count_max)s)::int2)) AS of (pair)
                 GROUP BY region, day, municipality
                ),
                deadline AS (
@@ -125,5 +127,5 @@ def recompute(connection: psycopg.Connection, touched: Collection[tuple[str, dat
          -- An incident that is not located counts for its region only.
          WHERE municipality IS NOT NULL
         """,
-        days | {"ln_gamma": LN_GAMMA},
+        days | {"ln_gamma": LN_GAMMA, "count_max": COUNT_MAX},
     )

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from domain.commands import Assign, Classify, Command, PublishReply, Reopen, Resolve, Return
 from domain.vocabulary import Outcome, ReopenReason, ReplyAuthor, ReplyKind, ReturnReason
 from projections import incidents, statistics, versions
-from projections.histogram import GAMMA, PAIR, RELATIVE_ERROR, merged
+from projections.histogram import COUNT_MAX, GAMMA, PAIR, RELATIVE_ERROR, counts, quantiles
 from projections.incidents import IncidentRow
 from projections.projector import Projector
 from regions.bulk import History, Step, record_histories
@@ -248,22 +248,46 @@ def days(node: Node, read: psycopg.Connection) -> Callable[[list[float], int], b
 def test_a_quantile_is_within_one_per_cent_of_the_exact_one(
     days: Callable[[list[float], int], bytes], answered: list[float], unanswered: int
 ) -> None:
-    histogram = merged(days(answered, unanswered))
-    assert histogram.total == len(answered)
-    for share in SHARES:
-        rank = max(1, math.ceil(share * (len(answered) + unanswered)))
-        found = histogram.quantile(float(share), unanswered=unanswered)
+    histogram = counts([days(answered, unanswered)])
+    cases = len(answered) + unanswered
+    assert histogram.sum() == len(answered)
+    (found,) = quantiles(histogram, [cases], [float(share) for share in SHARES])
+    for share, seconds in zip(SHARES, found, strict=True):
+        rank = max(1, math.ceil(share * cases))
         if rank > len(answered):
-            assert found is None
+            assert seconds is None
         else:
             exact = sorted(answered)[rank - 1]
-            assert found == pytest.approx(exact, rel=RELATIVE_ERROR + 1e-9)
+            assert seconds == pytest.approx(exact, rel=RELATIVE_ERROR + 1e-9)
 
 
 def test_an_answer_within_a_second_counts_as_one_of_a_second(
     days: Callable[[list[float], int], bytes],
 ) -> None:
-    assert merged(days([0.0, 0.2], 0)).quantile(1) == pytest.approx(1, rel=RELATIVE_ERROR + 1e-9)
+    (of_all,) = quantiles(counts([days([0.0, 0.2], 0)]), [2], [1])
+    assert of_all == (pytest.approx(1, rel=RELATIVE_ERROR + 1e-9),)
+
+
+def test_a_bucket_of_more_cases_than_a_pair_holds_takes_several(
+    node: Node, read: psycopg.Connection
+) -> None:
+    cases = 2 * COUNT_MAX + 1
+    read.execute(
+        """
+        INSERT INTO incident (id, region, version, pos, status, channel, kind, cycle, returns,
+                              published_at, registered_at, registered_on, cycle_started_at,
+                              first_replied_at, changed_at)
+        SELECT gen_random_uuid(), 'BRONX', 1, 1, 'REGISTERED', 'PHONE', 'COMPLAINT', 1, 0,
+               moment, moment, '2026-03-02', moment, moment + interval '1 hour', moment
+          FROM generate_series(1, %s), (VALUES (%s::timestamptz)) AS at (moment)
+        """,
+        [cases, NOON],
+    )
+    statistics.recompute(read, [("BRONX", MONDAY)])
+    row = read.execute("SELECT reply_histogram FROM daily").fetchone()
+    assert row is not None
+    assert len(row[0]) == 3 * PAIR.itemsize
+    assert counts([row[0]]).sum() == cases
 
 
 def stored(pairs: list[tuple[int, int]]) -> bytes:
@@ -274,15 +298,20 @@ HISTOGRAMS = st.dictionaries(st.integers(0, 1200), st.integers(1, 10_000), max_s
 
 
 @settings(max_examples=200, deadline=None, database=None)
-@given(parts=st.lists(HISTOGRAMS, max_size=6))
-def test_histograms_put_together_are_the_histogram_of_all(parts: list[dict[int, int]]) -> None:
-    together = merged(b"".join(stored(sorted(part.items())) for part in parts))
-    sums: dict[int, int] = {}
-    for part in parts:
-        for bucket, cases in part.items():
-            sums[bucket] = sums.get(bucket, 0) + cases
-    assert dict(zip(together.buckets.tolist(), together.counts.tolist(), strict=True)) == sums
-    assert together.total == sum(sums.values())
+@given(parts=st.lists(st.lists(HISTOGRAMS, max_size=6), max_size=4))
+def test_histograms_put_together_are_the_histogram_of_all(
+    parts: list[list[dict[int, int]]],
+) -> None:
+    """Several units at once, of several days each."""
+    together = counts(
+        [b"".join(stored(sorted(day.items())) for day in of_unit) for of_unit in parts]
+    )
+    for found, of_unit in zip(together, parts, strict=True):
+        sums: dict[int, int] = {}
+        for day in of_unit:
+            for bucket, cases in day.items():
+                sums[bucket] = sums.get(bucket, 0) + cases
+        assert {int(at): int(found[at]) for at in np.flatnonzero(found)} == sums
 
 
 def test_every_sum_and_histogram_agrees_with_its_count(
@@ -298,7 +327,10 @@ def test_every_sum_and_histogram_agrees_with_its_count(
     ).fetchone()
     assert row is not None
     answered, reply_seconds, replies, resolved, resolution_seconds, resolutions = row
-    assert (answered, resolved) == (merged(replies).total, merged(resolutions).total) == (3, 3)
+    histograms = counts([replies, resolutions])
+    assert (answered, resolved) == tuple(histograms.sum(axis=1)) == (3, 3)
     assert (reply_seconds, resolution_seconds) == (Decimal(111 * 60), Decimal(222 * 60))
-    assert merged(replies).quantile(0.5) == pytest.approx(600, rel=RELATIVE_ERROR)
-    assert merged(resolutions).quantile(0.5) == pytest.approx(1200, rel=RELATIVE_ERROR)
+    assert quantiles(histograms, [3, 3], [0.5]) == [
+        (pytest.approx(600, rel=RELATIVE_ERROR),),
+        (pytest.approx(1200, rel=RELATIVE_ERROR),),
+    ]
