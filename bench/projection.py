@@ -20,7 +20,7 @@ from domain.incident import StreamEvent
 from projections import versions
 from projections.projector import Projector
 
-INCIDENTS = 20_000  # in our store
+INCIDENTS = 40_000  # in our store
 STOCK_INCIDENTS = 400
 ROUNDS = 6
 

@@ -25,7 +25,7 @@ from regions.event_store import decode_event
 
 log = logging.getLogger(__name__)
 
-BATCH_EVENTS = 20_000  # the most taken in by one transaction; bounds its memory
+BATCH_EVENTS = 40_000  # the most taken in by one transaction; bounds its memory
 # Between two looks at the heads when there was nothing to do; a look costs 0.2 ms.
 IDLE_SECONDS = 0.005
 RECONNECT_SECONDS = 0.5

@@ -101,8 +101,7 @@ CREATE TABLE daily (
     returned             integer NOT NULL,  -- of them, sent back at least once
     due                  integer NOT NULL,  -- incidents whose deadline falls on this day
     kept                 integer NOT NULL,  -- of them, resolved by then
-    PRIMARY KEY (region, municipality, day)
+    PRIMARY KEY (region, day, municipality)
 ) PARTITION BY LIST (municipality);
 CREATE TABLE daily_of_region PARTITION OF daily FOR VALUES IN ('');
 CREATE TABLE daily_of_municipality PARTITION OF daily DEFAULT;
-CREATE INDEX daily_by_day ON daily (region, day); -- a recount replaces a day of a region whole

@@ -43,6 +43,11 @@ def recompute(connection: psycopg.Connection, touched: Collection[tuple[str, dat
                       day,
                       extract(epoch FROM first_replied_at - published_at) AS reply_seconds,
                       extract(epoch FROM resolved_at - cycle_started_at) AS resolution_seconds,
+                      -- date_part gives a float at once; of a numeric each bucket costs twice that.
+                      ceil(ln(greatest(date_part('epoch', first_replied_at - published_at), 1))
+                           / %(ln_gamma)s)::int2 AS reply_bucket,
+                      ceil(ln(greatest(date_part('epoch', resolved_at - cycle_started_at), 1))
+                           / %(ln_gamma)s)::int2 AS resolution_bucket,
                       cycle,
                       returns
                  FROM touched
@@ -73,9 +78,9 @@ def recompute(connection: psycopg.Connection, touched: Collection[tuple[str, dat
                       bucket,
                       count(*) AS cases
                  FROM cohort,
-                      LATERAL (VALUES ('reply', reply_seconds),
-                                      ('resolution', resolution_seconds)) AS of (measure, seconds),
-                      ceil(ln(greatest(seconds, 1)::float8) / %(ln_gamma)s) AS bucket
+                      LATERAL (VALUES ('reply', reply_seconds, reply_bucket),
+                                      ('resolution', resolution_seconds, resolution_bucket))
+                          AS of (measure, seconds, bucket)
                 WHERE seconds IS NOT NULL
                 GROUP BY measure, bucket,
                          GROUPING SETS ((region, day), (region, day, municipality))
@@ -90,7 +95,7 @@ def recompute(connection: psycopg.Connection, touched: Collection[tuple[str, dat
                           FILTER (WHERE measure = 'resolution') AS resolution
                  FROM bucket,
                       generate_series(cases, 1, -%(count_max)s) AS rest,
-                      LATERAL (SELECT int2send(bucket::int2)
+                      LATERAL (SELECT int2send(bucket)
                                       || int2send(least(rest, %(count_max)s)::int2)) AS of (pair)
                 GROUP BY region, day, municipality
                ),

@@ -10,12 +10,11 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
-from projections.projector import Projector
+from projections.projector import BATCH_EVENTS, Projector
 from projections.release import SCHEMA, version_of
 from regions.catalogue import Catalogue
 
 SERVED, NEXT, RETIRED = "read", "read_next", "read_retired"
-REBUILD_EVENTS = 40_000  # batch of a rebuild: larger than live ones, nobody waits for its rows
 REBUILD_LOCK = 7_203_513  # one rebuild at a time
 # A leader whose machine vanishes without a word leaves its lock after some ten seconds.
 KEEPALIVE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
@@ -73,7 +72,7 @@ def rebuild(
         if only_another_version and served_version(url) == version_of(catalogue):
             return 0
         _create(connection, version_of(catalogue))
-        projector = Projector(connection, catalogue, batch_events=REBUILD_EVENTS, defer_days=True)
+        projector = Projector(connection, catalogue, defer_days=True)
         in_all, done = _recorded(connection), 0
         for taken in _steps(projector):
             done += taken
@@ -99,7 +98,7 @@ def _steps(projector: Projector) -> Iterator[int]:
     """
     while taken := projector.step():
         yield taken
-        if taken < REBUILD_EVENTS:
+        if taken < BATCH_EVENTS:
             return
 
 

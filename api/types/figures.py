@@ -59,8 +59,8 @@ class Figures:
         description="Of the cohort, sent back to triage at least once."
     )
     due: int = strawberry.field(
-        description="Incidents, whenever registered, whose deadline fell on a day of the period that "
-        "is over in the whole region."
+        description="Incidents, whenever registered, whose deadline fell on a day of the period "
+        "that is over in the whole region."
     )
     missed: int = strawberry.field(description="Of them, resolved later or still open.")
     overdue_share: float | None = strawberry.field(description="missed divided by due.")
