@@ -18,6 +18,7 @@ SERVED, NEXT, RETIRED = "read", "read_next", "read_retired"
 REBUILD_LOCK = 7_203_513  # one rebuild at a time
 # A leader whose machine vanishes without a word leaves its lock after some ten seconds.
 KEEPALIVE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+DROP_ATTEMPTS = 100
 
 Progress = Callable[[int, int], None]  # events taken in, events in all
 
@@ -85,10 +86,25 @@ def rebuild(
             _take_over_skips(connection)
             done += sum(_steps(projector))
             _switch(connection)
-        connection.execute(
-            sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(RETIRED))
-        )
+        _drop_retired(connection)
     return done
+
+
+def _drop_retired(connection: psycopg.Connection) -> None:
+    """Wait for its last readers, but never so long that one of them is ended as a deadlock.
+
+    What is still read after all attempts stays until the next rebuild.
+    """
+    for _ in range(DROP_ATTEMPTS):
+        try:
+            with connection.transaction():
+                connection.execute("SET LOCAL lock_timeout = '200ms'")  # deadlock_timeout is 1 s
+                connection.execute(
+                    sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(RETIRED))
+                )
+            return
+        except psycopg.errors.LockNotAvailable:
+            continue
 
 
 def _steps(projector: Projector) -> Iterator[int]:
