@@ -29,6 +29,7 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/tsur schema | diff -u schema.graphql -
+	$(BIN)/tsur lifecycle --markdown | diff -u docs/lifecycle.md -
 
 # Ratios in one run; results in bench/results/.
 bench: install
@@ -36,6 +37,7 @@ bench: install
 
 schema: install
 	$(BIN)/tsur schema > schema.graphql
+	$(BIN)/tsur lifecycle --markdown > docs/lifecycle.md
 
 clean:
 	rm -rf $(VENV) .tsur build *.egg-info

@@ -25,7 +25,7 @@ from projections.history import HistoryKey, PastEvent, histories
 from projections.pool import ReadPool, read_pool
 from projections.release import version_of
 from regions.catalogue import load_catalogue
-from regions.node import COMMANDS_AT_ONCE, Node, check_vault, command_pool
+from regions.node import COMMANDS_AT_ONCE, Node, check_vault, command_pool, read_terms
 from regions.settings import Settings
 from regions.vault import Vault, read_secret
 
@@ -43,7 +43,8 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     catalogue = load_catalogue(settings.catalogue)
     vault = Vault(read_secret(settings.home / "vault.key"))
     check_vault(url, vault)
-    node = Node(url, catalogue, vault, command_pool(url))
+    terms = read_terms(settings.catalogue, catalogue)
+    node = Node(url, catalogue, vault, command_pool(url), terms)
     server = Server(node, read_pool(url), clock)
     token_key = read_token_key(settings.home)
     door = Door(server.context, lambda given: read_viewer(token_key, given, catalogue))

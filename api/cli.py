@@ -15,7 +15,7 @@ import uvicorn
 from rich.console import Console
 from rich.table import Table
 
-from api import processes
+from api import lifecycle, processes
 from api.app import create_app, utc_now
 from api.demo import network
 from api.demo.live import live
@@ -23,6 +23,7 @@ from api.door import BODY_BYTES_MAX
 from api.imports import ImportReport, describe, format_named, run_import
 from api.progress import bar, console
 from api.schema import schema as graphql_schema
+from api.tour import Tour, TourFailed, find_place
 from api.up import Demo, catch_up, run_everything
 from api.viewer import Viewer, issue_token, read_scope, read_token_key
 from domain.errors import DomainError
@@ -37,6 +38,7 @@ from regions.node import Node, database, open_node
 from regions.server import PostgresUnavailable
 from regions.settings import SettingInvalid, Settings, read_settings
 from regions.vault import VaultKeyInvalid
+from workers import deadlines
 
 cli = typer.Typer(
     name="tsur",
@@ -68,6 +70,7 @@ def main() -> None:
         MigrationMismatch,
         StoreUnavailable,
         DomainError,
+        TourFailed,
         versions.NotReady,
         projector.VersionChanged,
         projector.LostLead,
@@ -132,6 +135,34 @@ def run_projector() -> None:
         catalogue = load_catalogue(settings.catalogue)
         versions.require(served.url, catalogue)
         projector.run(lambda: versions.connect(served.url), catalogue, stop)
+
+
+@cli.command()
+def tour() -> None:
+    """Follow one incident through the running API: posted, solved, disputed, reopened, closed."""
+    settings = _settings()
+    address = f"http://{settings.host}:{settings.port}"
+    place = find_place(load_catalogue(settings.catalogue))
+    Tour(address, read_token_key(settings.home), place).run()
+
+
+@cli.command("lifecycle")
+def show_lifecycle(
+    markdown: Annotated[bool, typer.Option(help="The page docs/lifecycle.md.")] = False,
+) -> None:
+    """What may happen to an incident, when, and who may do it."""
+    if markdown:
+        typer.echo(lifecycle.page(), nl=False)
+    else:
+        Console(width=max(console.width, 160)).print(lifecycle.table())
+
+
+@cli.command()
+def clock() -> None:
+    """Run the clock alone: warnings, missed deadlines, escalations, closings."""
+    processes.end_with_parent()
+    with _node(_settings()) as node, processes.stop_signal() as stop:
+        deadlines.run(node, stop, utc_now)
 
 
 @cli.command()

@@ -24,8 +24,11 @@ from domain.vocabulary import Status
 from projections import federal
 from projections.feed import progress
 from projections.freshness import parse_position, wait_for
+from projections.history import HistoryKey
+from projections.history import as_of as as_of_row
 from projections.incident_list import IncidentFilter, Place, incident_page, incidents_by_id
 from projections.incidents import IncidentRow
+from projections.queues import Queue
 from projections.release import version_of
 from regions.centre import Position
 
@@ -44,6 +47,8 @@ ReadAfter = Annotated[
 class IncidentFilterInput:
     region: str | None = strawberry.field(default=None, description="Code of the region.")
     municipality: str | None = strawberry.field(default=None, description="Its code.")
+    organisation: str | None = strawberry.field(default=None, description="Code of the holder.")
+    queue: Queue | None = strawberry.field(default=None, description="What waits for somebody.")
     topics: list[str] | None = strawberry.field(default=None, description="Codes; any of them.")
     statuses: list[Status] | None = strawberry.field(default=None, description="Any of them.")
     channels: list[str] | None = strawberry.field(default=None, description="Codes; any of them.")
@@ -144,10 +149,24 @@ class Query:
 
     @strawberry.field(description="An incident by its id; null if the read models have none.")
     async def incident(
-        self, info: Info, id: strawberry.ID, read_after: ReadAfter = None
+        self,
+        info: Info,
+        id: strawberry.ID,
+        as_of: Annotated[
+            datetime | None,
+            strawberry.argument(description="As it stood at that moment; null before it began."),
+        ] = None,
+        read_after: ReadAfter = None,
     ) -> Incident | None:
         await read_own_write(info, read_after)
-        return await find_incident(info, id)
+        found = await find_incident(info, id)
+        if found is None or as_of is None:
+            return found
+        check_date("asOf", as_of)
+        key = HistoryKey(found.region_code, found.uuid)
+        past = await info.context.histories.load(key)
+        row = as_of_row(past, as_of, key, info.context.catalogue)
+        return Incident.of(row, as_of=as_of) if row else None
 
     @strawberry.field(description="Incidents of the viewer's scope, the newest registration first.")
     async def incidents(
@@ -256,7 +275,7 @@ async def find_incident(info: Info, node_id: str) -> Incident | None:
         row = (await incidents_by_id(connection, [incident_id])).get(incident_id)
     if row is None or row.region != region:
         return None
-    info.context.viewer.require(row.region, row.municipality)
+    info.context.viewer.require(row.region, row.municipality, row.organisation)
     return Incident.of(row)
 
 
@@ -283,7 +302,16 @@ def _chosen(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:
     if municipality is not None:
         region = catalogue.municipality(municipality, region=region).region
     municipality = municipality or scope.municipality
-    if not (scope.region in (None, region) and scope.municipality in (None, municipality)):
+    organisation = wanted.organisation or scope.organisation
+    if wanted.organisation is not None:
+        known = catalogue.organisations.get(wanted.organisation)
+        region = region or (known.region if known else "?")
+        catalogue.organisation(wanted.organisation, region=region)
+    if not (
+        scope.region in (None, region)
+        and scope.municipality in (None, municipality)
+        and scope.organisation in (None, organisation)
+    ):
         raise NotPermitted
     for topic in wanted.topics or ():
         catalogue.topic(topic)
@@ -298,6 +326,8 @@ def _chosen(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:
     return IncidentFilter(
         region=region,
         municipality=municipality,
+        organisation=organisation,
+        queue=wanted.queue,
         topics=wanted.topics,
         statuses=wanted.statuses,
         channels=wanted.channels,

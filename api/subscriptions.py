@@ -8,9 +8,11 @@ from typing import Annotated
 import strawberry
 
 from api.context import Info
+from api.hub import Change
 from api.types.incident import Incident
 from domain.errors import CursorInvalid, InvalidInput
-from domain.vocabulary import Status
+from domain.events import DeadlineExtended, DeadlineMissed, DeadlineWarned, EscalationRaised
+from domain.vocabulary import Priority, Status
 from projections.freshness import parse_position
 
 
@@ -28,8 +30,17 @@ class IncidentChange:
     version: int = strawberry.field(description="Version of the incident after it.")
     occurred_at: datetime = strawberry.field(description="When it happened.")
     incident: Incident | None = strawberry.field(
-        description="The incident as it stands now, which may be later than this change."
+        description="The incident as it stands now, which may be later than this change. Null if "
+        "it is in another place by now, outside the viewer's scope."
     )
+
+
+After = Annotated[
+    str | None, strawberry.argument(description="Cursor of the last change received.")
+]
+DEADLINE_EVENTS = frozenset(
+    {DeadlineWarned.TOPIC, DeadlineMissed.TOPIC, DeadlineExtended.TOPIC, EscalationRaised.TOPIC}
+)
 
 
 @strawberry.type(description="Everything that can be followed.")
@@ -43,24 +54,69 @@ class Subscription:
         info: Info,
         region: str | None = None,
         municipality: str | None = None,
-        after: Annotated[
-            str | None, strawberry.argument(description="Cursor of the last change received.")
-        ] = None,
+        after: After = None,
     ) -> AsyncGenerator[IncidentChange, None]:
-        region, municipality = _place(info, region, municipality)
-        info.context.viewer.require(region, municipality)
-        position = _after(region, after)
-        async with aclosing(info.context.hub.follow(region, municipality, position)) as changes:
-            async for change, incident in changes:
-                info.context.viewer.require(region, municipality)  # the token may have expired
-                yield IncidentChange(
-                    cursor=f"{change.region}:{change.pos}",
-                    event=change.event,
-                    status=Status(change.status),
-                    version=change.version,
-                    occurred_at=change.occurred_at,
-                    incident=Incident.of(incident) if incident else None,
-                )
+        async with aclosing(_changes(info, region, municipality, after)) as changes:
+            async for change in changes:
+                yield _shown(info, change)
+
+    @strawberry.subscription(
+        description="Of the same changes, what is said about deadlines: warned, missed, extended, "
+        "gone up the chain."
+    )
+    async def deadlines(
+        self,
+        info: Info,
+        region: str | None = None,
+        municipality: str | None = None,
+        after: After = None,
+    ) -> AsyncGenerator[IncidentChange, None]:
+        async with aclosing(_changes(info, region, municipality, after)) as changes:
+            async for change in changes:
+                if change.change.event in DEADLINE_EVENTS:
+                    yield _shown(info, change)
+
+    @strawberry.subscription(
+        description="Of the same changes, those of incidents that have high priority now."
+    )
+    async def urgent_incidents(
+        self,
+        info: Info,
+        region: str | None = None,
+        municipality: str | None = None,
+        after: After = None,
+    ) -> AsyncGenerator[IncidentChange, None]:
+        async with aclosing(_changes(info, region, municipality, after)) as changes:
+            async for change in changes:
+                if change.incident and change.incident.priority == Priority.HIGH:
+                    yield _shown(info, change)
+
+
+async def _changes(
+    info: Info, region: str | None, municipality: str | None, after: str | None
+) -> AsyncGenerator[Change, None]:
+    """What the viewer may follow of a place. Raises NotPermitted, also when the token expires."""
+    region, municipality = _place(info, region, municipality)
+    info.context.viewer.require(region, municipality)
+    position = _after(region, after)
+    async with aclosing(info.context.hub.follow(region, municipality, position)) as changes:
+        async for change in changes:
+            info.context.viewer.require(region, municipality)
+            yield change
+
+
+def _shown(info: Info, found: Change) -> IncidentChange:
+    """A change that was the viewer's to see; the incident may have moved on since."""
+    change, row = found
+    seen = row and info.context.viewer.sees(row.region, row.municipality, row.organisation)
+    return IncidentChange(
+        cursor=f"{change.region}:{change.pos}",
+        event=change.event,
+        status=Status(change.status),
+        version=change.version,
+        occurred_at=change.occurred_at,
+        incident=Incident.of(row) if row and seen else None,
+    )
 
 
 def _place(info: Info, region: str | None, municipality: str | None) -> tuple[str, str | None]:

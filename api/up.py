@@ -122,7 +122,7 @@ def _supervise(
     """Run the children until `stop` is set or the database has died."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
-    commands = ["projector", "api", *(["simulate"] if demo else [])]
+    commands = ["projector", "api", "clock", *(["simulate"] if demo else [])]
     environment = {
         "TSUR_DATABASE_URL": served.url,
         "TSUR_HOME": str(settings.home),

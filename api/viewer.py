@@ -12,7 +12,7 @@ import jwt
 
 from domain.commands import SHORT_TEXT_MAX, check_text
 from domain.errors import InvalidInput, NotPermitted
-from domain.incident import Actor
+from domain.rights import Actor, Scope
 from domain.vocabulary import Role
 from regions.catalogue import Catalogue
 from regions.vault import read_secret
@@ -20,17 +20,6 @@ from regions.vault import read_secret
 ALGORITHM = "HS256"
 AUDIENCE = "tsur"
 CLAIMS = ["exp", "aud", "sub", "role", "scope"]
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """A part of the country: all of it, a region, or a municipality of one."""
-
-    region: str | None = None
-    municipality: str | None = None
-
-    def covers(self, region: str, municipality: str | None) -> bool:
-        return self.region in (None, region) and self.municipality in (None, municipality)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +40,22 @@ class Viewer:
         if self.scope is None:
             raise NotPermitted
 
-    def require(self, region: str, municipality: str | None) -> None:
-        """Raises NotPermitted unless the viewer's scope covers the place."""
-        if self.scope is None or not self.scope.covers(region, municipality):
+    def sees(self, region: str, municipality: str | None, organisation: str | None = None) -> bool:
+        """Whether the viewer's scope covers the place, and who holds what is there."""
+        return self.scope is not None and self.scope.covers(region, municipality, organisation)
+
+    def require(
+        self, region: str, municipality: str | None, organisation: str | None = None
+    ) -> None:
+        """Raises NotPermitted for what the viewer does not see."""
+        if not self.sees(region, municipality, organisation):
             raise NotPermitted
 
     def actor(self) -> Actor:
-        return Actor(self.name, self.role)
+        """Raises NotPermitted for a visitor."""
+        if self.scope is None:
+            raise NotPermitted
+        return Actor(self.name, self.role, self.scope)
 
 
 VISITOR = Viewer("visitor", Role.CITIZEN, scope=None)
@@ -108,15 +106,19 @@ def read_viewer(key: bytes, authorization: str | None, catalogue: Catalogue) -> 
 
 
 def write_scope(scope: Scope) -> str:
-    return scope.municipality or scope.region or "country"
+    return scope.organisation or scope.municipality or scope.region or "country"
 
 
 def read_scope(text: str, catalogue: Catalogue) -> Scope:
-    """`country`, the code of a region, or the code of a municipality. Raises ValueError."""
+    """`country`, or the code of a region, municipality or organisation. Raises ValueError."""
     if text == "country":
         return Scope()
     if text in catalogue.regions:
         return Scope(region=text)
     if text in catalogue.municipalities:
         return Scope(catalogue.municipalities[text].region, text)
-    raise ValueError(f"{text!r} is neither 'country' nor the code of a region or municipality")
+    if text in catalogue.organisations:
+        return Scope(catalogue.organisations[text].region, organisation=text)
+    raise ValueError(
+        f"{text!r} is neither 'country' nor the code of a region, municipality or organisation"
+    )

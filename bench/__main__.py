@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from api.progress import console
-from bench import append, commits, growth, projection, rebuild, visibility
+from bench import append, commits, deadlines, growth, projection, rebuild, visibility
 from bench.result import Result, table, write
 from bench.scratch import Scratch, scratch
 
@@ -16,6 +16,7 @@ BENCHES: dict[str, Callable[[Scratch], list[Result]]] = {
     "projection": projection.run,
     "commits": commits.run,
     "visibility": visibility.run,
+    "deadlines": deadlines.run,
     "rebuild": rebuild.run,
     "growth": growth.run,
 }

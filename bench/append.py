@@ -20,7 +20,8 @@ from bench.result import Result, at_least, info
 from bench.scratch import DAYS, RUSSIA, SEED, Filled, Scratch
 from domain.commands import AcceptWork, Assign, Citizen, Classify, PublishReply, Register
 from domain.identifiers import new_id
-from domain.incident import SYSTEM, StreamEvent
+from domain.incident import StreamEvent
+from domain.rights import SYSTEM
 from domain.vocabulary import ReplyKind
 from regions.bulk import record_histories
 from regions.node import Node

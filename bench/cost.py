@@ -50,12 +50,12 @@ class Meter:
         if self._client is None:
             return time.process_time()
         times = self._client.cpu_times()
-        return times.user + times.system
+        return float(times.user + times.system)
 
     def _server(self) -> float:
         """Of the living, and of those that ended: the kernel adds them to their parent's."""
         own = self._postmaster.cpu_times()
-        spent = own.user + own.system + own.children_user + own.children_system
+        spent = float(own.user + own.system + own.children_user + own.children_system)
         for process in self._postmaster.children(recursive=True):
             with suppress(psutil.NoSuchProcess):
                 times = process.cpu_times()

@@ -21,12 +21,13 @@ from psycopg import AsyncConnection
 
 from api.processes import wait_until_ready
 from api.progress import bar
-from api.viewer import Scope, Viewer, issue_token, read_token_key
+from api.viewer import Viewer, issue_token, read_token_key
 from bench.cost import Meter
 from bench.questions import Question, questions
 from bench.rebuild import ready
 from bench.result import Result, at_most, info
 from bench.scratch import Filled, Scratch
+from domain.rights import Scope
 from domain.vocabulary import Role
 from projections.pool import read_pool
 

@@ -3,13 +3,13 @@
 The projection keeps our tables, one transaction an event, as the library's runner works.
 """
 
-import base64
 import threading
 import time
 from dataclasses import make_dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString, cast
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 from eventsourcing.application import Application
@@ -17,13 +17,14 @@ from eventsourcing.domain import DomainEvent
 from eventsourcing.persistence import Tracking
 from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.conninfo import conninfo_to_dict
 
-from domain.events import EVENTS, Sealed
-from domain.incident import TRANSITIONS, StreamEvent
-from domain.vocabulary import ReplyAuthor
-from projections import statistics
+from domain import events
+from domain.events import EVENTS, Event
+from domain.incident import StreamEvent
+from projections import incidents, statistics
+from projections.incidents import IncidentRow
 from regions.catalogue import Catalogue
 
 
@@ -66,11 +67,20 @@ def stock_event(recorded: StreamEvent) -> Any:
 
 
 def _plain(value: object) -> object:
-    """The stock transcoder knows no structs and no bytes."""
-    if isinstance(value, Sealed):
-        ciphertext = base64.b64encode(value.ciphertext).decode()
-        return {"subject": value.subject, "algorithm": value.algorithm, "ciphertext": ciphertext}
-    return value
+    """The stock transcoder knows no structs, no enums and no bytes."""
+    return msgspec.to_builtins(value, builtin_types=KNOWN)
+
+
+KNOWN = (datetime, UUID)
+
+
+def our_event(stored: Any) -> Event:
+    """Back again."""
+    fields = {name: value for name, value in vars(stored).items() if name not in OF_LIBRARY}
+    return msgspec.convert(fields, EVENTS[type(stored).__name__], builtin_types=KNOWN)
+
+
+OF_LIBRARY = frozenset({"originator_id", "originator_version", "timestamp"})
 
 
 class StockView(PostgresTrackingRecorder):
@@ -78,95 +88,44 @@ class StockView(PostgresTrackingRecorder):
 
     catalogue: Catalogue  # set before the runner makes it
 
-    def take_in(self, event: Any, tracking: Tracking) -> None:
-        topic = type(event).__name__
-        target = TRANSITIONS[EVENTS[topic]].target
+    def take_in(self, stored: Any, tracking: Tracking) -> None:
+        event = our_event(stored)
         zone = self.catalogue.zone_of(event.region, event.municipality)
-        facts = {
-            **vars(event),
-            "pos": tracking.notification_id,
-            "topic_code": getattr(event, "topic", None),
-            "event_topic": topic,
-            "new_status": target,
-            "local_day": event.occurred_at.astimezone(zone).date(),
-            "by_human": getattr(event, "author", None) == ReplyAuthor.HUMAN,
-            "new_due_on": _local_day(getattr(event, "due_at", None), zone),
-        }
-        facts.pop("citizen", None)
-        facts.pop("text", None)
         with self.datastore.transaction(commit=True) as cursor:
             self._insert_tracking(cursor, tracking)
-            cursor.execute(WRITE[topic], facts)
-            row = cursor.fetchone()
-            assert row is not None, "the incident was registered"
-            days = {row["registered_on"], row["due_on"], row["old_due_on"]} - {None}
-            cursor.execute(FEED, facts | row)
-            _recompute(cursor.connection, [(event.region, day) for day in days])
+            row = self._row(cursor.connection, stored.originator_id, event, zone)
+            touched = {row.registered_on, row.due_on}
+            incidents.change(row, event, zone)
+            row.version, row.pos = stored.originator_version, tracking.notification_id
+            cursor.execute(WRITE, incidents.CELLS(row))
+            change = (row.municipality, row.id, row.version, event.TOPIC, row.status)
+            cursor.execute(FEED, [row.region, row.pos, *change, event.occurred_at])
+            days = (touched | {row.due_on}) - {None}
+            statistics.recompute(cursor.connection, [(row.region, day) for day in days if day])
+
+    def _row(
+        self, connection: Connection[Any], incident_id: UUID, event: Event, zone: ZoneInfo
+    ) -> IncidentRow:
+        if isinstance(event, events.IncidentRegistered):
+            return incidents.registered(incident_id, event, zone)
+        return incidents.load(connection, [incident_id])[incident_id]
 
 
-def _recompute(connection: Connection[Any], touched: list[tuple[str, Any]]) -> None:
-    statistics.recompute(connection, touched)
-
-
-def _local_day(moment: datetime | None, zone: Any) -> Any:
-    return moment.astimezone(zone).date() if moment else None
-
-
-REGISTER: LiteralString = """
-INSERT INTO incident
-VALUES (%(originator_id)s, %(region)s, %(municipality)s, 1, %(pos)s, %(new_status)s, %(channel)s,
-        %(kind)s, NULL, NULL, NULL, 1, 0, %(published_at)s, %(occurred_at)s, %(local_day)s,
-        %(occurred_at)s, NULL, NULL, NULL, NULL, NULL, NULL, %(occurred_at)s, %(latitude)s,
-        %(longitude)s)
-RETURNING municipality, status, registered_on, due_on, NULL::date AS old_due_on
-"""
-
-
-def _update(changes: LiteralString = "") -> LiteralString:
-    return (
-        """
-        UPDATE incident
-           SET version = %(originator_version)s,
-               pos = %(pos)s,
-               status = coalesce(%(new_status)s, incident.status),
-               changed_at = %(occurred_at)s"""
-        + changes
-        + """
-          FROM (SELECT due_on FROM incident WHERE id = %(originator_id)s) AS old
-         WHERE id = %(originator_id)s
-        RETURNING municipality, status, registered_on, incident.due_on, old.due_on AS old_due_on
-        """
+WRITE = (
+    sql.SQL("INSERT INTO incident VALUES ({values}) ON CONFLICT (id) DO UPDATE SET {changes}")
+    .format(
+        values=sql.SQL(", ").join(sql.Placeholder() for _ in incidents.COLUMNS),
+        changes=sql.SQL(", ").join(
+            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column))
+            for column in incidents.COLUMNS
+            if column != "id"
+        ),
     )
-
-
-WRITE: dict[str, LiteralString] = {
-    "IncidentRegistered": REGISTER,
-    "IncidentClassified": _update(", topic = %(topic_code)s"),
-    "IncidentAssigned": _update(
-        ", organisation = %(organisation)s"
-        ", assigned_at = coalesce(assigned_at, %(occurred_at)s)"
-        ", due_at = coalesce(%(due_at)s, due_at)"
-        ", due_on = coalesce(%(new_due_on)s, incident.due_on)"
-    ),
-    "IncidentReturned": _update(", organisation = NULL, returns = returns + 1"),
-    "WorkAccepted": _update(),
-    "ReplyPublished": _update(
-        ", first_replied_at = CASE WHEN %(by_human)s"
-        " THEN coalesce(first_replied_at, %(occurred_at)s) ELSE first_replied_at END"
-    ),
-    "IncidentResolved": _update(", outcome = %(outcome)s, resolved_at = %(occurred_at)s"),
-    "IncidentClosed": _update(", closed_at = %(occurred_at)s"),
-    "IncidentReopened": _update(
-        ", cycle = cycle + 1, cycle_started_at = %(occurred_at)s, outcome = NULL"
-        ", organisation = NULL, due_at = NULL, due_on = NULL, resolved_at = NULL, closed_at = NULL"
-    ),
-    "PersonalDataErased": _update(),
-}
-
+    .as_bytes(None)
+)
 FEED: LiteralString = """
-INSERT INTO change
-VALUES (%(region)s, %(pos)s, %(municipality)s, %(originator_id)s, %(originator_version)s,
-        %(event_topic)s, %(status)s, %(occurred_at)s)
+INSERT INTO change (region, pos, municipality, incident_id, version, event, status, occurred_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 

@@ -22,7 +22,7 @@ from bench.rebuild import ready
 from bench.result import Result, at_most, info
 from bench.scratch import Scratch, recorded
 from domain.commands import Register
-from domain.incident import SYSTEM
+from domain.rights import SYSTEM
 from projections import federal
 from projections.figures import Period
 from projections.pool import read_pool

@@ -1,8 +1,9 @@
 """What can be asked of an incident: the imperative of each event, with the limits of its input."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import ClassVar
+from uuid import UUID
 
 import msgspec
 
@@ -12,24 +13,42 @@ from domain.errors import (
     DateAbsurd,
     DateInFuture,
     DateWithoutZone,
+    ListTooLong,
     PointIncomplete,
+    ReasonMissing,
+    ScoreOutOfRange,
     TextEmpty,
     TextTooLong,
 )
 from domain.vocabulary import (
+    Cause,
+    Clock,
+    DeclineReason,
+    DisputeBy,
     FallbackReason,
     Kind,
+    LinkKind,
     Outcome,
+    Priority,
+    PriorityReason,
+    PromiseReason,
+    RatingReason,
+    ReassignReason,
+    Regime,
+    RejectReason,
     ReopenReason,
     ReplyAuthor,
+    ReplyFlaw,
     ReplyKind,
     ReturnReason,
+    Verdict,
 )
 
 TEXT_MAX = 20_000  # characters; the longest post a source platform accepts is about 16,000 (VK)
 SHORT_TEXT_MAX = 200  # characters; names, contacts, ids of other systems
 YEAR_FIRST = 2000  # no source of the network existed before
 DUE_MAX = timedelta(days=5 * 366)  # the longest promise a plan of works makes
+EVIDENCE_MAX = 20  # photos and acts of one resolution
 # Control characters but tab and line ends; and lone surrogates, which UTF-8 cannot store.
 NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 CLOCK_SKEW_MAX = timedelta(minutes=5)  # a platform's clock may run ahead of ours this far
@@ -63,6 +82,7 @@ class Register(Command, frozen=True, kw_only=True):
     channel: str
     external_id: str | None = None
     kind: Kind = Kind.COMPLAINT
+    regime: Regime = Regime.IM
     published_at: datetime
     latitude: float | None = None
     longitude: float | None = None
@@ -87,17 +107,29 @@ class Classify(Command, frozen=True, kw_only=True):
     topic: str
 
 
+class Reject(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "reject"
+
+    reason: RejectReason
+
+
+class Link(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "link"
+
+    to: UUID
+    kind: LinkKind = LinkKind.RELATED
+
+
 class Assign(Command, frozen=True, kw_only=True):
     NAME: ClassVar = "assign"
 
     organisation: str
-    due_at: datetime | None = None
+    holder: str | None = None
+    due_at: datetime | None = None  # None: by the policy
 
     def check(self, now: datetime) -> None:
-        if self.due_at is not None:
-            check_date("dueAt", self.due_at)
-            if self.due_at > now + DUE_MAX:
-                raise DateAbsurd(field="dueAt", value=self.due_at.isoformat())
+        check_text("holder", self.holder, SHORT_TEXT_MAX)
+        check_due("dueAt", self.due_at, now)
 
 
 class Return(Command, frozen=True, kw_only=True):
@@ -109,6 +141,115 @@ class Return(Command, frozen=True, kw_only=True):
 
 class AcceptWork(Command, frozen=True, kw_only=True):
     NAME: ClassVar = "acceptWork"
+
+
+class Reassign(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "reassign"
+
+    organisation: str
+    holder: str | None = None
+    reason: ReassignReason
+
+    def check(self, now: datetime) -> None:
+        check_text("holder", self.holder, SHORT_TEXT_MAX)
+
+
+class Reclassify(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "reclassify"
+
+    topic: str
+
+
+class Relocate(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "relocate"
+
+    municipality: str
+    latitude: float | None = None
+    longitude: float | None = None
+
+    def check(self, now: datetime) -> None:
+        check_point(self.latitude, self.longitude)
+
+
+class Prioritize(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "prioritize"
+
+    priority: Priority
+    reason: PriorityReason
+
+
+class GrantFastTrack(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "grantFastTrack"
+
+
+class RequestClarification(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "requestClarification"
+
+    question: str
+
+    def private(self) -> bytes | None:
+        return msgspec.json.encode(self.question)
+
+    def check(self, now: datetime) -> None:
+        check_text("question", self.question, TEXT_MAX)
+
+
+class ReceiveClarification(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "receiveClarification"
+
+    answer: str
+
+    def private(self) -> bytes | None:
+        return msgspec.json.encode(self.answer)
+
+    def check(self, now: datetime) -> None:
+        check_text("answer", self.answer, TEXT_MAX)
+
+
+class TimeOutClarification(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "timeOutClarification"
+
+
+class ContactCitizen(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "contactCitizen"
+
+    channel: str
+    note: str | None = None
+
+    def private(self) -> bytes | None:
+        return msgspec.json.encode(self.note) if self.note is not None else None
+
+    def check(self, now: datetime) -> None:
+        check_text("note", self.note, TEXT_MAX)
+
+
+class DraftReply(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "draftReply"
+
+    kind: ReplyKind
+    text: str
+
+    def private(self) -> bytes | None:
+        return msgspec.json.encode(self.text)
+
+    def check(self, now: datetime) -> None:
+        check_text("text", self.text, TEXT_MAX)
+
+
+class ReturnReply(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "returnReply"
+
+    reasons: tuple[ReplyFlaw, ...]
+
+    def check(self, now: datetime) -> None:
+        if not self.reasons:
+            raise ReasonMissing(field="reasons")
+
+
+class ApproveReply(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "approveReply"
+
+    despite_flaws: bool = False  # the approver answers for what the rules found
 
 
 class PublishReply(Command, frozen=True, kw_only=True):
@@ -127,14 +268,70 @@ class PublishReply(Command, frozen=True, kw_only=True):
         check_text("text", self.text, TEXT_MAX)
 
 
+class ScheduleSolution(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "scheduleSolution"
+
+    promised_on: date
+    reason: PromiseReason
+
+
+class MovePromise(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "movePromise"
+
+    promised_on: date
+    reason: PromiseReason
+
+
 class Resolve(Command, frozen=True, kw_only=True):
     NAME: ClassVar = "resolve"
 
     outcome: Outcome
+    evidence: tuple[str, ...] = ()
+
+    def check(self, now: datetime) -> None:
+        check_evidence(self.evidence)
+
+
+class TakePersonalControl(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "takePersonalControl"
+
+
+class LiftPersonalControl(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "liftPersonalControl"
 
 
 class Close(Command, frozen=True, kw_only=True):
     NAME: ClassVar = "close"
+
+
+class Rate(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "rate"
+
+    score: int  # 1 to 5
+    reasons: tuple[RatingReason, ...] = ()
+
+    def check(self, now: datetime) -> None:
+        if not 1 <= self.score <= 5:
+            raise ScoreOutOfRange(value=self.score)
+
+
+class Dispute(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "dispute"
+
+    by: DisputeBy
+    text: str | None = None
+
+    def private(self) -> bytes | None:
+        return msgspec.json.encode(self.text) if self.text is not None else None
+
+    def check(self, now: datetime) -> None:
+        check_text("text", self.text, TEXT_MAX)
+
+
+class DeclineReopen(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "declineReopen"
+
+    reason: DeclineReason
 
 
 class Reopen(Command, frozen=True, kw_only=True):
@@ -143,8 +340,77 @@ class Reopen(Command, frozen=True, kw_only=True):
     reason: ReopenReason
 
 
+class RequestFieldCheck(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "requestFieldCheck"
+
+
+class ReportFieldCheck(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "reportFieldCheck"
+
+    verdict: Verdict
+    evidence: tuple[str, ...] = ()
+
+    def check(self, now: datetime) -> None:
+        check_evidence(self.evidence)
+
+
+class RecordRootCause(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "recordRootCause"
+
+    cause: Cause
+    decision: str | None = None
+
+    def check(self, now: datetime) -> None:
+        check_text("decision", self.decision, SHORT_TEXT_MAX)
+
+
+class WarnDeadline(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "warnDeadline"
+
+    clock: Clock
+
+
+class MissDeadline(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "missDeadline"
+
+    clock: Clock
+
+
+class ExtendDeadline(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "extendDeadline"
+
+    clock: Clock = Clock.SOLUTION
+    due_at: datetime
+    reason: PromiseReason
+
+    def check(self, now: datetime) -> None:
+        check_due("dueAt", self.due_at, now)
+
+
+class Escalate(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "escalate"
+
+    clock: Clock
+
+
 class ErasePersonalData(Command, frozen=True, kw_only=True):
     NAME: ClassVar = "erasePersonalData"
+
+
+def check_due(field: str, value: datetime | None, now: datetime) -> None:
+    """Raises DateWithoutZone or DateAbsurd; None passes."""
+    if value is not None:
+        check_date(field, value)
+        if value > now + DUE_MAX:
+            raise DateAbsurd(field=field, value=value.isoformat())
+
+
+def check_evidence(references: tuple[str, ...]) -> None:
+    """Raises ListTooLong, TextEmpty, TextTooLong or ControlCharacter."""
+    if len(references) > EVIDENCE_MAX:
+        raise ListTooLong(field="evidence", limit=EVIDENCE_MAX)
+    for reference in references:
+        check_text("evidence", reference, SHORT_TEXT_MAX)
 
 
 def check_text(field: str, text: str | None, limit: int) -> None:

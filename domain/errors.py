@@ -65,6 +65,26 @@ class PointIncomplete(InvalidInput):
     field = "longitude"
 
 
+class ScoreOutOfRange(InvalidInput):
+    """{field} must be between 1 and 5, not {value}."""
+
+    field = "score"
+
+
+class ReasonMissing(InvalidInput):
+    """{field} must name at least one reason."""
+
+
+class ListTooLong(InvalidInput):
+    """{field} must have at most {limit} entries."""
+
+
+class LinkedToItself(InvalidInput):
+    """An incident is linked to another one, not to itself."""
+
+    field = "to"
+
+
 class PageTooLarge(InvalidInput):
     """{field} must be between 1 and {limit}; ask for the next page with its cursor."""
 
@@ -131,6 +151,94 @@ class NotClassified(RuleBroken):
     field = "topic"
 
 
+class NotOpen(RuleBroken):
+    """The incident is {status}: there is nothing left to do on it."""
+
+
+class InterimReplyMissing(RuleBroken):
+    """A solution is planned for later only after the citizen was told so by an interim reply."""
+
+
+class EvidenceMissing(RuleBroken):
+    """SOLVED on the topic {topic} can be seen: add a photo or an act as evidence."""
+
+    field = "evidence"
+
+
+class PromiseTooLate(RuleBroken):
+    """The policy allows a promise until {limit} at the latest."""
+
+    field = "promisedOn"
+
+
+class PromiseInPast(RuleBroken):
+    """A promise lies in the future, not on {value}."""
+
+    field = "promisedOn"
+
+
+class ReplyNotApproved(RuleBroken):
+    """An interim or final reply is published once approved; draft it and have it approved."""
+
+    field = "kind"
+
+
+class ReplyFlawed(RuleBroken):
+    """The reply has flaws: {flaws}. Return it, or approve it with despiteFlaws."""
+
+    field = "despiteFlaws"
+
+
+class OwnDraft(RuleBroken):
+    """Who drafted a reply does not approve it."""
+
+
+class ClarificationsExhausted(RuleBroken):
+    """The citizen was asked {limit} times in this cycle; decide with what is known."""
+
+
+class UnderPersonalControl(RuleBroken):
+    """{controller} holds this incident under personal control and alone lifts it or closes it."""
+
+
+class AlreadyUnderControl(RuleBroken):
+    """{controller} holds this incident under personal control already."""
+
+
+class WindowPassed(RuleBroken):
+    """This was possible within {days} days of the resolution."""
+
+
+class RatedAlready(RuleBroken):
+    """The citizen has rated this cycle already."""
+
+
+class OwnDecision(RuleBroken):
+    """Somebody other than {name}, who resolved or closed it, decides on reopening."""
+
+
+class ClockNotRunning(RuleBroken):
+    """No {clock} deadline runs on this incident."""
+
+    field = "clock"
+
+
+class NotDueYet(RuleBroken):
+    """The {clock} deadline is not reached yet."""
+
+    field = "clock"
+
+
+class DoneAlready(RuleBroken):
+    """This was recorded before; it happens once."""
+
+
+class NotLater(RuleBroken):
+    """An extension is later than the deadline it replaces ({due_at})."""
+
+    field = "dueAt"
+
+
 class FinalReplyMissing(RuleBroken):
     """An incident is resolved only after a human published a final reply in this cycle."""
 
@@ -190,7 +298,7 @@ class IncidentNotFound(NotFound):
 
 
 class NotPermitted(DomainError):
-    """The viewer has no right to this; sign in with a token whose scope covers it."""
+    """This is outside the role or scope of who asks; sign in with a token that covers it."""
 
 
 class ReadAfterTimeout(DomainError):

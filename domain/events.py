@@ -5,21 +5,36 @@ new event. Region, municipality, time and actor stand in every event, so that a 
 needs no other table.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
 import msgspec
 
+from domain.deadlines import Deadline
 from domain.vocabulary import (
+    Cause,
+    Clock,
+    DeclineReason,
+    DisputeBy,
     FallbackReason,
     Kind,
+    LinkKind,
     Outcome,
+    Priority,
+    PriorityReason,
+    PromiseReason,
+    RatingReason,
+    ReassignReason,
+    Regime,
+    RejectReason,
     ReopenReason,
     ReplyAuthor,
+    ReplyFlaw,
     ReplyKind,
     ReturnReason,
     Role,
+    Verdict,
 )
 
 
@@ -51,10 +66,12 @@ class IncidentRegistered(Event, frozen=True, kw_only=True):
     channel: str
     external_id: str | None = None  # the message's own id on its channel
     kind: Kind = Kind.COMPLAINT
+    regime: Regime = Regime.IM
     published_at: datetime  # when the citizen wrote: reply times count from here
     latitude: float | None = None
     longitude: float | None = None
     citizen: Sealed | None = None  # name, contact and text
+    deadlines: tuple[Deadline, ...] = ()  # the clocks it starts
 
 
 class IncidentClassified(Event, frozen=True, kw_only=True):
@@ -63,11 +80,27 @@ class IncidentClassified(Event, frozen=True, kw_only=True):
     topic: str
 
 
+class IncidentRejected(Event, frozen=True, kw_only=True):
+    """It is nothing the state must act on."""
+
+    TOPIC: ClassVar = "IncidentRejected"
+
+    reason: RejectReason
+
+
+class IncidentLinked(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "IncidentLinked"
+
+    to: UUID  # another incident of the region
+    kind: LinkKind
+
+
 class IncidentAssigned(Event, frozen=True, kw_only=True):
     TOPIC: ClassVar = "IncidentAssigned"
 
     organisation: str
-    due_at: datetime | None = None  # by when it must be resolved
+    holder: str | None = None  # a person there
+    deadlines: tuple[Deadline, ...] = ()  # the clocks it starts
 
 
 class IncidentReturned(Event, frozen=True, kw_only=True):
@@ -81,6 +114,94 @@ class WorkAccepted(Event, frozen=True, kw_only=True):
     TOPIC: ClassVar = "WorkAccepted"
 
 
+class IncidentReassigned(Event, frozen=True, kw_only=True):
+    """Another body has it now; no clock starts anew."""
+
+    TOPIC: ClassVar = "IncidentReassigned"
+
+    organisation: str
+    holder: str | None = None
+    reason: ReassignReason
+
+
+class IncidentReclassified(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "IncidentReclassified"
+
+    topic: str
+
+
+class IncidentRelocated(Event, frozen=True, kw_only=True):
+    """It happened elsewhere: `municipality` of this event and the later ones is the new one."""
+
+    TOPIC: ClassVar = "IncidentRelocated"
+
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+class IncidentPrioritized(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "IncidentPrioritized"
+
+    priority: Priority
+    reason: PriorityReason
+
+
+class FastTrackGranted(Event, frozen=True, kw_only=True):
+    """A simple matter: it gets the short term (ПОС: 10 days instead of 30)."""
+
+    TOPIC: ClassVar = "FastTrackGranted"
+
+
+class ClarificationRequested(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "ClarificationRequested"
+
+    question: Sealed | None = None
+    until: datetime | None = None  # how long the citizen is waited for
+
+
+class ClarificationReceived(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "ClarificationReceived"
+
+    answer: Sealed | None = None
+    deadlines: tuple[Deadline, ...] = ()  # the clocks it starts
+
+
+class ClarificationTimedOut(Event, frozen=True, kw_only=True):
+    """The citizen has not answered; work goes on with what is known."""
+
+    TOPIC: ClassVar = "ClarificationTimedOut"
+
+
+class CitizenContacted(Event, frozen=True, kw_only=True):
+    """The executor spoke with the citizen directly."""
+
+    TOPIC: ClassVar = "CitizenContacted"
+
+    channel: str
+    note: Sealed | None = None
+
+
+class ReplyDrafted(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "ReplyDrafted"
+
+    kind: ReplyKind
+    text: Sealed | None = None
+    flaws: tuple[ReplyFlaw, ...] = ()  # found by rule
+
+
+class ReplyReturned(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "ReplyReturned"
+
+    reasons: tuple[ReplyFlaw, ...]
+
+
+class ReplyApproved(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "ReplyApproved"
+
+    kind: ReplyKind
+    despite: tuple[ReplyFlaw, ...] = ()  # flaws found by rule that the approver answers for
+
+
 class ReplyPublished(Event, frozen=True, kw_only=True):
     TOPIC: ClassVar = "ReplyPublished"
 
@@ -89,16 +210,71 @@ class ReplyPublished(Event, frozen=True, kw_only=True):
     channel: str
     fallback_reason: FallbackReason | None = None  # why not on the citizen's own channel
     text: Sealed | None = None
+    draft: int | None = None  # version of the event that drafted it and has its text
+    elapsed_seconds: float | None = None  # since the message that waited longest was published
+    working_seconds: float | None = None  # the same in working time of the place
+
+
+class SolutionScheduled(Event, frozen=True, kw_only=True):
+    """The citizen was told by when; what was promised is kept or not."""
+
+    TOPIC: ClassVar = "SolutionScheduled"
+
+    promised_on: date
+    reason: PromiseReason
+
+
+class PromiseMoved(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "PromiseMoved"
+
+    promised_on: date
+    before: date
+    reason: PromiseReason
 
 
 class IncidentResolved(Event, frozen=True, kw_only=True):
     TOPIC: ClassVar = "IncidentResolved"
 
     outcome: Outcome
+    evidence: tuple[str, ...] = ()  # where photos and acts are kept
+    elapsed_seconds: float | None = None  # since the cycle began, pauses taken off
+    working_seconds: float | None = None
+    paused_seconds: float = 0.0  # waiting for the citizen
+    closes_at: datetime | None = None  # unless somebody disputes it
 
 
 class IncidentClosed(Event, frozen=True, kw_only=True):
     TOPIC: ClassVar = "IncidentClosed"
+
+
+class PersonalControlTaken(Event, frozen=True, kw_only=True):
+    """Who acted will lift it; until then the incident is not closed."""
+
+    TOPIC: ClassVar = "PersonalControlTaken"
+
+
+class PersonalControlLifted(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "PersonalControlLifted"
+
+
+class CitizenRated(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "CitizenRated"
+
+    score: int  # 1 to 5
+    reasons: tuple[RatingReason, ...] = ()
+
+
+class ResolutionDisputed(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "ResolutionDisputed"
+
+    by: DisputeBy
+    text: Sealed | None = None
+
+
+class ReopenDeclined(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "ReopenDeclined"
+
+    reason: DeclineReason
 
 
 class IncidentReopened(Event, frozen=True, kw_only=True):
@@ -107,6 +283,81 @@ class IncidentReopened(Event, frozen=True, kw_only=True):
     TOPIC: ClassVar = "IncidentReopened"
 
     reason: ReopenReason
+    deadlines: tuple[Deadline, ...] = ()  # the clocks it starts
+
+
+class FieldCheckRequested(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "FieldCheckRequested"
+
+
+class FieldCheckReported(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "FieldCheckReported"
+
+    verdict: Verdict
+    evidence: tuple[str, ...] = ()
+
+
+class RootCauseRecorded(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "RootCauseRecorded"
+
+    cause: Cause
+    decision: str | None = None  # number of the systemic decision that followed
+
+
+class DeadlineSet(Event, frozen=True, kw_only=True):
+    """A clock that runs ends earlier, for the matter became more urgent."""
+
+    TOPIC: ClassVar = "DeadlineSet"
+
+    deadline: Deadline
+
+
+class DeadlineWarned(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "DeadlineWarned"
+
+    clock: Clock
+    due_at: datetime
+
+
+class DeadlineMissed(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "DeadlineMissed"
+
+    clock: Clock
+    due_at: datetime
+    next_at: datetime | None = None  # when it goes up the chain
+
+
+class DeadlinePaused(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "DeadlinePaused"
+
+    clock: Clock
+
+
+class DeadlineResumed(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "DeadlineResumed"
+
+    deadline: Deadline
+
+
+class DeadlineExtended(Event, frozen=True, kw_only=True):
+    """A later date; `before` stays what it was, and readers count by it as well."""
+
+    TOPIC: ClassVar = "DeadlineExtended"
+
+    deadline: Deadline
+    before: datetime
+    reason: PromiseReason
+
+
+class EscalationRaised(Event, frozen=True, kw_only=True):
+    """A missed deadline went up the chain."""
+
+    TOPIC: ClassVar = "EscalationRaised"
+
+    clock: Clock
+    step: int
+    to: Role
+    next_at: datetime | None = None  # of the next step
 
 
 class PersonalDataErased(Event, frozen=True, kw_only=True):
@@ -117,18 +368,4 @@ class PersonalDataErased(Event, frozen=True, kw_only=True):
     subject: UUID
 
 
-EVENTS: dict[str, type[Event]] = {
-    event.TOPIC: event
-    for event in (
-        IncidentRegistered,
-        IncidentClassified,
-        IncidentAssigned,
-        IncidentReturned,
-        WorkAccepted,
-        ReplyPublished,
-        IncidentResolved,
-        IncidentClosed,
-        IncidentReopened,
-        PersonalDataErased,
-    )
-}
+EVENTS: dict[str, type[Event]] = {event.TOPIC: event for event in Event.__subclasses__()}

@@ -1,98 +1,18 @@
-"""The incident: what the state must do about what a citizen wrote, and the rules of its life."""
+"""The incident: what the state must do about what a citizen wrote, as its events tell it.
 
-from collections.abc import Iterable
+How commands become events: domain/decisions.py.
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import NamedTuple, TypedDict
+from datetime import date, datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from domain.commands import (
-    AcceptWork,
-    Assign,
-    Classify,
-    Close,
-    Command,
-    ErasePersonalData,
-    PublishReply,
-    Register,
-    Reopen,
-    Resolve,
-    Return,
-)
-from domain.errors import (
-    FinalReplyMissing,
-    FirstReplyRepeated,
-    ForbiddenTransition,
-    NoPersonalData,
-    NotClassified,
-    OtherChannel,
-    TimeGoesBackwards,
-)
-from domain.events import (
-    Event,
-    IncidentAssigned,
-    IncidentClassified,
-    IncidentClosed,
-    IncidentRegistered,
-    IncidentReopened,
-    IncidentResolved,
-    IncidentReturned,
-    PersonalDataErased,
-    ReplyPublished,
-    Sealed,
-    WorkAccepted,
-)
-from domain.vocabulary import OPEN, ReplyAuthor, ReplyKind, Role, Status
-
-
-class Transition(NamedTuple):
-    """From which states an event may happen, and the state after it (None: unchanged)."""
-
-    sources: frozenset[Status]
-    target: Status | None
-
-
-TRIAGE = frozenset({Status.REGISTERED, Status.RETURNED, Status.REOPENED})
-WORK = frozenset({Status.ASSIGNED, Status.IN_PROGRESS})
-
-# The whole lifecycle. Registration has no source: it begins the stream.
-TRANSITIONS: dict[type[Event], Transition] = {
-    IncidentRegistered: Transition(frozenset(), Status.REGISTERED),
-    IncidentClassified: Transition(TRIAGE, None),
-    IncidentAssigned: Transition(TRIAGE, Status.ASSIGNED),
-    IncidentReturned: Transition(frozenset({Status.ASSIGNED}), Status.RETURNED),
-    WorkAccepted: Transition(frozenset({Status.ASSIGNED}), Status.IN_PROGRESS),
-    ReplyPublished: Transition(OPEN, None),
-    IncidentResolved: Transition(WORK, Status.RESOLVED),
-    IncidentClosed: Transition(frozenset({Status.RESOLVED}), Status.CLOSED),
-    IncidentReopened: Transition(frozenset({Status.RESOLVED, Status.CLOSED}), Status.REOPENED),
-    PersonalDataErased: Transition(frozenset(Status), None),
-}
-
-
-# Which event each command leads to.
-EVENT_OF: dict[type[Command], type[Event]] = {
-    Register: IncidentRegistered,
-    Classify: IncidentClassified,
-    Assign: IncidentAssigned,
-    Return: IncidentReturned,
-    AcceptWork: WorkAccepted,
-    PublishReply: ReplyPublished,
-    Resolve: IncidentResolved,
-    Close: IncidentClosed,
-    Reopen: IncidentReopened,
-    ErasePersonalData: PersonalDataErased,
-}
-
-
-class Actor(NamedTuple):
-    """Who gave the command."""
-
-    name: str
-    role: Role
-
-
-SYSTEM = Actor("system", Role.SYSTEM)
+from domain import events as e
+from domain.deadlines import Clocks, Deadline, Matter
+from domain.lifecycle import status_after
+from domain.vocabulary import Clock, Priority, Regime, ReplyAuthor, ReplyFlaw, ReplyKind, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +21,7 @@ class StreamEvent:
 
     originator_id: UUID
     originator_version: int
-    event: Event
+    event: e.Event
 
     def mutate(self, incident: "Incident | None") -> "Incident":
         """The incident after this event: how the library's repository rebuilds it."""
@@ -109,6 +29,39 @@ class StreamEvent:
         incident.version = self.originator_version
         incident.apply(self.event)
         return incident
+
+
+class Draft(NamedTuple):
+    """A reply that waits: for review, then for publication."""
+
+    kind: ReplyKind
+    by: str
+    flaws: tuple[ReplyFlaw, ...]
+    version: int  # of the event that holds its text
+    approved: bool = False
+
+
+class Pause(NamedTuple):
+    """A time the citizen was waited for; `end` is None while it goes on."""
+
+    start: datetime
+    end: datetime | None = None
+
+
+@dataclass(slots=True)
+class Cycle:
+    """From registration, or a reopening, to the end: what the rules ask of this cycle only."""
+
+    started_at: datetime | None = None
+    waiting_since: datetime | None = None  # the citizen's earliest message without a human reply
+    replies: set[tuple[ReplyKind, ReplyAuthor]] = field(default_factory=set)
+    draft: Draft | None = None
+    clocks: Clocks = field(default_factory=Clocks)
+    pauses: list[Pause] = field(default_factory=list)
+    promised_on: date | None = None
+    resolved_at: datetime | None = None
+    decided_by: frozenset[str] = frozenset()  # who resolved or closed it
+    rated: bool = False
 
 
 @dataclass(slots=True)
@@ -120,11 +73,17 @@ class Incident:
     region: str = ""
     municipality: str | None = None
     status: Status = Status.REGISTERED
-    cycle: int = 1
     channel: str = ""
+    regime: Regime = Regime.IM
+    priority: Priority = Priority.NORMAL
+    fast_track: bool = False
     topic: str | None = None
+    organisation: str | None = None
+    number: int = 1  # of the cycle
+    cycle: Cycle = field(default_factory=Cycle)
+    controller: str | None = None  # who holds it under personal control
     subject: UUID | None = None  # whose key seals the personal data; None once it is destroyed
-    replies: set[tuple[ReplyKind, ReplyAuthor]] = field(default_factory=set)  # of this cycle
+    links: set[UUID] = field(default_factory=set)
     last_at: datetime | None = None
     pending: list[StreamEvent] = field(default_factory=list)
 
@@ -133,174 +92,231 @@ class Incident:
         pending, self.pending = self.pending, []
         return pending
 
-    def handle(
-        self,
-        command: Command,
-        *,
-        at: datetime,
-        by: Actor,
-        sealed: Sealed | None = None,
-    ) -> None:
-        """Decide on a command; what happens is appended to `pending`.
-
-        `sealed` stands for the command's private part. Raises RuleBroken.
-        """
-        self._check_transition(command)
-        self._check_time(at)
-        common = _common(self.region, self.municipality, at, by)
-        event: Event
-        match command:
-            case Classify():
-                event = IncidentClassified(topic=command.topic, **common)
-            case Assign():
-                event = self._assign(command, common)
-            case Return():
-                event = IncidentReturned(
-                    reason=command.reason,
-                    suggested_organisation=command.suggested_organisation,
-                    **common,
-                )
-            case AcceptWork():
-                event = WorkAccepted(**common)
-            case PublishReply():
-                event = self._publish_reply(command, common, sealed)
-            case Resolve():
-                event = self._resolve(command, common)
-            case Close():
-                event = IncidentClosed(**common)
-            case Reopen():
-                event = IncidentReopened(reason=command.reason, **common)
-            case ErasePersonalData():
-                event = self._erase_personal_data(common)
-            case _:
-                raise TypeError(f"An incident does not know {type(command).__name__}")
-        self._append(event)
-
-    @classmethod
-    def register(
-        cls,
-        incident_id: UUID,
-        region: str,
-        command: Register,
-        *,
-        at: datetime,
-        by: Actor,
-        sealed: Sealed | None = None,
-    ) -> "Incident":
-        """Begin the stream of a new incident.
-
-        A platform's clock may run a little ahead of ours; its post is still not from the future.
-        """
-        incident = cls(incident_id)
-        incident._append(
-            IncidentRegistered(
-                channel=command.channel,
-                external_id=command.external_id,
-                kind=command.kind,
-                published_at=min(command.published_at, at),
-                latitude=command.latitude,
-                longitude=command.longitude,
-                citizen=sealed,
-                **_common(region, command.municipality, at, by),
-            )
-        )
-        return incident
-
-    def _assign(self, command: Assign, common: "_Common") -> IncidentAssigned:
-        if self.topic is None:
-            raise NotClassified
-        return IncidentAssigned(organisation=command.organisation, due_at=command.due_at, **common)
-
-    def _publish_reply(
-        self, command: PublishReply, common: "_Common", sealed: Sealed | None
-    ) -> ReplyPublished:
-        channel = command.channel or self.channel
-        if channel != self.channel and command.fallback_reason is None:
-            raise OtherChannel(channel=self.channel)
-        if command.kind is ReplyKind.FIRST and self._answered(command.author):
-            raise FirstReplyRepeated
-        return ReplyPublished(
-            kind=command.kind,
-            author=command.author,
-            channel=channel,
-            fallback_reason=command.fallback_reason,
-            text=sealed,
-            **common,
+    @property
+    def matter(self) -> Matter:
+        """What the policy of a deadline is chosen by."""
+        return Matter(
+            self.regime, self.priority, self.topic, self.municipality, fast_track=self.fast_track
         )
 
-    def _answered(self, author: ReplyAuthor) -> bool:
-        """Whether a FIRST reply of this author comes too late: an automatic one stops no human."""
-        if author is ReplyAuthor.AUTO:
-            return bool(self.replies)
-        return any(replied_by is ReplyAuthor.HUMAN for _, replied_by in self.replies)
-
-    def _resolve(self, command: Resolve, common: "_Common") -> IncidentResolved:
-        if (ReplyKind.FINAL, ReplyAuthor.HUMAN) not in self.replies:
-            raise FinalReplyMissing
-        return IncidentResolved(outcome=command.outcome, **common)
-
-    def _erase_personal_data(self, common: "_Common") -> PersonalDataErased:
-        if self.subject is None:
-            raise NoPersonalData
-        return PersonalDataErased(subject=self.subject, **common)
-
-    def _check_transition(self, command: Command) -> None:
-        if self.status not in TRANSITIONS[EVENT_OF[type(command)]].sources:
-            raise ForbiddenTransition(command=command.NAME, status=self.status)
-
-    def _check_time(self, at: datetime) -> None:
-        if self.last_at is not None and at < self.last_at:
-            raise TimeGoesBackwards(value=at.isoformat(), previous=self.last_at.isoformat())
-
-    def _append(self, event: Event) -> None:
+    def append(self, event: e.Event) -> None:
         self.version += 1
         self.pending.append(StreamEvent(self.id, self.version, event))
         self.apply(event)
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: e.Event) -> None:
         """Take over what happened. Runs again on every replay: no rule, no clock, no I/O here."""
-        self.status = TRANSITIONS[type(event)].target or self.status
         self.last_at = event.occurred_at
-        match event:
-            case IncidentRegistered():
-                self.region = event.region
-                self.municipality = event.municipality
-                self.channel = event.channel
-                self._take_subject(event.citizen)
-            case IncidentClassified():
-                self.topic = event.topic
-            case ReplyPublished():
-                self.replies.add((event.kind, event.author))
-                self._take_subject(event.text)
-            case IncidentReopened():
-                self.cycle += 1
-                self.replies = set()
-            case PersonalDataErased():
-                self.subject = None
-
-    def _take_subject(self, sealed: Sealed | None) -> None:
-        if sealed is not None:
-            self.subject = sealed.subject
+        self.municipality = event.municipality
+        change = CHANGES.get(type(event))
+        if change is not None:
+            change(self, event)
+        self.status = status_after(self.status, event, controlled=self.controller is not None)
 
 
-class _Common(TypedDict):
-    """What every event of one command has in common."""
-
-    region: str
-    municipality: str | None
-    occurred_at: datetime
-    actor: str
-    role: Role
+# What each event changes; the events not named here change nothing but the state.
 
 
-def _common(region: str, municipality: str | None, at: datetime, by: Actor) -> _Common:
-    return {
-        "region": region,
-        "municipality": municipality,
-        "occurred_at": at,
-        "actor": by.name,
-        "role": by.role,
-    }
+def _registered(it: Incident, event: e.IncidentRegistered) -> None:
+    it.region = event.region
+    it.channel = event.channel
+    it.regime = event.regime
+    it.cycle = Cycle(started_at=event.occurred_at, waiting_since=event.published_at)
+    _start_clocks(it, event.deadlines)
+    _take_subject(it, event.citizen)
+
+
+def _classified(it: Incident, event: e.IncidentClassified | e.IncidentReclassified) -> None:
+    it.topic = event.topic
+
+
+def _linked(it: Incident, event: e.IncidentLinked) -> None:
+    it.links.add(event.to)
+
+
+def _assigned(it: Incident, event: e.IncidentAssigned | e.IncidentReassigned) -> None:
+    it.organisation = event.organisation
+    it.cycle.draft = None
+    if it.cycle.pauses and it.cycle.pauses[-1].end is None:
+        _end_pause(it, event)
+    if isinstance(event, e.IncidentAssigned):
+        _start_clocks(it, event.deadlines)
+
+
+def _start_clocks(it: Incident, deadlines: tuple[Deadline, ...]) -> None:
+    for deadline in deadlines:
+        it.cycle.clocks.set(deadline)
+
+
+def _returned(it: Incident, event: e.IncidentReturned) -> None:
+    it.organisation = None
+
+
+def _prioritized(it: Incident, event: e.IncidentPrioritized) -> None:
+    it.priority = event.priority
+
+
+def _fast_track_granted(it: Incident, event: e.FastTrackGranted) -> None:
+    it.fast_track = True
+
+
+def _clarification_requested(it: Incident, event: e.ClarificationRequested) -> None:
+    it.cycle.pauses.append(Pause(event.occurred_at))
+    _take_subject(it, event.question)
+
+
+def _clarification_received(it: Incident, event: e.ClarificationReceived) -> None:
+    _end_pause(it, event)
+    it.cycle.waiting_since = it.cycle.waiting_since or event.occurred_at
+    _start_clocks(it, event.deadlines)
+    _take_subject(it, event.answer)
+
+
+def _end_pause(it: Incident, event: e.Event) -> None:
+    it.cycle.pauses[-1] = Pause(it.cycle.pauses[-1].start, event.occurred_at)
+
+
+def _citizen_contacted(it: Incident, event: e.CitizenContacted) -> None:
+    _take_subject(it, event.note)
+
+
+def _reply_drafted(it: Incident, event: e.ReplyDrafted) -> None:
+    it.cycle.draft = Draft(event.kind, event.actor, event.flaws, it.version)
+    _take_subject(it, event.text)
+
+
+def _reply_returned(it: Incident, event: e.ReplyReturned) -> None:
+    it.cycle.draft = None
+
+
+def _reply_approved(it: Incident, event: e.ReplyApproved) -> None:
+    if it.cycle.draft is not None:
+        it.cycle.draft = it.cycle.draft._replace(approved=True)
+
+
+def _reply_published(it: Incident, event: e.ReplyPublished) -> None:
+    it.cycle.replies.add((event.kind, event.author))
+    if event.draft is not None:
+        it.cycle.draft = None
+    if event.author is ReplyAuthor.HUMAN:
+        it.cycle.waiting_since = None
+        it.cycle.clocks.stop(Clock.FIRST_REPLY, Clock.NEXT_REPLY)
+    _take_subject(it, event.text)
+
+
+def _promised(it: Incident, event: e.SolutionScheduled | e.PromiseMoved) -> None:
+    it.cycle.promised_on = event.promised_on
+
+
+def _resolved(it: Incident, event: e.IncidentResolved) -> None:
+    it.cycle.resolved_at = event.occurred_at
+    it.cycle.decided_by |= {event.actor}
+    it.cycle.clocks.stop(*Clock)
+
+
+def _rejected(it: Incident, event: e.IncidentRejected) -> None:
+    it.controller = None
+    it.cycle.clocks.stop(*Clock)
+
+
+def _control_taken(it: Incident, event: e.PersonalControlTaken) -> None:
+    it.controller = event.actor
+
+
+def _control_lifted(it: Incident, event: e.PersonalControlLifted) -> None:
+    it.controller = None
+
+
+def _closed(it: Incident, event: e.IncidentClosed | e.ReopenDeclined) -> None:
+    it.controller = None
+    it.cycle.decided_by |= {event.actor}
+
+
+def _rated(it: Incident, event: e.CitizenRated) -> None:
+    it.cycle.rated = True
+
+
+def _disputed(it: Incident, event: e.ResolutionDisputed) -> None:
+    _take_subject(it, event.text)
+
+
+def _reopened(it: Incident, event: e.IncidentReopened) -> None:
+    it.number += 1
+    it.cycle = Cycle(started_at=event.occurred_at, waiting_since=event.occurred_at)
+    _start_clocks(it, event.deadlines)
+
+
+def _deadline_set(it: Incident, event: e.DeadlineSet | e.DeadlineExtended) -> None:
+    it.cycle.clocks.set(event.deadline)
+
+
+def _deadline_resumed(it: Incident, event: e.DeadlineResumed) -> None:
+    it.cycle.clocks.resume(event.deadline)
+
+
+def _deadline_warned(it: Incident, event: e.DeadlineWarned) -> None:
+    it.cycle.clocks.warned.add(event.clock)
+
+
+def _deadline_missed(it: Incident, event: e.DeadlineMissed) -> None:
+    it.cycle.clocks.missed[event.clock] = event.occurred_at
+
+
+def _deadline_paused(it: Incident, event: e.DeadlinePaused) -> None:
+    it.cycle.clocks.paused.add(event.clock)
+
+
+def _escalated(it: Incident, event: e.EscalationRaised) -> None:
+    it.cycle.clocks.steps[event.clock] = event.step
+
+
+def _erased(it: Incident, event: e.PersonalDataErased) -> None:
+    it.subject = None
+
+
+def _take_subject(it: Incident, sealed: e.Sealed | None) -> None:
+    if sealed is not None:
+        it.subject = sealed.subject
+
+
+CHANGES: dict[type[e.Event], Callable[[Incident, Any], None]] = {
+    e.IncidentRegistered: _registered,
+    e.IncidentRejected: _rejected,
+    e.IncidentLinked: _linked,
+    e.IncidentClassified: _classified,
+    e.IncidentReclassified: _classified,
+    e.IncidentAssigned: _assigned,
+    e.IncidentReassigned: _assigned,
+    e.IncidentReturned: _returned,
+    e.IncidentPrioritized: _prioritized,
+    e.FastTrackGranted: _fast_track_granted,
+    e.ClarificationRequested: _clarification_requested,
+    e.ClarificationReceived: _clarification_received,
+    e.ClarificationTimedOut: _end_pause,
+    e.CitizenContacted: _citizen_contacted,
+    e.ReplyDrafted: _reply_drafted,
+    e.ReplyReturned: _reply_returned,
+    e.ReplyApproved: _reply_approved,
+    e.ReplyPublished: _reply_published,
+    e.SolutionScheduled: _promised,
+    e.PromiseMoved: _promised,
+    e.IncidentResolved: _resolved,
+    e.PersonalControlTaken: _control_taken,
+    e.PersonalControlLifted: _control_lifted,
+    e.IncidentClosed: _closed,
+    e.ReopenDeclined: _closed,
+    e.CitizenRated: _rated,
+    e.ResolutionDisputed: _disputed,
+    e.IncidentReopened: _reopened,
+    e.DeadlineSet: _deadline_set,
+    e.DeadlineResumed: _deadline_resumed,
+    e.DeadlineExtended: _deadline_set,
+    e.DeadlineWarned: _deadline_warned,
+    e.DeadlineMissed: _deadline_missed,
+    e.DeadlinePaused: _deadline_paused,
+    e.EscalationRaised: _escalated,
+    e.PersonalDataErased: _erased,
+}
 
 
 def replay(events: Iterable[StreamEvent]) -> Incident | None:

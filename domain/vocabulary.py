@@ -4,20 +4,67 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Where an incident stands. Names follow the network's lifecycle; Russian in the comment."""
+    """Where an incident stands (lifecycle-and-metrics 3.1); Russian in the comment."""
 
     REGISTERED = "REGISTERED"  # Зарегистрирован
+    REJECTED = "REJECTED"  # Отклонён
+    MERGED = "MERGED"  # Объединён
+    TRANSFERRED = "TRANSFERRED"  # Передан в другой регион
     ASSIGNED = "ASSIGNED"  # Направлен исполнителю
     RETURNED = "RETURNED"  # Возвращён (не в компетенции)
     IN_PROGRESS = "IN_PROGRESS"  # Принят в работу
+    AWAITING_CITIZEN = "AWAITING_CITIZEN"  # Уточнение у заявителя
+    REPLY_IN_REVIEW = "REPLY_IN_REVIEW"  # Ответ на согласовании
+    SCHEDULED = "SCHEDULED"  # Отложен (плановый срок)
     RESOLVED = "RESOLVED"  # Отработан
+    UNDER_CONTROL = "UNDER_CONTROL"  # На контроле
     CLOSED = "CLOSED"  # Закрыт
+    REOPEN_REQUESTED = "REOPEN_REQUESTED"  # Запрошено возобновление
     REOPENED = "REOPENED"  # Возобновлён
 
 
 OPEN = frozenset(
-    {Status.REGISTERED, Status.ASSIGNED, Status.RETURNED, Status.IN_PROGRESS, Status.REOPENED}
+    {
+        Status.REGISTERED,
+        Status.ASSIGNED,
+        Status.RETURNED,
+        Status.IN_PROGRESS,
+        Status.AWAITING_CITIZEN,
+        Status.REPLY_IN_REVIEW,
+        Status.SCHEDULED,
+        Status.REOPENED,
+    }
 )
+
+
+class Regime(StrEnum):
+    """Under which rules a message must be answered; data on an incident, not another machine."""
+
+    IM = "IM"  # social networks, «Инцидент Менеджмент»
+    POS_MESSAGE = "POS_MESSAGE"  # a message of the feedback platform, ПП 1802
+    FZ59_APPEAL = "FZ59_APPEAL"  # an appeal under 59-ФЗ
+
+
+class Priority(StrEnum):
+    NORMAL = "NORMAL"
+    HIGH = "HIGH"  # острое: danger to life, mass, school, no heating in frost
+
+
+class Clock(StrEnum):
+    """What a deadline is for. Each clock runs by itself."""
+
+    FIRST_REPLY = "FIRST_REPLY"
+    NEXT_REPLY = "NEXT_REPLY"  # the citizen wrote again
+    SOLUTION = "SOLUTION"
+
+
+class TermUnit(StrEnum):
+    """How a term is counted (regions/calendar.py)."""
+
+    HOURS = "HOURS"
+    DAYS = "DAYS"
+    WORKING_HOURS = "WORKING_HOURS"
+    WORKING_DAYS = "WORKING_DAYS"
 
 
 class Kind(StrEnum):
@@ -75,6 +122,109 @@ class FallbackReason(StrEnum):
     CITIZEN_ASKED = "CITIZEN_ASKED"  # the citizen asked to be answered elsewhere
 
 
+class RejectReason(StrEnum):
+    """Why a message is no incident. One that belongs to another region is transferred instead."""
+
+    NOT_A_PROBLEM = "NOT_A_PROBLEM"
+    OBSCENE = "OBSCENE"
+    PRIVATE_PROFILE = "PRIVATE_PROFILE"
+    ADVERT = "ADVERT"
+
+
+class LinkKind(StrEnum):
+    """How an incident has to do with another one."""
+
+    RELATED = "RELATED"
+    RECURRENCE = "RECURRENCE"  # the same topic and place again
+    SAME_CAUSE = "SAME_CAUSE"
+
+
+class ReassignReason(StrEnum):
+    """Why an incident gets another holder without having been sent back."""
+
+    WRONG_BODY = "WRONG_BODY"
+    OVERDUE = "OVERDUE"
+    REORGANISATION = "REORGANISATION"
+    TO_MUNICIPALITY = "TO_MUNICIPALITY"  # the region delegates
+    TO_REGION = "TO_REGION"  # the municipality escalates
+
+
+class PriorityReason(StrEnum):
+    DANGER_TO_LIFE = "DANGER_TO_LIFE"
+    MASS = "MASS"
+    CHILDREN = "CHILDREN"
+    UTILITIES_OUT = "UTILITIES_OUT"
+    RESONANCE = "RESONANCE"  # a post that spreads
+    EASED = "EASED"  # back to normal
+
+
+class ReplyFlaw(StrEnum):
+    """What is wrong with the text of a reply: found by a rule, or by who reviews it."""
+
+    FORMAL = "FORMAL"  # says nothing about the matter
+    REDIRECTS_CITIZEN = "REDIRECTS_CITIZEN"  # sends the citizen elsewhere: not a single window
+    NO_DATE = "NO_DATE"  # promises and does not say by when
+    PERSONAL_DATA = "PERSONAL_DATA"  # in a public answer
+    WRONG_TONE = "WRONG_TONE"
+
+
+class PromiseReason(StrEnum):
+    """Why a solution is planned for later, or moved."""
+
+    SEASON = "SEASON"
+    BUDGET = "BUDGET"
+    CONTRACT = "CONTRACT"
+    PLANNED_REPAIR = "PLANNED_REPAIR"
+    WEATHER = "WEATHER"
+    SUPPLY = "SUPPLY"
+
+
+class DisputeBy(StrEnum):
+    """Who says that it is not solved."""
+
+    AUTHOR = "AUTHOR"
+    THIRD_PARTY = "THIRD_PARTY"
+    FIELD_CHECK = "FIELD_CHECK"
+
+
+class DeclineReason(StrEnum):
+    """Why a dispute does not reopen the incident."""
+
+    SOLUTION_CONFIRMED = "SOLUTION_CONFIRMED"
+    ANOTHER_MATTER = "ANOTHER_MATTER"  # it becomes an incident of its own
+    NO_GROUNDS = "NO_GROUNDS"
+
+
+class RatingReason(StrEnum):
+    FAST = "FAST"
+    SOLVED = "SOLVED"
+    POLITE = "POLITE"
+    SLOW = "SLOW"
+    NOT_SOLVED = "NOT_SOLVED"
+    FORMAL_REPLY = "FORMAL_REPLY"
+    RUDE = "RUDE"
+
+
+class Verdict(StrEnum):
+    """What somebody found who went there."""
+
+    DONE = "DONE"
+    NOT_DONE = "NOT_DONE"
+    PARTLY = "PARTLY"
+
+
+class Cause(StrEnum):
+    """Why the problem arose, as far as its curator knows."""
+
+    WEAR = "WEAR"
+    CONTRACTOR = "CONTRACTOR"
+    NO_FUNDING = "NO_FUNDING"
+    RULES = "RULES"  # the rule itself is wrong
+    NO_INFORMATION = "NO_INFORMATION"  # nothing is broken, nobody was told
+    NATURE = "NATURE"
+    RESIDENTS = "RESIDENTS"
+
+
 class ReopenReason(StrEnum):
     """Why a finished incident begins a new cycle."""
 
@@ -97,4 +247,6 @@ class Role(StrEnum):
     DISTRICT_OVERSEER = "DISTRICT_OVERSEER"  # полпредство
     FEDERAL_OVERSEER = "FEDERAL_OVERSEER"
     NETWORK_OPERATOR = "NETWORK_OPERATOR"  # АНО
+    DATA_OFFICER = "DATA_OFFICER"  # answers for personal data in the region
+    TRAINEE = "TRAINEE"  # in the sandbox only
     SYSTEM = "SYSTEM"

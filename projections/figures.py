@@ -248,6 +248,7 @@ async def _exact(
                  FROM incident
                 WHERE region = ANY (%(regions)s)
                   AND registered_on BETWEEN %(first)s AND %(last)s
+                  AND counted
                ),
                speed AS (
                SELECT CASE grouping(unit) WHEN 1 THEN '' ELSE unit END AS unit,
@@ -274,6 +275,7 @@ async def _exact(
                 WHERE region = ANY (%(regions)s)
                   AND due_on BETWEEN %(first)s AND %(last)s
                   AND due_on < today
+                  AND counted
                ),
                punctuality AS (
                SELECT CASE grouping(unit) WHEN 1 THEN '' ELSE unit END AS unit,

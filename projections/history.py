@@ -1,12 +1,16 @@
 """What happened to an incident, event by event. Read from the log itself: it is never projected."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from domain.events import Event
+from domain.events import Event, IncidentRegistered
+from projections import incidents
+from projections.incidents import IncidentRow
+from regions.catalogue import Catalogue
 from regions.event_store import decode_event
 
 
@@ -19,6 +23,23 @@ class PastEvent(NamedTuple):
     pos: int
     version: int
     event: Event
+
+
+def as_of(
+    past: Sequence[PastEvent], moment: datetime, key: HistoryKey, catalogue: Catalogue
+) -> IncidentRow | None:
+    """The row of the incident as it stood at a moment; None before it was registered."""
+    row: IncidentRow | None = None
+    for pos, version, event in past:
+        if event.occurred_at > moment:
+            break
+        zone = catalogue.zone_of(event.region, event.municipality)
+        if isinstance(event, IncidentRegistered):
+            row = incidents.registered(key.incident_id, event, zone)
+        if row is not None:
+            incidents.change(row, event, zone)
+            row.version, row.pos = version, pos
+    return row
 
 
 async def histories(

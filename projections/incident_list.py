@@ -13,6 +13,7 @@ from psycopg.rows import class_row
 
 from domain.errors import CursorInvalid
 from projections.incidents import IncidentRow
+from projections.queues import CONDITIONS, DUE_SOON, Queue
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -23,6 +24,8 @@ class IncidentFilter:
 
     region: str | None = None
     municipality: str | None = None
+    organisation: str | None = None
+    queue: Queue | None = None
     topics: Sequence[str] | None = None
     statuses: Sequence[str] | None = None
     channels: Sequence[str] | None = None
@@ -97,6 +100,7 @@ def _conditions(
     asked: list[tuple[LiteralString, str, object]] = [
         ("region = %(region)s", "region", chosen.region),
         ("municipality = %(municipality)s", "municipality", chosen.municipality),
+        ("organisation = %(organisation)s", "organisation", chosen.organisation),
         ("topic = ANY (%(topics)s)", "topics", _listed(chosen.topics)),
         ("status = ANY (%(statuses)s)", "statuses", _listed(chosen.statuses)),
         ("channel = ANY (%(channels)s)", "channels", _listed(chosen.channels)),
@@ -106,9 +110,12 @@ def _conditions(
     conditions = [condition for condition, _, value in asked if value is not None]
     parameters = {name: value for _, name, value in asked if value is not None}
     if chosen.overdue is not None:
-        late: LiteralString = "(resolved_at IS NULL AND due_at < %(now)s)"
+        late: LiteralString = "(open AND due_at < %(now)s)"
         conditions.append(late if chosen.overdue else late + " IS NOT TRUE")
         parameters["now"] = now
+    if chosen.queue is not None:
+        conditions.append(CONDITIONS[chosen.queue])
+        parameters |= {"now": now, "soon": now + DUE_SOON}
     return conditions, parameters
 
 

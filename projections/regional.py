@@ -8,6 +8,7 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 
 from projections.figures import TOTAL, Figures, Period, municipality_figures
+from projections.queues import CONDITIONS, DUE_SOON, Queue
 from regions.catalogue import Catalogue
 
 
@@ -18,7 +19,11 @@ class Board:
     figures: Figures
     parts: Mapping[str, Figures]  # by code, of the units one level below
     open_by_status: Mapping[str, int]  # now, whenever registered
-    overdue: int  # open now and past their deadline
+    queues: Mapping[Queue, int]  # what waits for somebody now
+
+    @property
+    def overdue(self) -> int:
+        return self.queues[Queue.OVERDUE]
 
 
 async def region_board(
@@ -49,23 +54,34 @@ async def board_of(
     """The board of one unit out of the figures of its level."""
     where, parameters = _place(region, municipality)
     statuses = await connection.execute(
-        "SELECT status, count(*) FROM incident WHERE resolved_at IS NULL"
-        + where
-        + " GROUP BY status",
-        parameters,
+        "SELECT status, count(*) FROM incident WHERE open" + where + " GROUP BY status", parameters
     )
     open_by_status = {status: count async for status, count in statuses}
-    late = await connection.execute(
-        "SELECT count(*) FROM incident WHERE resolved_at IS NULL AND due_at < %(now)s" + where,
-        parameters | {"now": now},
-    )
-    row = await late.fetchone()
     return Board(
         figures=figures.get(unit, Figures()),
         parts={code: part for code, part in figures.items() if code not in (unit, TOTAL)},
         open_by_status=open_by_status,
-        overdue=row[0] if row else 0,
+        queues=await _queues(connection, where, parameters, now),
     )
+
+
+async def _queues(
+    connection: AsyncConnection[Any],
+    where: LiteralString,
+    parameters: dict[str, object],
+    now: datetime,
+) -> dict[Queue, int]:
+    """How many wait in each; everything that waits is open, disputed or under control."""
+    counts: LiteralString = ", ".join(
+        "count(*) FILTER (WHERE " + condition + ")" for condition in CONDITIONS.values()
+    )
+    waiting: LiteralString = "(open OR status = 'REOPEN_REQUESTED' OR controller IS NOT NULL)"
+    cursor = await connection.execute(
+        "SELECT " + counts + " FROM incident WHERE " + waiting + where,
+        parameters | {"now": now, "soon": now + DUE_SOON},
+    )
+    row = await cursor.fetchone()
+    return dict(zip(CONDITIONS, row or (), strict=True))
 
 
 def _place(region: str | None, municipality: str | None) -> tuple[LiteralString, dict[str, object]]:

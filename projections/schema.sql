@@ -35,24 +35,43 @@ CREATE TABLE incident (
     version          integer NOT NULL,
     pos              bigint NOT NULL,       -- of its last event
     status           text NOT NULL,
+    open             boolean NOT NULL,      -- something is left to do
+    counted          boolean NOT NULL,      -- in the statistics: not rejected, merged, transferred
     channel          text NOT NULL,
     kind             text NOT NULL,
+    regime           text NOT NULL,
+    priority         text NOT NULL,
     topic            text,
     organisation     text,
+    holder           text,                  -- a person there
+    controller       text,                  -- who holds it under personal control
     outcome          text,                  -- of the last resolution of this cycle
     cycle            integer NOT NULL,
     returns          integer NOT NULL,      -- how often an executor sent it back
+    hops             integer NOT NULL,      -- how often another body got it
+    promised_on      date,                  -- when the citizen was told it will be solved
+    promise_moves    integer NOT NULL,
+    rating           integer,               -- by the citizen, 1 to 5, the last
+    disputes         integer NOT NULL,
+    root_cause       text,
     published_at     timestamptz NOT NULL,  -- when the citizen wrote
     registered_at    timestamptz NOT NULL,
     registered_on    date NOT NULL,         -- the local day of registered_at
     cycle_started_at timestamptz NOT NULL,  -- registration, or the last reopening
     assigned_at      timestamptz,           -- first assignment
     first_replied_at timestamptz,           -- first reply by a human, whatever its kind
+    reply_due_at     timestamptz,           -- until when the citizen waits for a reply, if they do
     due_at           timestamptz,           -- solution deadline of this cycle
     due_on           date,                  -- the local day of due_at
+    first_due_at     timestamptz,           -- the same before it was extended
+    alarms           text,                  -- what the clocks still have to say, by their names
+    alarm_at         timestamptz,           -- the first of it
     resolved_at      timestamptz,           -- of this cycle
     closed_at        timestamptz,
     changed_at       timestamptz NOT NULL,  -- of its last event
+    reply_working_seconds      double precision, -- published to first reply, in working time
+    resolution_working_seconds double precision, -- cycle start to resolved, without pauses
+    paused_seconds   double precision NOT NULL, -- waiting for the citizen, in this cycle
     latitude         double precision,
     longitude        double precision
 );
@@ -65,9 +84,16 @@ CREATE INDEX incident_by_due_day ON incident (region, due_on) WHERE due_on IS NO
 CREATE INDEX incident_by_topic ON incident (topic, registered_at DESC, id DESC);
 CREATE INDEX incident_unfinished ON incident (status, registered_at DESC, id DESC)
     WHERE status <> 'CLOSED';
-CREATE INDEX incident_open ON incident (region, municipality, status) WHERE resolved_at IS NULL;
+CREATE INDEX incident_waiting ON incident (region, municipality)
+    WHERE open OR status = 'REOPEN_REQUESTED' OR controller IS NOT NULL;
+CREATE INDEX incident_by_organisation
+    ON incident (organisation, registered_at DESC, id DESC) WHERE open;
+CREATE INDEX incident_open ON incident (region, municipality, status) WHERE open;
 CREATE INDEX incident_overdue ON incident (region, municipality, due_at)
-    WHERE due_at IS NOT NULL AND resolved_at IS NULL;
+    WHERE due_at IS NOT NULL AND open;
+CREATE INDEX incident_alarm ON incident (region, alarm_at, id) WHERE alarm_at IS NOT NULL;
+CREATE INDEX incident_under_control ON incident (region, controller)
+    WHERE controller IS NOT NULL;
 
 -- What happened, in order: the feed of a region, and of each municipality in it.
 CREATE TABLE change (

@@ -53,6 +53,7 @@ def recompute(connection: psycopg.Connection, touched: Collection[tuple[str, dat
                  FROM touched
                  JOIN incident USING (region)
                 WHERE registered_on = day
+                  AND counted
                ),
                counted AS (
                SELECT region,
@@ -109,6 +110,7 @@ def recompute(connection: psycopg.Connection, touched: Collection[tuple[str, dat
                  FROM touched
                  JOIN incident USING (region)
                 WHERE due_on = day
+                  AND counted
                 GROUP BY GROUPING SETS ((region, day), (region, day, municipality))
                )
         INSERT INTO daily

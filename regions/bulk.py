@@ -13,7 +13,8 @@ import psycopg
 
 from domain.commands import CLOCK_SKEW_MAX, Command, Register
 from domain.errors import DateInFuture, DomainError
-from domain.incident import Actor, Incident
+from domain.incident import Incident
+from domain.rights import Actor
 from regions.centre import Centre
 from regions.event_store import Alongside, AlreadyRecorded, CommandRecord, StoreUnavailable
 
@@ -119,7 +120,14 @@ def _live(centre: Centre, history: History, alongside: Alongside, now: datetime)
     )
     for step in history.steps:
         centre.check(step.command, step.at)
-        centre.proceed(incident, step.command, at=step.at, by=step.by, alongside=alongside)
+        centre.proceed(
+            incident,
+            step.command,
+            at=step.at,
+            by=step.by,
+            alongside=alongside,
+            taken_over=True,
+        )
     if incident.last_at is not None and incident.last_at > now + CLOCK_SKEW_MAX:
         raise DateInFuture(field="at", value=incident.last_at.isoformat())
     return incident

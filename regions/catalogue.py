@@ -92,6 +92,7 @@ class Catalogue:
     name: str
     name_en: str
     zone: ZoneInfo  # for the view of the whole country
+    language: str  # of its names and of what citizens are told, ISO 639-1
     districts: Mapping[str, District]
     regions: Mapping[str, Region]
     municipalities: Mapping[str, Municipality]
@@ -156,6 +157,7 @@ def load_catalogue(folder: Path) -> Catalogue:
         name=about["name"],
         name_en=about["name_en"],
         zone=ZoneInfo(about["zone"]),
+        language=about.get("language", "en"),
         districts=_by_code(folder, "districts.csv", _named(District)),
         regions=regions,
         municipalities=_by_code(folder, "municipalities.csv", _municipality_in(regions)),

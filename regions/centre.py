@@ -17,27 +17,24 @@ from eventsourcing.persistence import InfrastructureFactory, Mapper
 from eventsourcing.utils import Environment, EnvType
 from psycopg_pool import ConnectionPool
 
-from domain.commands import (
-    CLOCK_SKEW_MAX,
-    Assign,
-    Classify,
-    Command,
-    PublishReply,
-    Register,
-    Return,
-    check_date,
-)
+from domain import commands as c
+from domain.commands import CLOCK_SKEW_MAX, Command, Register, check_date
+from domain.deadlines import NO_TERMS, Terms
+from domain.decisions import decide, register
 from domain.errors import (
     CommandIdReused,
     DomainError,
     DuplicateMessage,
     IncidentNotFound,
+    LinkedToItself,
     NotPermitted,
     VersionConflict,
 )
 from domain.events import PersonalDataErased, Sealed
 from domain.identifiers import new_id
-from domain.incident import Actor, Incident
+from domain.incident import Incident
+from domain.lifecycle import transition_of
+from domain.rights import Actor, check_right
 from regions.catalogue import Catalogue
 from regions.event_store import (
     Alongside,
@@ -73,7 +70,6 @@ class Result(NamedTuple):
     position: Position
 
 
-Permit = Callable[[Incident], None]
 Outbox = Callable[[Incident], Sequence[OutboxMessage]]
 Answer = TypeVar("Answer")
 
@@ -84,12 +80,18 @@ class Centre(Application[UUID]):
     name = "centre"
 
     def __init__(
-        self, region: str, pool: ConnectionPool, catalogue: Catalogue, vault: Vault
+        self,
+        region: str,
+        pool: ConnectionPool,
+        catalogue: Catalogue,
+        vault: Vault,
+        terms: Terms = NO_TERMS,
     ) -> None:
         self.region = catalogue.region(region)
         self.pool = pool
         self.catalogue = catalogue
         self.vault = vault
+        self.terms = terms
         super().__init__()
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
@@ -109,11 +111,12 @@ class Centre(Application[UUID]):
 
         def attempt() -> Result:
             self.check(command, at)
+            self._check_right(by, command, None)
             alongside = Alongside()
             incident = self.begin(incident_id, command, at=at, by=by, alongside=alongside)
             return self._save(incident, command_id, fingerprint, alongside)
 
-        return self._once(command, command_id, fingerprint, attempt)
+        return self._once(command, command_id, fingerprint, by, attempt)
 
     def handle(
         self,
@@ -124,16 +127,14 @@ class Centre(Application[UUID]):
         at: datetime,
         by: Actor,
         expected_version: int | None = None,
-        permit: Permit | None = None,
         outbox: Outbox | None = None,
     ) -> Result:
         """Ask something of an incident.
 
-        `permit` may refuse it for who asks, by raising; `outbox` names the jobs to enqueue if it is
-        recorded.
+        `outbox` names the jobs to enqueue if it is recorded.
 
-        Raises InvalidInput, IncidentNotFound, RuleBroken, and VersionConflict when somebody else
-        changed the incident meanwhile or it is not at `expected_version`.
+        Raises InvalidInput, IncidentNotFound, NotPermitted, RuleBroken, and VersionConflict when
+        somebody else changed the incident meanwhile or it is not at `expected_version`.
         """
         fingerprint = self._fingerprint(command, incident_id)
 
@@ -141,8 +142,9 @@ class Centre(Application[UUID]):
             self.check(command, at)
             alongside = Alongside()
             incident = self.incident(incident_id)
-            if permit is not None:
-                permit(incident)
+            self._check_right(by, command, incident)
+            if isinstance(command, c.Link):
+                self._check_link(incident_id, command)
             if expected_version is not None and incident.version != expected_version:
                 raise VersionConflict
             moment = _abreast(at, incident.last_at)
@@ -150,7 +152,7 @@ class Centre(Application[UUID]):
             alongside.outbox.extend(outbox(incident) if outbox else ())
             return self._save(incident, command_id, fingerprint, alongside)
 
-        return self._once(command, command_id, fingerprint, attempt)
+        return self._once(command, command_id, fingerprint, by, attempt)
 
     def incident(self, incident_id: UUID) -> Incident:
         """The incident as its events tell it. Raises IncidentNotFound."""
@@ -164,21 +166,19 @@ class Centre(Application[UUID]):
         """Raises InvalidInput for a field out of bounds or a code the catalogue does not know."""
         check_date("at", at)
         command.check(at)
+        region = self.region.code
         match command:
-            case Register():
-                self.catalogue.channel(command.channel)
-                if command.municipality is not None:
-                    self.catalogue.municipality(command.municipality, region=self.region.code)
-            case Classify():
-                self.catalogue.topic(command.topic)
-            case Assign():
-                self.catalogue.organisation(command.organisation, region=self.region.code)
-            case Return(suggested_organisation=str(organisation)):
-                self.catalogue.organisation(
-                    organisation, region=self.region.code, field="suggestedOrganisation"
-                )
-            case PublishReply(channel=str(channel)):
-                self.catalogue.channel(channel)
+            case Register(municipality=str(place)) | c.Relocate(municipality=place):
+                self.catalogue.municipality(place, region=region)
+            case c.Classify(topic=topic) | c.Reclassify(topic=topic):
+                self.catalogue.topic(topic)
+            case c.Assign(organisation=body) | c.Reassign(organisation=body):
+                self.catalogue.organisation(body, region=region)
+            case c.Return(suggested_organisation=str(body)):
+                self.catalogue.organisation(body, region=region, field="suggestedOrganisation")
+        match command:
+            case Register() | c.ContactCitizen() | c.PublishReply(channel=str()):
+                self.catalogue.channel(command.channel or "")
 
     def begin(
         self,
@@ -193,8 +193,14 @@ class Centre(Application[UUID]):
         sealed = self._seal(incident_id, None, command, alongside)
         if command.external_id is not None:
             alongside.messages.append((command.channel, command.external_id, incident_id))
-        return Incident.register(
-            incident_id, self.region.code, command, at=at, by=by, sealed=sealed
+        return register(
+            incident_id,
+            self.region.code,
+            command,
+            at=at,
+            by=by,
+            sealed=sealed,
+            terms=self.terms,
         )
 
     def proceed(
@@ -205,13 +211,57 @@ class Centre(Application[UUID]):
         at: datetime,
         by: Actor,
         alongside: Alongside,
+        taken_over: bool = False,
     ) -> None:
-        """Put a checked command to the incident; not saved yet. Raises RuleBroken."""
+        """Put a checked command to the incident; not saved yet. Raises RuleBroken.
+
+        `taken_over`: see domain/decisions.py.
+        """
         sealed = self._seal(incident.id, incident.subject, command, alongside)
-        incident.handle(command, at=at, by=by, sealed=sealed)
+        decide(
+            incident, command, at=at, by=by, sealed=sealed, terms=self.terms, taken_over=taken_over
+        )
         last = incident.pending[-1].event
         if isinstance(last, PersonalDataErased):
             alongside.destroyed_keys.append(last.subject)
+
+    def _check_right(self, by: Actor, command: Command, incident: Incident | None) -> None:
+        """Raises NotPermitted, and notes it; `incident` is None for one that is to begin."""
+        place = incident.municipality if incident else getattr(command, "municipality", None)
+        try:
+            check_right(
+                by,
+                transition_of(command).roles,
+                region=self.region.code,
+                municipality=place,
+                organisation=incident.organisation if incident else None,
+            )
+        except NotPermitted:
+            self._note(by, command.NAME, incident.id if incident else None, "REFUSED")
+            raise
+
+    def _check_link(self, incident_id: UUID, command: c.Link) -> None:
+        """Raises LinkedToItself, or IncidentNotFound if the region has no such incident."""
+        if command.to == incident_id:
+            raise LinkedToItself
+        self.incident(command.to)
+
+    def note_opening(self, by: Actor, of: type[Command], incident_id: UUID) -> None:
+        """Write down who opens what a command sealed, before they do. Raises StoreUnavailable."""
+        self._note(by, of.NAME, incident_id, "OPENED")
+
+    def _note(self, by: Actor, action: str, incident_id: UUID | None, outcome: str) -> None:
+        try:
+            with self.pool.connection() as connection:
+                connection.execute(
+                    """
+                    INSERT INTO access_log (region, actor, role, action, incident_id, outcome)
+                    VALUES (%s, %s, %s, %s, %s, %s)
+                    """,
+                    [self.region.code, by.name, by.role, action, incident_id, outcome],
+                )
+        except psycopg.OperationalError as error:
+            raise unavailable(error) from error
 
     def _save(
         self, incident: Incident, command_id: UUID, fingerprint: bytes, alongside: Alongside
@@ -230,6 +280,7 @@ class Centre(Application[UUID]):
         command: Command,
         command_id: UUID,
         fingerprint: bytes,
+        by: Actor,
         attempt: Callable[[], Result],
     ) -> Result:
         """Run `attempt`; if it fails because the command was recorded before, give that result.
@@ -240,7 +291,12 @@ class Centre(Application[UUID]):
         try:
             return self.patiently(attempt)
         except NotPermitted:
-            raise  # not even the earlier result is for them
+            # Their own command may have put the incident out of their reach: returned, relocated.
+            # Somebody else's result is not for them.
+            own = self.patiently(lambda: self._own_result(command_id, fingerprint, by))
+            if own is None:
+                raise
+            return own
         except (DomainError, AlreadyRecorded) as refusal:
             earlier = self.patiently(lambda: self._earlier_result(command_id, fingerprint))
             if earlier is not None:
@@ -282,6 +338,28 @@ class Centre(Application[UUID]):
         if stored_fingerprint != fingerprint:
             raise CommandIdReused
         return Result(incident_id, version, Position(region, pos))
+
+    def _own_result(self, command_id: UUID, fingerprint: bytes, by: Actor) -> Result | None:
+        """What this very command led to, if it was they who gave it."""
+        row = self._row(
+            """
+            SELECT incident_id,
+                   version,
+                   pos
+              FROM command_result
+              JOIN events USING (region, pos)
+             WHERE command_id = %s
+               AND fingerprint = %s
+               AND payload->>'actor' = %s
+            """,
+            command_id,
+            fingerprint,
+            by.name,
+        )
+        if row is None:
+            return None
+        incident_id, version, pos = row
+        return Result(incident_id, version, Position(self.region.code, pos))
 
     def _duplicate(self, command: Register) -> DuplicateMessage:
         row = self._row(

@@ -3,18 +3,22 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
 from dramatiq_postgres import schema as queue
 from psycopg_pool import ConnectionPool
 
+from domain.deadlines import NO_TERMS
+from regions.calendar import load_calendars
 from regions.catalogue import Catalogue, load_catalogue
 from regions.centre import Centre
 from regions.migration import migrate, read_migrations
 from regions.postgres import Server, embedded
 from regions.server import PostgresUnavailable, check_server, create_database
 from regions.settings import Settings
+from regions.terms import NetworkTerms, load_terms
 from regions.vault import Vault, VaultKeyInvalid, read_secret
 
 COMMANDS_AT_ONCE = 10  # connections for commands; each command holds one for about a millisecond
@@ -26,12 +30,14 @@ class Node:
     catalogue: Catalogue
     vault: Vault
     pool: ConnectionPool
+    terms: NetworkTerms | None = None  # None: nothing has a deadline
     centres: dict[str, Centre] = field(default_factory=dict)
 
     def centre(self, region: str) -> Centre:
         """The centre of a region. Raises UnknownRegion."""
         if region not in self.centres:
-            self.centres[region] = Centre(region, self.pool, self.catalogue, self.vault)
+            terms = self.terms.of(region) if self.terms else NO_TERMS
+            self.centres[region] = Centre(region, self.pool, self.catalogue, self.vault, terms)
         return self.centres[region]
 
     def is_empty(self) -> bool:
@@ -83,7 +89,12 @@ def open_node(settings: Settings, url: str) -> Iterator[Node]:
     vault = Vault(read_secret(settings.home / "vault.key"))
     check_vault(url, vault)
     with command_pool(url) as pool:
-        yield Node(url, catalogue, vault, pool)
+        yield Node(url, catalogue, vault, pool, read_terms(settings.catalogue, catalogue))
+
+
+def read_terms(folder: Path, catalogue: Catalogue) -> NetworkTerms:
+    """The deadline policies and calendars of a catalogue's folder. Raises CatalogueInvalid."""
+    return load_terms(folder, catalogue, load_calendars(folder, catalogue))
 
 
 def command_pool(url: str) -> ConnectionPool:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import ClassVar
 from uuid import UUID, uuid4
 
 import psycopg
@@ -14,19 +15,56 @@ from domain.commands import (
     Classify,
     Close,
     Command,
+    ContactCitizen,
+    Dispute,
+    DraftReply,
+    ExtendDeadline,
+    GrantFastTrack,
+    LiftPersonalControl,
+    MovePromise,
+    Prioritize,
     PublishReply,
+    Rate,
+    Reassign,
+    ReceiveClarification,
+    Reclassify,
+    RecordRootCause,
     Register,
+    Relocate,
     Reopen,
+    ReportFieldCheck,
+    RequestClarification,
+    RequestFieldCheck,
     Resolve,
     Return,
+    ScheduleSolution,
+    TakePersonalControl,
+    TimeOutClarification,
 )
+from domain.deadlines import Deadline, Escalation, Matter, NoTerms
 from domain.identifiers import derived_id
-from domain.incident import Actor
-from domain.vocabulary import Outcome, ReopenReason, ReplyAuthor, ReplyKind, ReturnReason, Role
+from domain.lifecycle import transition_of
+from domain.rights import Actor
+from domain.vocabulary import (
+    Cause,
+    Clock,
+    DisputeBy,
+    Outcome,
+    Priority,
+    PriorityReason,
+    PromiseReason,
+    ReassignReason,
+    ReopenReason,
+    ReplyAuthor,
+    ReplyKind,
+    ReturnReason,
+    Role,
+    Verdict,
+)
 from regions.bulk import History, Step
 from regions.centre import Centre, Result
 
-OPERATOR = Actor("operator", Role.MONITOR)
+OPERATOR = Actor("operator", Role.SYSTEM)  # another system, of which we take over what it decided
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
 BOARDS = {"BRONX": "BRONX-01", "QUEENS": "QUEENS-09"}
 
@@ -94,7 +132,15 @@ def topics(centre: Centre) -> list[str]:
 
 
 def some_body(centre: Centre) -> str:
-    return centre.catalogue.organisations_of[centre.region.code][0].code
+    return bodies(centre)[0]
+
+
+def bodies(centre: Centre) -> list[str]:
+    return [body.code for body in centre.catalogue.organisations_of[centre.region.code]]
+
+
+def places(centre: Centre) -> list[str]:
+    return [place.code for place in centre.catalogue.municipalities_of[centre.region.code]]
 
 
 def returned(centre: Centre, **changes: object) -> Result:
@@ -104,6 +150,7 @@ def returned(centre: Centre, **changes: object) -> Result:
 
 def reopened(centre: Centre, **changes: object) -> Result:
     incident = closed(centre, **changes).incident_id
+    ask(centre, incident, Dispute(by=DisputeBy.AUTHOR), 140)
     return ask(centre, incident, Reopen(reason=ReopenReason.RECURRED), 150)
 
 
@@ -124,15 +171,74 @@ def any_command(centre: Centre, chance: Random) -> Command:
             Resolve(outcome=chance.choice(list(Outcome))),
             Resolve(outcome=Outcome.SOLVED),
             Close(),
+            Dispute(by=DisputeBy.AUTHOR),
             Reopen(reason=ReopenReason.RECURRED),
+            Reassign(organisation=chance.choice(bodies(centre)), reason=ReassignReason.WRONG_BODY),
+            Reclassify(topic=chance.choice(topics(centre))),
+            Relocate(municipality=chance.choice(places(centre))),
+            Prioritize(priority=chance.choice(list(Priority)), reason=PriorityReason.MASS),
+            GrantFastTrack(),
+            RequestClarification(question="Какой дом?"),
+            ReceiveClarification(answer="Пятый"),
+            TimeOutClarification(),
+            ContactCitizen(channel="PHONE"),
+            DraftReply(kind=ReplyKind.FINAL, text="Вода есть"),
+            ScheduleSolution(
+                promised_on=NOON.date() + timedelta(days=chance.randrange(9)),
+                reason=PromiseReason.SUPPLY,
+            ),
+            MovePromise(
+                promised_on=NOON.date() + timedelta(days=chance.randrange(9)),
+                reason=PromiseReason.WEATHER,
+            ),
+            TakePersonalControl(),
+            LiftPersonalControl(),
+            Rate(score=chance.randint(1, 5)),
+            RequestFieldCheck(),
+            ReportFieldCheck(verdict=chance.choice(list(Verdict))),
+            RecordRootCause(cause=chance.choice(list(Cause))),
+            ExtendDeadline(
+                due_at=NOON + timedelta(days=chance.randrange(9)), reason=PromiseReason.CONTRACT
+            ),
         ]
     )
+
+
+def any_actor(command: Command, chance: Random) -> Actor:
+    """Somebody who may give this command, anywhere; one person of each role."""
+    role = chance.choice(sorted(transition_of(command).roles))
+    return Actor(role.lower(), role)
+
+
+class PlainTerms(NoTerms):
+    """Terms to count in one's head: hours around the clock, half of them if it is urgent."""
+
+    HOURS: ClassVar = {Clock.FIRST_REPLY: 4, Clock.NEXT_REPLY: 2, Clock.SOLUTION: 48}
+    STEPS = 2  # up the chain, an hour after each other
+
+    def deadline(self, clock: Clock, matter: Matter, *, start: datetime) -> Deadline | None:
+        urgent = matter.priority is Priority.HIGH or matter.fast_track
+        term = timedelta(hours=self.HOURS[clock]) / (2 if urgent else 1)
+        return Deadline(
+            clock=clock,
+            policy="PLAIN",
+            started_at=start,
+            due_at=start + term,
+            warn_at=start + term / 2,
+        )
+
+    def escalation(
+        self, clock: Clock, step: int, *, missed_at: datetime, municipality: str | None
+    ) -> Escalation | None:
+        if step > self.STEPS:
+            return None
+        return Escalation(step, Role.REGION_HEAD, missed_at + timedelta(hours=step))
 
 
 def history(
     centre: Centre, number: int, *, begins_at: datetime = NOON, text: str = "Нет воды"
 ) -> History:
-    """A whole life as an import brings it, known by its number: eleven events in three hours."""
+    """A whole life as an import brings it, known by its number: twelve events in three hours."""
     commands: list[Command] = [
         Classify(topic=some_topic(centre)),
         Assign(organisation=some_body(centre), due_at=begins_at + timedelta(hours=2)),
@@ -140,6 +246,7 @@ def history(
         PublishReply(kind=ReplyKind.INTERIM, text="Едем"),
         PublishReply(kind=ReplyKind.FINAL, text="Вода есть"),
         Resolve(outcome=Outcome.SOLVED),
+        Dispute(by=DisputeBy.THIRD_PARTY),
         Reopen(reason=ReopenReason.RECURRED),
         Assign(organisation=some_body(centre), due_at=begins_at + timedelta(hours=3)),
         PublishReply(kind=ReplyKind.FINAL, text="Теперь есть"),

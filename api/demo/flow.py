@@ -20,6 +20,7 @@ from typing import Generic, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from api.demo.phrases import DEFAULT_LANGUAGE, Phrases
+from domain.vocabulary import Regime
 from regions.catalogue import Catalogue, Municipality, Topic
 from regions.settings import SHIPPED_CATALOGUES
 
@@ -152,6 +153,9 @@ class Calibration:
             for channel, weight in known.items():
                 weights[channel] = rate * weight / sum(known.values())
         return Choice(weights)
+
+    def regime(self, channel: str) -> Regime:
+        return Regime.POS_MESSAGE if channel in self.platforms else Regime.IM
 
     def deadline_days(self, channel: str, random: Random) -> int:
         flow = "platform" if channel in self.platforms else "media"

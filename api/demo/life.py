@@ -6,104 +6,95 @@ A step that would lie in the future is not taken: such incidents are the living 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from random import Random
 from typing import NamedTuple
 
-from api.demo.flow import DAY, HOUR, Calibration, Choice, Flow, Message
+from api.demo.flow import DAY, HOUR, Message
+from api.demo.practice import (
+    AUTO_SHARE,
+    CAUSE_SHARE,
+    CAUSES,
+    CLARIFICATION_ANSWERED_SHARE,
+    CLARIFIED_SHARE,
+    CONTROLLED_SHARE,
+    DRAFT_FLAWS,
+    DRAFT_RETURNED_SHARE,
+    FIELD_CHECKED_SHARE,
+    HIGH_SHARE,
+    INTERIM_SHARE,
+    LINGERING_SHARE,
+    MINUTE,
+    NIGHT,
+    OUTCOMES,
+    PLANNED_SHARE,
+    PRIORITY_REASONS,
+    PROMISE_MOVED_SHARE,
+    PROMISE_REASONS,
+    RATED_SHARE,
+    RATING_REASONS,
+    REASSIGN_REASONS,
+    REASSIGNED_SHARE,
+    REOPEN_REASONS,
+    REOPENED_SHARE,
+    REST_AT_NIGHT,
+    RETURN_REASONS,
+    RETURNED_SHARE,
+    SCORES,
+    SOLVED_AT,
+    SOLVED_SIGMA,
+    UNANSWERED_SHARE,
+    Practice,
+    moment,
+)
 from domain.commands import (
     AcceptWork,
+    ApproveReply,
     Assign,
     Classify,
     Close,
     Command,
+    Dispute,
+    DraftReply,
+    LiftPersonalControl,
+    MovePromise,
+    Prioritize,
     PublishReply,
-    Register,
+    Rate,
+    Reassign,
+    ReceiveClarification,
+    RecordRootCause,
     Reopen,
+    ReportFieldCheck,
+    RequestClarification,
+    RequestFieldCheck,
     Resolve,
     Return,
+    ReturnReply,
+    ScheduleSolution,
+    TakePersonalControl,
+    TimeOutClarification,
 )
 from domain.identifiers import derived_id
-from domain.incident import SYSTEM, Actor
+from domain.rights import SYSTEM, Actor
 from domain.vocabulary import (
-    Kind,
+    DisputeBy,
     Outcome,
+    Priority,
     ReopenReason,
     ReplyAuthor,
     ReplyKind,
-    ReturnReason,
     Role,
+    Verdict,
 )
 from regions.bulk import History, Step
-from regions.catalogue import Catalogue, Municipality, Organisation
-
-MINUTE = 60.0  # seconds
-
-# First reply: "lognormal, median ~1-1.5 h, sigma 1.3-1.6"; true regional medians spread by 0.35
-# (lifecycle-and-metrics 3.5, simulation). What is drawn lies below, nights add to both.
-REPLY_MEDIAN = 58 * MINUTE
-REPLY_MEDIAN_SIGMA = 0.30
-REPLY_SIGMA = (1.3, 1.6)
-REPLY_SECONDS = (MINUTE, 30 * DAY)  # nobody is faster or slower
-
-# Weekly solved/new 0.65-0.75 (Смоленск 1561/2360, Рязань 3153/4440): the rest waits for long.
-UNANSWERED_SHARE = 0.03
-LINGERING_SHARE = 0.27
-PLANNED_SHARE = 0.7  # of the lingering: a deadline months away; the others are late and open
-
-# Solved at this part of the deadline in the median: "mean 8 days" of 10 on the fast track
-# (Мурманск ПОС, 2025); with this sigma one in ten is late.
-SOLVED_AT = 0.6
-SOLVED_SIGMA = 0.4
-
-# Own estimates: no source counts these.
-RETURNED_SHARE = 0.06
-REOPENED_SHARE = 0.03
-AUTO_SHARE = 0.12
-INTERIM_SHARE = 0.25
-POINT_SHARE = 0.82  # of the located
-REST_AT_NIGHT = 0.75  # steps that fall into the night and wait for the morning
-NIGHT = (22, 8)  # local hours
-RESIDENTS_PER_KM2 = 2500
-
-KINDS = Choice(
-    {
-        Kind.COMPLAINT: 74,
-        Kind.QUESTION: 13,
-        Kind.MESSAGE: 8,
-        Kind.SUGGESTION: 4,
-        Kind.THANKS: 1,
-    }
-)
-OUTCOMES = Choice(
-    {
-        Outcome.SOLVED: 56,
-        Outcome.EXPLAINED: 28,
-        Outcome.PLANNED: 8,
-        Outcome.REFUSED: 4,
-        Outcome.NOT_CONFIRMED: 3,
-        Outcome.OUT_OF_COMPETENCE: 1,
-    }
-)
-RETURN_REASONS = Choice(
-    {
-        ReturnReason.NOT_COMPETENT: 60,
-        ReturnReason.WRONG_TOPIC: 15,
-        ReturnReason.OTHER_TERRITORY: 15,
-        ReturnReason.NOT_ENOUGH_DETAIL: 10,
-    }
-)
-REOPEN_REASONS = Choice(
-    {
-        ReopenReason.NOT_SOLVED: 55,
-        ReopenReason.RECURRED: 20,
-        ReopenReason.FORMAL_REPLY: 20,
-        ReopenReason.FIELD_CHECK_FAILED: 5,
-    }
-)
+from regions.catalogue import Organisation
 
 MONITOR = Actor("monitor", Role.MONITOR)
 CURATOR = Actor("curator", Role.CURATOR)
+MCU_OPERATOR = Actor("mcu", Role.MCU_OPERATOR)
+REGION_HEAD = Actor("head", Role.REGION_HEAD)
+CITIZEN = Actor("citizen", Role.CITIZEN)
 
 
 class Draft(NamedTuple):
@@ -136,68 +127,6 @@ class Clock:
         return at + (morning - second_of_day) % DAY + self.random.random() * 1.5 * HOUR
 
 
-class Practice:
-    """How one region works: how fast it replies, and who is in charge of what."""
-
-    def __init__(
-        self, catalogue: Catalogue, calibration: Calibration, flow: Flow, seed: int
-    ) -> None:
-        self.calibration = calibration
-        self.flow = flow
-        random = Random(f"{seed}:{flow.region.code}:practice")
-        factor = random.lognormvariate(0, REPLY_MEDIAN_SIGMA)
-        self.reply_median = REPLY_MEDIAN * factor
-        self.reply_sigma = random.uniform(*REPLY_SIGMA)
-        self._bodies = catalogue.organisations_of.get(flow.region.code, ())
-        self._in_charge: dict[tuple[str | None, str | None], Sequence[Organisation]] = {}
-
-    def in_charge(self, place: str | None, topic: str) -> Sequence[Organisation]:
-        """Bodies of the place for the topic's group, else the region's, else any; maybe none."""
-        group = self.calibration.topics[topic].group
-        if (place, group) not in self._in_charge:
-            able = [body for body in self._bodies if group in body.topic_groups]
-            own = [body for body in able if body.municipality == place]
-            regional = [body for body in able if body.municipality is None]
-            self._in_charge[place, group] = own or regional or able or self._bodies
-        return self._in_charge[place, group]
-
-    def register(
-        self, message: Message, random: Random, *, external_id: str, number: int
-    ) -> Register:
-        kind = KINDS.pick(random)
-        topic = self.calibration.topics[message.topic]
-        where = (message.place or self.flow.region).name
-        latitude, longitude = point_near(message.place, random)
-        return Register(
-            municipality=message.place.code if message.place else None,
-            channel=self.flow.channels.pick(random),
-            external_id=external_id,
-            kind=kind,
-            published_at=_moment(message.at),
-            latitude=latitude,
-            longitude=longitude,
-            citizen=self.calibration.phrases.citizen(random, number, kind, topic, where),
-        )
-
-    def reply(
-        self,
-        kind: ReplyKind,
-        random: Random,
-        author: ReplyAuthor = ReplyAuthor.HUMAN,
-        outcome: Outcome | None = None,
-    ) -> PublishReply:
-        text = self.calibration.phrases.reply(random, kind, author, outcome)
-        return PublishReply(kind=kind, author=author, text=text)
-
-    def due_days(self, channel: str, random: Random) -> int:
-        return self.calibration.deadline_days(channel, random)
-
-    def reply_seconds(self, random: Random) -> float:
-        seconds = random.lognormvariate(math.log(self.reply_median), self.reply_sigma)
-        shortest, longest = REPLY_SECONDS
-        return min(max(seconds, shortest), longest)
-
-
 class Life:
     """One incident's life, told from its message on."""
 
@@ -222,7 +151,7 @@ class Life:
         reply_at = self.clock.day_after(self.message.at + self.practice.reply_seconds(self.random))
         registered_at = self._registered_at(reply_at, from_platform)
         self._live(registered_at, reply_at)
-        at = _moment(registered_at)
+        at = moment(registered_at)
         return History(
             incident_id=derived_id(at, "incident", external_id),
             command_id=derived_id(at, "history", external_id),
@@ -246,6 +175,9 @@ class Life:
             auto = self.practice.reply(ReplyKind.FIRST, random, ReplyAuthor.AUTO)
             self._draft(registered_at + 20, auto, SYSTEM)
         self._draft(clock.pass_around(6 * MINUTE), Classify(topic=self.message.topic), MONITOR)
+        if random.random() < HIGH_SHARE:
+            urgent = Prioritize(priority=Priority.HIGH, reason=PRIORITY_REASONS.pick(random))
+            self._draft(clock.at, urgent, CURATOR)
         answered = random.random() >= UNANSWERED_SHARE
         self._cycle(reply_at if answered else None)
 
@@ -260,10 +192,13 @@ class Life:
         assigned_at = self.clock.pass_around(15 * MINUTE)
         due_days = self._due_days(lingering and reply_at is not None)
         body = self._assign(bodies, assigned_at + due_days * DAY)
+        body = self._reassign(bodies, body)
         accepted_at = self.clock.pass_around(2 * HOUR)
         self._draft(accepted_at, AcceptWork(), body)
+        if self.random.random() < CLARIFIED_SHARE:
+            self._clarify(body)
         if lingering:
-            self._promise(reply_at, accepted_at)
+            self._promise(reply_at, self.clock.at, body)
         elif reply_at is not None:
             self._finish(reply_at, assigned_at, due_days, body)
 
@@ -275,7 +210,7 @@ class Life:
     def _assign(self, bodies: Sequence[Organisation], due_at: float) -> Actor:
         """Assign until it is not sent back; returns who has it then."""
         organisation = self.random.choice(bodies).code
-        due = _moment(due_at)
+        due = moment(due_at)
         self._draft(self.clock.at, Assign(organisation=organisation, due_at=due), CURATOR)
         if self.random.random() < RETURNED_SHARE:
             by = Actor(organisation, Role.EXECUTOR)
@@ -285,23 +220,54 @@ class Life:
                 reason=reason, suggested_organisation=other if other != organisation else None
             )
             self._draft(self.clock.pass_around(3 * HOUR), back, by)
-            return self._assign_again(other, due_at)
+            return self._assign_again(other)
         return Actor(organisation, Role.EXECUTOR)
 
-    def _assign_again(self, organisation: str, due_at: float) -> Actor:
-        assign = Assign(organisation=organisation, due_at=_moment(due_at))
-        self._draft(self.clock.pass_around(HOUR), assign, CURATOR)
+    def _assign_again(self, organisation: str) -> Actor:
+        """The deadline of the first assignment runs on."""
+        self._draft(self.clock.pass_around(HOUR), Assign(organisation=organisation), CURATOR)
         return Actor(organisation, Role.EXECUTOR)
 
     def _first_reply(self, reply_at: float) -> None:
         first = self.practice.reply(ReplyKind.FIRST, self.random)
         self._draft(reply_at, first, MONITOR)
 
-    def _promise(self, reply_at: float | None, accepted_at: float) -> None:
-        """A lingering incident is told about now and then."""
-        if reply_at is not None and self.random.random() < 2 * INTERIM_SHARE:
-            interim_at = max(reply_at, accepted_at) + self.random.uniform(1, 9) * DAY
-            self._draft(interim_at, self.practice.reply(ReplyKind.INTERIM, self.random), CURATOR)
+    def _reassign(self, bodies: Sequence[Organisation], body: Actor) -> Actor:
+        """Now and then a curator gives it to another body without having got it back."""
+        other = self.random.choice(bodies).code
+        if self.random.random() > REASSIGNED_SHARE or other == body.name:
+            return body
+        reason = REASSIGN_REASONS.pick(self.random)
+        self._draft(
+            self.clock.pass_around(HOUR), Reassign(organisation=other, reason=reason), CURATOR
+        )
+        return Actor(other, Role.EXECUTOR)
+
+    def _clarify(self, body: Actor) -> None:
+        """Ask the citizen, who answers within days or not at all."""
+        question = RequestClarification(question=self.practice.question(self.random))
+        self._draft(self.clock.at, question, body)
+        if self.random.random() < CLARIFICATION_ANSWERED_SHARE:
+            answer = ReceiveClarification(answer=self.practice.answer(self.random))
+            self._draft(self.clock.pass_around(8 * HOUR), answer, CITIZEN)
+        else:
+            self.clock.at += 3 * DAY
+            self._draft(self.clock.at, TimeOutClarification(), SYSTEM)
+
+    def _promise(self, reply_at: float | None, accepted_at: float, body: Actor) -> None:
+        """A lingering incident is told about now and then, with a day for its solution."""
+        random = self.random
+        if reply_at is None or random.random() > 2 * INTERIM_SHARE:
+            return
+        told_at = max(reply_at, accepted_at) + random.uniform(1, 9) * DAY
+        self._draft(told_at, self.practice.reply(ReplyKind.INTERIM, random), CURATOR)
+        promised_on = moment(told_at).date() + timedelta(days=random.randrange(14, 120))
+        reason = PROMISE_REASONS.pick(random)
+        scheduled_at = told_at + HOUR
+        self._draft(scheduled_at, ScheduleSolution(promised_on=promised_on, reason=reason), body)
+        if random.random() < PROMISE_MOVED_SHARE:
+            later = MovePromise(promised_on=promised_on + timedelta(days=14), reason=reason)
+            self._draft(scheduled_at + 10 * DAY, later, body)
 
     def _finish(self, reply_at: float, assigned_at: float, due_days: int, body: Actor) -> None:
         """Work until the final reply, then resolve, close, and perhaps begin anew."""
@@ -315,23 +281,61 @@ class Life:
             self._first_reply(reply_at)
             if random.random() < INTERIM_SHARE:
                 interim_at = random.uniform(max(reply_at, started_at), clock.at)
-                self._draft(interim_at, self.practice.reply(ReplyKind.INTERIM, random), body)
-        final = self.practice.reply(ReplyKind.FINAL, random, outcome=outcome)
-        self._draft(clock.at, final, body)
-        self._draft(clock.pass_around(20 * MINUTE), Resolve(outcome=outcome), body)
+                self._draft(interim_at, self.practice.reply(ReplyKind.INTERIM, random), CURATOR)
+        self._final_reply(outcome, body)
+        evidence = (f"photo/{random.getrandbits(48):012x}",) if outcome is Outcome.SOLVED else ()
+        resolve = Resolve(outcome=outcome, evidence=evidence)
+        self._draft(clock.pass_around(20 * MINUTE), resolve, body)
+        if random.random() < CAUSE_SHARE:
+            self._draft(clock.at, RecordRootCause(cause=CAUSES.pick(random)), CURATOR)
         if random.random() < REOPENED_SHARE:
             self._reopen()
         else:
-            # Signalen keeps the window for reopening at 14 days; a curator closes sooner.
-            self._draft(clock.pass_around(3 * DAY, 0.6), Close(), CURATOR)
+            self._end()
+
+    def _final_reply(self, outcome: Outcome, body: Actor) -> None:
+        """Drafted, sometimes returned, approved by the head of the body, published."""
+        random, clock = self.random, self.clock
+        final = self.practice.reply(ReplyKind.FINAL, random, outcome=outcome)
+        draft = DraftReply(kind=ReplyKind.FINAL, text=final.text or "")
+        head = Actor(f"{body.name}-head", Role.ORG_HEAD)
+        self._draft(clock.at, draft, body)
+        if random.random() < DRAFT_RETURNED_SHARE:
+            back = ReturnReply(reasons=(DRAFT_FLAWS.pick(random),))
+            self._draft(clock.pass_around(HOUR), back, head)
+            self._draft(clock.pass_around(2 * HOUR), draft, body)
+        self._draft(clock.pass_around(30 * MINUTE), ApproveReply(despite_flaws=True), head)
+        self._draft(clock.at, PublishReply(kind=ReplyKind.FINAL), SYSTEM)
+
+    def _end(self) -> None:
+        """Signalen keeps the window for reopening at 14 days; a curator closes sooner."""
+        random, clock = self.random, self.clock
+        if random.random() < RATED_SHARE:
+            rating = Rate(score=SCORES.pick(random), reasons=(RATING_REASONS.pick(random),))
+            self._draft(clock.pass_around(5 * HOUR), rating, CITIZEN)
+        if random.random() < FIELD_CHECKED_SHARE:
+            self._draft(clock.pass_around(HOUR), RequestFieldCheck(), CURATOR)
+            self._draft(
+                clock.pass_around(DAY), ReportFieldCheck(verdict=Verdict.DONE), MCU_OPERATOR
+            )
+        if random.random() < CONTROLLED_SHARE:
+            self._draft(clock.at, TakePersonalControl(), REGION_HEAD)
+            self._draft(clock.pass_around(2 * DAY), LiftPersonalControl(), REGION_HEAD)
+        self._draft(clock.pass_around(3 * DAY, 0.6), Close(), CURATOR)
 
     def _reopen(self) -> None:
         """Within 14 days of the resolution (reopenRate, lifecycle-and-metrics 3.4)."""
         random, clock = self.random, self.clock
-        clock.at = clock.day_after(clock.at + random.uniform(0.2, 13) * DAY)
+        clock.at += random.uniform(0.2, 12.9) * DAY
+        reason = REOPEN_REASONS.pick(random)
+        by = (
+            DisputeBy.FIELD_CHECK if reason is ReopenReason.FIELD_CHECK_FAILED else DisputeBy.AUTHOR
+        )
+        self._draft(clock.at, Dispute(by=by), CITIZEN)
+        clock.pass_around(3 * HOUR)
         if clock.at > self.now:
             return
-        self._draft(clock.at, Reopen(reason=REOPEN_REASONS.pick(random)), CURATOR)
+        self._draft(clock.at, Reopen(reason=reason), CURATOR)
         self._cycle(clock.day_after(clock.at + self.practice.reply_seconds(random)))
 
     def _draft(self, at: float, command: Command, by: Actor) -> None:
@@ -341,24 +345,6 @@ class Life:
     def _steps(self) -> tuple[Step, ...]:
         """The drafts in order of time. Sorting is stable: what comes at once keeps its order."""
         return tuple(
-            Step(draft.command, _moment(draft.at), draft.by)
+            Step(draft.command, moment(draft.at), draft.by)
             for draft in sorted(self.drafts, key=lambda draft: draft.at)
         )
-
-
-def point_near(place: Municipality | None, random: Random) -> tuple[float | None, float | None]:
-    """A point of the place's built-up area, five digits (about a metre); or no point at all."""
-    if place is None or place.latitude is None or place.longitude is None:
-        return None, None
-    if random.random() > POINT_SHARE:
-        return None, None
-    radius_km = math.sqrt((place.population or 30_000) / RESIDENTS_PER_KM2 / math.pi)
-    sigma = radius_km / 2 / 111.2  # km of a degree of latitude
-    latitude = random.gauss(place.latitude, sigma)
-    stretch = max(0.05, math.cos(math.radians(place.latitude)))
-    longitude = random.gauss(place.longitude, sigma / stretch)
-    return round(min(latitude, 90.0), 5), round((longitude + 180) % 360 - 180, 5)
-
-
-def _moment(at: float) -> datetime:
-    return datetime.fromtimestamp(int(at), UTC)

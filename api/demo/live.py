@@ -12,24 +12,47 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from api.demo.flow import Message
-from api.demo.life import (
-    CURATOR,
+from api.demo.life import CITIZEN, CURATOR, MONITOR
+from api.demo.network import Network
+from api.demo.practice import (
+    CLARIFIED_SHARE,
     INTERIM_SHARE,
-    MONITOR,
     OUTCOMES,
+    RATED_SHARE,
+    RATING_REASONS,
     REOPEN_REASONS,
     REOPENED_SHARE,
     RETURN_REASONS,
     RETURNED_SHARE,
+    SCORES,
     Practice,
 )
-from api.demo.network import Network
-from domain.commands import AcceptWork, Assign, Classify, Close, Command, Reopen, Resolve, Return
+from domain.commands import (
+    AcceptWork,
+    ApproveReply,
+    Assign,
+    Classify,
+    Close,
+    Command,
+    Dispute,
+    DraftReply,
+    PublishReply,
+    Rate,
+    ReceiveClarification,
+    Reopen,
+    RequestClarification,
+    Resolve,
+    Return,
+)
 from domain.errors import DomainError
-from domain.incident import SYSTEM, Actor, Incident
-from domain.vocabulary import ReplyAuthor, ReplyKind, Role, Status
+from domain.incident import Incident
+from domain.rights import SYSTEM, Actor
+from domain.vocabulary import DisputeBy, ReplyAuthor, ReplyKind, Role, Status
 from regions.event_store import StoreUnavailable
 from regions.node import Node
+
+EXECUTOR = Actor("executor", Role.EXECUTOR)
+HEAD = Actor("executor-head", Role.ORG_HEAD)
 
 # One command in six begins an incident: they live 7.5 events, and not all come to their end.
 REGISTERED_SHARE = 0.16
@@ -159,10 +182,14 @@ class Stream:
                 return self._triage(incident, practice)
             case Status.ASSIGNED | Status.IN_PROGRESS:
                 return self._work(incident, practice)
-            case Status.RESOLVED if self.random.random() < REOPENED_SHARE:
-                return Reopen(reason=REOPEN_REASONS.pick(self.random)), CURATOR
+            case Status.AWAITING_CITIZEN:
+                return ReceiveClarification(answer=practice.answer(self.random)), CITIZEN
+            case Status.REPLY_IN_REVIEW:
+                return ApproveReply(despite_flaws=True), HEAD
             case Status.RESOLVED:
-                return Close(), CURATOR
+                return self._after(incident)
+            case Status.REOPEN_REQUESTED:
+                return Reopen(reason=REOPEN_REASONS.pick(self.random)), CURATOR
             case _:
                 return None
 
@@ -177,19 +204,32 @@ class Stream:
         due_at = self.now() + timedelta(days=practice.due_days(incident.channel, self.random))
         return Assign(organisation=self.random.choice(bodies).code, due_at=due_at), CURATOR
 
+    def _after(self, incident: Incident) -> tuple[Command, Actor]:
+        chance = self.random.random()
+        if chance < REOPENED_SHARE:
+            return Dispute(by=DisputeBy.AUTHOR), CITIZEN
+        if chance < REOPENED_SHARE + RATED_SHARE and not incident.cycle.rated:
+            reasons = (RATING_REASONS.pick(self.random),)
+            return Rate(score=SCORES.pick(self.random), reasons=reasons), CITIZEN
+        return Close(), CURATOR
+
     def _work(self, incident: Incident, practice: Practice) -> tuple[Command, Actor]:
-        by = Actor("executor", Role.EXECUTOR)
-        random = self.random
-        if not any(author is ReplyAuthor.HUMAN for _, author in incident.replies):
+        by, random, cycle = EXECUTOR, self.random, incident.cycle
+        if cycle.draft is not None and cycle.draft.approved:
+            return PublishReply(kind=cycle.draft.kind), SYSTEM
+        if not any(author is ReplyAuthor.HUMAN for _, author in incident.cycle.replies):
             return practice.reply(ReplyKind.FIRST, random), MONITOR
         if incident.status is Status.ASSIGNED:
             if random.random() < RETURNED_SHARE:
                 return Return(reason=RETURN_REASONS.pick(random)), by
             return AcceptWork(), by
+        if not cycle.pauses and random.random() < CLARIFIED_SHARE:
+            return RequestClarification(question=practice.question(random)), by
         # Drawn from the incident itself: the reply published speaks of the outcome to come.
-        outcome = OUTCOMES.pick(Random(f"{incident.id}:{incident.cycle}"))
-        if any(kind is ReplyKind.FINAL for kind, _ in incident.replies):
-            return Resolve(outcome=outcome), by
+        outcome = OUTCOMES.pick(Random(f"{incident.id}:{incident.number}"))
+        if any(kind is ReplyKind.FINAL for kind, _ in incident.cycle.replies):
+            return Resolve(outcome=outcome, evidence=(f"photo/{uuid4()}",)), by
         if random.random() < INTERIM_SHARE:
-            return practice.reply(ReplyKind.INTERIM, random), by
-        return practice.reply(ReplyKind.FINAL, random, outcome=outcome), by
+            return practice.reply(ReplyKind.INTERIM, random), CURATOR
+        final = practice.reply(ReplyKind.FINAL, random, outcome=outcome)
+        return DraftReply(kind=ReplyKind.FINAL, text=final.text or ""), by

@@ -14,7 +14,8 @@ from random import Random
 from threading import Event, Lock
 
 from api.demo.flow import Calibration, Flow, Period, apportion, region_choice
-from api.demo.life import Life, Practice
+from api.demo.life import Life
+from api.demo.practice import Practice
 from regions.bulk import History, record_histories
 from regions.catalogue import Catalogue
 from regions.node import Node

@@ -27,8 +27,8 @@ class Phrases:
 
         `number` tells people of the same name apart; `place` is where they say it happens.
         """
-        first = self._pick(random, "first names")
-        last = self._pick(random, "last names")
+        first = self.pick(random, "first names")
+        last = self.pick(random, "last names")
         return Citizen(
             name=f"{first} {last}",
             contact=f"citizen-{number}@example.org",
@@ -40,32 +40,32 @@ class Phrases:
     ) -> str:
         """What is published; `outcome` is what a final reply speaks of."""
         if author is ReplyAuthor.AUTO:
-            return self._pick(random, "reply AUTO")
-        return self._pick(random, f"reply {outcome or kind}")
+            return self.pick(random, "reply AUTO")
+        return self.pick(random, f"reply {outcome or kind}")
 
     def _message(self, random: Random, kind: Kind, topic: Topic, place: str) -> str:
         body = self._body(random, kind, topic).format_map(self._particulars(random, topic, place))
         parts = [body]
         if random.random() < 0.5:
-            parts.insert(0, self._pick(random, "greeting"))
+            parts.insert(0, self.pick(random, "greeting"))
         if random.random() < 0.6 and f"closing {kind}" in self._sections:
-            parts.append(self._pick(random, f"closing {kind}"))
+            parts.append(self.pick(random, f"closing {kind}"))
         return " ".join(parts)
 
     def _body(self, random: Random, kind: Kind, topic: Topic) -> str:
         if kind in (Kind.SUGGESTION, Kind.THANKS):
-            return self._pick(random, kind)
+            return self.pick(random, kind)
         own = self._sections.get(topic.code)
         if own and random.random() < 0.85:
             return random.choice(own)
         group = self._sections.get(topic.group or "")
         if group and random.random() < 0.6:
             return random.choice(group)
-        return self._pick(random, "any")
+        return self.pick(random, "any")
 
     def _particulars(self, random: Random, topic: Topic, place: str) -> dict[str, object]:
         name = topic.name_en if self.english else topic.name
-        street = self._pick(random, "streets")
+        street = self.pick(random, "streets")
         return {
             "Topic": name,
             "topic": name if name[1:2].isupper() else name[:1].lower() + name[1:],
@@ -75,7 +75,7 @@ class Phrases:
             "days": random.randrange(4, 20),
         }
 
-    def _pick(self, random: Random, section: str) -> str:
+    def pick(self, random: Random, section: str) -> str:
         return random.choice(self._sections[section])
 
 

@@ -13,7 +13,7 @@ from uuid import NAMESPACE_URL, uuid5
 from domain.commands import Register
 from domain.errors import DomainError, ImportRowInvalid, InvalidInput
 from domain.identifiers import derived_id
-from domain.incident import Actor
+from domain.rights import Actor
 from regions.bulk import History, Step
 from regions.catalogue import Catalogue
 

@@ -1,7 +1,8 @@
 """JSON Lines: one incident with its whole history in each line; docs/import.md has every field."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Annotated, BinaryIO
@@ -28,6 +29,7 @@ from domain.commands import (
     Classify,
     Close,
     Command,
+    Dispute,
     PublishReply,
     Register,
     Reopen,
@@ -36,8 +38,9 @@ from domain.commands import (
     check_date,
 )
 from domain.errors import DomainError, ImportRowInvalid
-from domain.incident import Actor
+from domain.rights import Actor
 from domain.vocabulary import (
+    DisputeBy,
     FallbackReason,
     Kind,
     Outcome,
@@ -145,6 +148,14 @@ class ClosePart(StepPart, frozen=True, kw_only=True, tag="close"):
         return Close()
 
 
+class DisputePart(StepPart, frozen=True, kw_only=True, tag="dispute"):
+    by: DisputeBy = DisputeBy.AUTHOR
+    text: str | None = None
+
+    def command(self) -> Command:
+        return Dispute(by=self.by, text=self.text)
+
+
 class ReopenPart(StepPart, frozen=True, kw_only=True, tag="reopen"):
     reason: ReopenReason
 
@@ -160,6 +171,7 @@ AnyStep = (
     | PublishReplyPart
     | ResolvePart
     | ClosePart
+    | DisputePart
     | ReopenPart
 )
 
@@ -241,7 +253,7 @@ def _history(record: Record, places: "Places") -> tuple[str, History]:
         _registration(record, places),
         at=at.astimezone(UTC),
         by=Actor(SOURCE, Role.SYSTEM),
-        steps=[_step(number, part) for number, part in enumerate(record.steps)],
+        steps=list(_steps(record.steps)),
     )
     return region, told
 
@@ -260,6 +272,17 @@ def _registration(record: Record, places: "Places") -> Register:
         if citizen
         else None,
     )
+
+
+def _steps(parts: Sequence[AnyStep]) -> Iterator[Step]:
+    """What is reopened was disputed, even where the other system does not say by whom."""
+    disputed = False
+    for number, part in enumerate(parts):
+        step = _step(number, part)
+        if isinstance(part, ReopenPart) and not disputed:
+            yield replace(step, command=Dispute(by=DisputeBy.AUTHOR))
+        yield step
+        disputed = isinstance(part, DisputePart)
 
 
 def _step(number: int, part: AnyStep) -> Step:

@@ -31,7 +31,7 @@ from domain.errors import (
     ImportRowInvalid,
     UnknownTopic,
 )
-from domain.incident import Actor
+from domain.rights import Actor
 from domain.vocabulary import Outcome, ReplyKind, Role
 from regions.bulk import History, Step
 from regions.catalogue import Catalogue, CatalogueInvalid, rows
@@ -160,7 +160,7 @@ class Translation:
         """A closing date is an answer and a result; only Status Closed is the end."""
         if closed is None:
             return
-        agency = Actor(cells["Agency"], Role.EXECUTOR)
+        agency = Actor(cells["Agency"], Role.ORG_HEAD)  # nobody else approves its replies
         text = cells["Resolution Description"] or None
         yield Step(PublishReply(kind=ReplyKind.FINAL, text=text), closed, agency)
         yield Step(Resolve(outcome=self._outcome(text)), closed, agency)

@@ -7,6 +7,7 @@ import strawberry
 
 from projections.figures import Figures as Measured
 from projections.figures import Period
+from projections.queues import Queue
 from projections.regional import Board as MeasuredBoard
 
 
@@ -92,6 +93,12 @@ class StatusCount:
     incidents: int = strawberry.field(description="How many.")
 
 
+@strawberry.type(description="How many wait for somebody.")
+class QueueCount:
+    queue: Queue = strawberry.field(description="For what.")
+    incidents: int = strawberry.field(description="How many; list them by the filter `queue`.")
+
+
 @strawberry.type(description="A unit one level below, with its figures of the same period.")
 class BoardPart:
     code: str = strawberry.field(description="Code of the region or municipality.")
@@ -106,6 +113,7 @@ class Board:
         description="Open now, whenever registered, by status."
     )
     overdue: int = strawberry.field(description="Open now and past their deadline.")
+    queues: list[QueueCount] = strawberry.field(description="What waits for somebody now.")
     parts: list[BoardPart] = strawberry.field(
         description="The units one level below that had incidents or deadlines in the period."
     )
@@ -116,6 +124,7 @@ class Board:
             figures=Figures.of(measured.figures),
             open_incidents=_counts(measured.open_by_status),
             overdue=measured.overdue,
+            queues=[QueueCount(queue=queue, incidents=n) for queue, n in measured.queues.items()],
             parts=[
                 BoardPart(code=code, name=name_of(code), figures=Figures.of(figures))
                 for code, figures in sorted(measured.parts.items())

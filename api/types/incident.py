@@ -1,7 +1,8 @@
 """The incident: its row, its history, and the citizen behind it."""
 
 import logging
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,18 +13,23 @@ from api.context import Info
 from api.types.catalogue import Municipality, Organisation, Region, Topic
 from api.types.node import Node, write_id
 from domain import commands, events
-from domain.vocabulary import Kind, Outcome, ReplyAuthor, ReplyKind, Role, Status
+from domain.lifecycle import EVENT_OF
+from domain.vocabulary import (
+    Cause,
+    Clock,
+    Kind,
+    Outcome,
+    Priority,
+    Regime,
+    ReplyAuthor,
+    ReplyKind,
+    Role,
+    Status,
+)
 from projections.history import HistoryKey, PastEvent
 from projections.incidents import IncidentRow
 
 access_log = logging.getLogger("tsur.access")
-
-strawberry.enum(Status, description="Where an incident stands.")
-strawberry.enum(Kind, description="What the citizen wants.")
-strawberry.enum(Outcome, description="What became of the problem.")
-strawberry.enum(Role, description="Who acts.")
-strawberry.enum(ReplyKind, description="FIRST takes it up, INTERIM promises, FINAL ends the cycle.")
-strawberry.enum(ReplyAuthor, description="An AUTO reply never counts as an answer.")
 
 
 @strawberry.type(
@@ -33,6 +39,12 @@ class Citizen:
     name: str | None = strawberry.field(description="As given.")
     contact: str | None = strawberry.field(description="As given.")
     text: str = strawberry.field(description="The message.")
+
+
+@strawberry.type(description="One of the facts an event holds.")
+class Fact:
+    name: str = strawberry.field(description="Name of the field in domain/events.py.")
+    value: str = strawberry.field(description="As JSON writes it, texts without quotes.")
 
 
 @strawberry.type(
@@ -57,24 +69,37 @@ class HistoryEntry:
     channel: str | None = strawberry.field(
         description="IncidentRegistered, ReplyPublished: code of the channel."
     )
+    facts: list[Fact] = strawberry.field(
+        description="Everything the event holds; what is sealed only by its own field."
+    )
     sealed: strawberry.Private[events.Sealed | None]
+    sealed_by: strawberry.Private[type[commands.Command] | None]
     incident_id: strawberry.Private[UUID]
     region_code: strawberry.Private[str]
 
     @strawberry.field(
-        description="ReplyPublished: its text, null once erased. Needs the right to personal data."
+        description="What was written: a reply, a draft, a question, a dispute. Null once erased. "
+        "Needs the right to personal data."
     )
     async def text(self, info: Info) -> str | None:
-        if self.sealed is None or self.event != events.ReplyPublished.TOPIC:
+        if self.sealed is None or self.sealed_by is None:
             return None
         content = await unsealed(
-            info, self.region_code, self.incident_id, self.sealed, commands.PublishReply
+            info, self.region_code, self.incident_id, self.sealed, self.sealed_by
         )
         return None if content is None else msgspec.json.decode(content, type=str)
 
     @classmethod
     def of(cls, key: HistoryKey, past: PastEvent) -> "HistoryEntry":
         event: Any = past.event  # one entry shows every kind of event
+        deadline = getattr(event, "deadline", None) or next(
+            (one for one in getattr(event, "deadlines", ()) if one.clock is Clock.SOLUTION), None
+        )
+        sealed = {
+            name: value
+            for name, value in msgspec.structs.asdict(event).items()
+            if isinstance(value, events.Sealed)
+        }
         return cls(
             event=event.TOPIC,
             version=past.version,
@@ -85,16 +110,37 @@ class HistoryEntry:
             topic=getattr(event, "topic", None),
             organisation=getattr(event, "organisation", None)
             or getattr(event, "suggested_organisation", None),
-            due_at=getattr(event, "due_at", None),
-            reason=getattr(event, "reason", None),
+            due_at=deadline.due_at if deadline else getattr(event, "due_at", None),
+            reason=getattr(event, "reason", None)
+            or ", ".join(getattr(event, "reasons", ()))
+            or None,
             outcome=getattr(event, "outcome", None),
-            reply_kind=event.kind if isinstance(event, events.ReplyPublished) else None,
+            reply_kind=event.kind if isinstance(getattr(event, "kind", None), ReplyKind) else None,
             reply_author=getattr(event, "author", None),
             channel=getattr(event, "channel", None),
-            sealed=getattr(event, "text", None),
+            facts=list(_facts(event)),
+            sealed=next(iter(sealed.values()), None),
+            sealed_by=SEALED_BY.get(type(event)),
             incident_id=key.incident_id,
             region_code=key.region,
         )
+
+
+def _facts(event: events.Event) -> Iterator[Fact]:
+    for name, value in msgspec.to_builtins(event).items():
+        if name in COMMON or isinstance(getattr(event, name, None), events.Sealed):
+            continue
+        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        yield Fact(name=name, value=text)
+
+
+COMMON = frozenset(events.Event.__struct_fields__)
+# Which command sealed the text of an event; a citizen's own message has a field of its own.
+SEALED_BY: dict[type[events.Event], type[commands.Command]] = {
+    EVENT_OF[command]: command
+    for command in EVENT_OF
+    if command.private is not commands.Command.private and command is not commands.Register
+}
 
 
 @strawberry.type(description="What the state must do about what a citizen wrote.")
@@ -106,9 +152,19 @@ class Incident(Node):
     status: Status = strawberry.field(description="Where it stands.")
     channel: str = strawberry.field(description="Code of the channel the citizen wrote on.")
     kind: Kind = strawberry.field(description="What the citizen wants.")
+    regime: Regime = strawberry.field(description="Under which rules it must be answered.")
+    priority: Priority = strawberry.field(description="How urgent it is.")
+    holder: str | None = strawberry.field(description="Login of a person at the body.")
+    controller: str | None = strawberry.field(description="Who holds it under personal control.")
     outcome: Outcome | None = strawberry.field(description="Result of the last resolution.")
     cycle: int = strawberry.field(description="1, and one more with each reopening.")
     returns: int = strawberry.field(description="How often an executor sent it back to triage.")
+    hops: int = strawberry.field(description="How often another body got it.")
+    promised_on: date | None = strawberry.field(description="When the citizen was told it will be.")
+    promise_moves: int = strawberry.field(description="How often that day was moved.")
+    rating: int | None = strawberry.field(description="By the citizen, 1 to 5; the last.")
+    disputes: int = strawberry.field(description="How often somebody said it is not solved.")
+    root_cause: Cause | None = strawberry.field(description="Why the problem arose, once known.")
     published_at: datetime = strawberry.field(description="When the citizen wrote.")
     registered_at: datetime = strawberry.field(description="When it became an incident.")
     cycle_started_at: datetime = strawberry.field(
@@ -116,10 +172,25 @@ class Incident(Node):
     )
     assigned_at: datetime | None = strawberry.field(description="First assignment.")
     first_replied_at: datetime | None = strawberry.field(description="First reply by a human.")
+    reply_due_at: datetime | None = strawberry.field(
+        description="Until when a citizen who waits for a reply must have one."
+    )
     due_at: datetime | None = strawberry.field(description="Deadline for its resolution.")
+    first_due_at: datetime | None = strawberry.field(
+        description="The same before anybody extended it."
+    )
     resolved_at: datetime | None = strawberry.field(description="Resolution of this cycle.")
     closed_at: datetime | None = strawberry.field(description="When it was closed.")
     changed_at: datetime = strawberry.field(description="Of its last event.")
+    reply_working_seconds: float | None = strawberry.field(
+        description="Publication to the first reply by a human, in the place's working time."
+    )
+    resolution_working_seconds: float | None = strawberry.field(
+        description="Start of the cycle to its resolution, in working time, without pauses."
+    )
+    paused_seconds: float = strawberry.field(
+        description="How long the citizen was waited for in this cycle."
+    )
     latitude: float | None = strawberry.field(description="Degrees.")
     longitude: float | None = strawberry.field(description="Degrees.")
     region_code: str = strawberry.field(description="Code of the region.")
@@ -129,9 +200,11 @@ class Incident(Node):
     topic_code: str | None = strawberry.field(description="Code of the topic, once classified.")
     organisation_code: str | None = strawberry.field(description="Code of the responsible body.")
     uuid: strawberry.Private[UUID]
+    open: strawberry.Private[bool]
+    as_of: strawberry.Private[datetime | None]  # None: as it stands now
 
     @classmethod
-    def of(cls, row: IncidentRow) -> "Incident":
+    def of(cls, row: IncidentRow, *, as_of: datetime | None = None) -> "Incident":
         return cls(
             id=write_id("Incident", f"{row.region}/{row.id}"),
             version=row.version,
@@ -139,18 +212,34 @@ class Incident(Node):
             status=Status(row.status),
             channel=row.channel,
             kind=Kind(row.kind),
+            regime=Regime(row.regime),
+            priority=Priority(row.priority),
+            holder=row.holder,
+            controller=row.controller,
             outcome=Outcome(row.outcome) if row.outcome else None,
             cycle=row.cycle,
             returns=row.returns,
+            hops=row.hops,
+            promised_on=row.promised_on,
+            promise_moves=row.promise_moves,
+            rating=row.rating,
+            disputes=row.disputes,
+            root_cause=Cause(row.root_cause) if row.root_cause else None,
             published_at=row.published_at,
             registered_at=row.registered_at,
             cycle_started_at=row.cycle_started_at,
             assigned_at=row.assigned_at,
             first_replied_at=row.first_replied_at,
+            reply_due_at=row.reply_due_at,
             due_at=row.due_at,
+            first_due_at=row.first_due_at,
             resolved_at=row.resolved_at,
             closed_at=row.closed_at,
             changed_at=row.changed_at,
+            reply_working_seconds=row.reply_working_seconds,
+            resolution_working_seconds=row.resolution_working_seconds,
+            paused_seconds=row.paused_seconds,
+            open=row.open,
             latitude=row.latitude,
             longitude=row.longitude,
             region_code=row.region,
@@ -158,6 +247,7 @@ class Incident(Node):
             topic_code=row.topic,
             organisation_code=row.organisation,
             uuid=row.id,
+            as_of=as_of,
         )
 
     @strawberry.field(description="The region it belongs to.")
@@ -185,14 +275,21 @@ class Incident(Node):
 
     @strawberry.field(description="Whether it is open and past its deadline.")
     def overdue(self, info: Info) -> bool:
-        late = self.due_at is not None and self.due_at < info.context.clock()
-        return late and self.resolved_at is None
+        now = self.as_of or info.context.clock()
+        late = self.due_at is not None and self.due_at < now
+        return late and self.open
 
-    @strawberry.field(description="Every event of its life, the first first.")
-    async def history(self, info: Info) -> list[HistoryEntry]:
+    @strawberry.field(
+        description="Every event of its life, the first first; with `asOf`, up to that moment."
+    )
+    async def timeline(self, info: Info) -> list[HistoryEntry]:
         key = HistoryKey(self.region_code, self.uuid)
         past = await info.context.histories.load(key)
-        return [HistoryEntry.of(key, event) for event in past]
+        return [
+            HistoryEntry.of(key, one)
+            for one in past
+            if self.as_of is None or one.event.occurred_at <= self.as_of
+        ]
 
     @strawberry.field(
         description="Who wrote and what; null once erased. Needs the right to personal data."
@@ -223,5 +320,10 @@ async def unsealed(
     viewer = info.context.viewer
     viewer.require_personal_data()
     access_log.info("%s (%s) opens %s of %s", viewer.name, viewer.role, of.NAME, incident_id)
-    centre = info.context.node.centre(region)
-    return await info.context.in_thread(lambda: centre.open(incident_id, sealed, of))
+    centre, by = info.context.node.centre(region), viewer.actor()
+
+    def opened() -> bytes | None:
+        centre.note_opening(by, of, incident_id)
+        return centre.open(incident_id, sealed, of)
+
+    return await info.context.in_thread(opened)

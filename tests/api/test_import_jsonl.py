@@ -92,10 +92,10 @@ def samara(server: Server, russia: Catalogue) -> Iterator[Node]:
 
 def test_the_example_of_a_russian_region_is_imported_whole(samara: Node) -> None:
     report = run_import(samara, FORMAT, CHECKOUT / "examples" / "region.jsonl", now=NOW)
-    assert (report.read, report.recorded, report.events) == (5, 5, 27), report
+    assert (report.read, report.recorded, report.events) == (5, 5, 28), report
     with versions.connect(samara.url) as connection:
         projector = Projector(connection, samara.catalogue)
-        assert sum(iter(projector.step, 0)) == 27
+        assert sum(iter(projector.step, 0)) == 28
         found = connection.execute(
             "SELECT channel, municipality, kind, status, cycle, returns FROM incident ORDER BY id"
         ).fetchall()
@@ -144,6 +144,91 @@ def test_what_was_not_given_is_not_invented(
     ).fetchone() == ("COMPLAINT", None, True)
 
 
+def events(read: psycopg.Connection) -> list[tuple[str, str, str]]:
+    """Topic, actor and role of each event of the only incident."""
+    return read.execute(
+        """
+        SELECT topic,
+               payload ->> 'actor',
+               payload ->> 'role'
+          FROM events
+         ORDER BY pos
+        """
+    ).fetchall()
+
+
+REOPENED = step("reopen", 30, reason="NOT_SOLVED", actor="curator-1", role="CURATOR")
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_what_was_reopened_had_been_disputed_whoever_did_it(
+    take: Take, read: psycopg.Connection, closed: bool
+) -> None:
+    closing = [step("close", 20)] if closed else []
+    assert take(record(steps=[*resolved(), *closing, REOPENED])).quarantined == {}
+    assert events(read)[-2:] == [
+        ("ResolutionDisputed", "curator-1", "CURATOR"),
+        ("IncidentReopened", "curator-1", "CURATOR"),
+    ]
+
+
+def test_a_dispute_is_told_with_who_said_what(
+    take: Take, node: Node, project: Callable[[], int], read: psycopg.Connection
+) -> None:
+    dispute = step("dispute", 25, by="THIRD_PARTY", text=TEXT, actor="monitor-1", role="MONITOR")
+    assert take(record(steps=[*resolved(), dispute, REOPENED])).quarantined == {}
+    assert events(read)[-2:] == [
+        ("ResolutionDisputed", "monitor-1", "MONITOR"),
+        ("IncidentReopened", "curator-1", "CURATOR"),
+    ]
+    (told,) = read.execute(
+        "SELECT payload FROM events WHERE topic = 'ResolutionDisputed'"
+    ).fetchall()
+    assert told[0]["by"] == "THIRD_PARTY"
+    assert TEXT not in json.dumps(contents(node.url), ensure_ascii=False)
+    project()
+    assert read.execute("SELECT status, cycle, disputes FROM incident").fetchall() == [
+        ("REOPENED", 2, 1)
+    ]
+
+
+def test_a_dispute_that_nobody_decided_on_waits(
+    take: Take, project: Callable[[], int], read: psycopg.Connection
+) -> None:
+    take(record(steps=[*resolved(), step("dispute", 25)]))
+    project()
+    assert read.execute("SELECT status FROM incident").fetchall() == [("REOPEN_REQUESTED",)]
+
+
+def test_a_cycle_that_was_disputed_before_says_nothing_of_the_next(
+    take: Take, read: psycopg.Connection
+) -> None:
+    again = [
+        step("assign", 31, organisation="BRONX-NYPD"),
+        step("publishReply", 32, kind="FINAL"),
+        step("resolve", 33, outcome="SOLVED"),
+        step("reopen", 40, reason="RECURRED"),
+    ]
+    take(record(steps=[*resolved(), step("dispute", 25), REOPENED, *again]))
+    topics = [topic for topic, _, _ in events(read)]
+    assert topics.count("ResolutionDisputed") == topics.count("IncidentReopened") == 2
+
+
+def test_who_did_what_elsewhere_is_not_judged_again(take: Take, read: psycopg.Connection) -> None:
+    """Nobody here gives these roles these rights, or the right to judge their own work."""
+    steps = [
+        step("classify", 1, topic="noise.noise", role="CITIZEN"),
+        step("assign", 2, organisation="BRONX-NYPD", role="EXECUTOR"),
+        step("publishReply", 3, kind="FINAL", role="EXECUTOR"),
+        step("resolve", 3, outcome="SOLVED", actor="curator-1", role="CURATOR"),
+        REOPENED,
+    ]
+    assert take(record(steps=steps)).quarantined == {}
+    assert [role for _, _, role in events(read)] == [
+        *("SYSTEM", "CITIZEN", "EXECUTOR", "EXECUTOR", "CURATOR", "CURATOR", "CURATOR")
+    ]
+
+
 # What is wrong, the code of the refusal, and what its detail names.
 WRONG: list[tuple[Json | bytes, str, str]] = [
     (record(id=...), "FIELD_INVALID", "id: is required"),
@@ -184,6 +269,10 @@ WRONG: list[tuple[Json | bytes, str, str]] = [
     (record(steps=[step("classify", 1, topic="dragons")]), "UNKNOWN_TOPIC", "'dragons'"),
     (record(steps=[step("classify", 1, topic="noise")]), "UNKNOWN_TOPIC", "a group is not a topic"),
     (record(steps=[step("close", 1)]), "FORBIDDEN_TRANSITION", "close is not possible"),
+    (record(steps=[step("dispute", 1)]), "FORBIDDEN_TRANSITION", "dispute is not possible"),
+    (record(steps=[step("reopen", 1, reason="RECURRED")]), "FORBIDDEN_TRANSITION", "dispute"),
+    (record(steps=[step("dispute", 1, by="NOBODY")]), "FIELD_INVALID", "steps[0].by: is none"),
+    (record(steps=[*resolved(), step("dispute", 4, text=" ")]), "TEXT_EMPTY", "steps[4].text"),
     (record(steps=[step("assign", 1, organisation="BRONX-NYPD")]), "NOT_CLASSIFIED", "topic"),
     (record(steps=[*resolved()[:1], step("assign", 2, organisation="FBI")]), "UNKNOWN_ORG", "FBI"),
     (record(steps=[*resolved()[:2], step("resolve", 3, outcome="SOLVED")]), "FINAL_REPLY", "final"),

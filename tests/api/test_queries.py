@@ -12,11 +12,33 @@ from uuid import UUID, uuid4
 import pytest
 
 from api.types.node import write_id
-from domain.commands import Classify, PublishReply, Reopen, Resolve
+from domain.commands import (
+    Classify,
+    Dispute,
+    DraftReply,
+    Prioritize,
+    PublishReply,
+    Reassign,
+    Reopen,
+    Resolve,
+    TakePersonalControl,
+)
 from domain.identifiers import new_id
-from domain.vocabulary import Outcome, ReopenReason, ReplyAuthor, ReplyKind
+from domain.rights import Actor
+from domain.vocabulary import (
+    DisputeBy,
+    Outcome,
+    Priority,
+    PriorityReason,
+    ReassignReason,
+    ReopenReason,
+    ReplyAuthor,
+    ReplyKind,
+    Role,
+)
+from projections.queues import Queue
 from regions.catalogue import Catalogue
-from regions.centre import Centre
+from regions.centre import Centre, Result
 from regions.node import Node
 from regions.postgres import Server
 from tests.api.conftest import (
@@ -31,11 +53,13 @@ from tests.api.conftest import (
 from tests.scenarios import (
     NOON,
     OPERATOR,
+    accepted,
     ask,
     assigned,
     closed,
     message,
     registered,
+    resolved,
     returned,
     topics,
 )
@@ -126,6 +150,70 @@ def test_an_incident_is_not_found_under_another_region(shared_api: Api, shared_n
     assert shared_api.ask(NODE, token=shared_api.token(), id=other) == {"node": None}
 
 
+AS_OF = """
+query ($id: ID!, $at: DateTime!) {
+  incident(id: $id, asOf: $at) {
+    status version position topicCode organisationCode outcome overdue timeline { event }
+  }
+}
+"""
+
+
+def test_an_incident_is_shown_as_it_stood_at_a_moment(shared_api: Api, shared_node: Node) -> None:
+    """Due two hours after noon, resolved after an hour and a half, closed after two."""
+    result = closed(shared_node.centre("BRONX"), due_in_hours=2)
+    incident = node_id("BRONX", result.incident_id)
+    catch_up(shared_api.url)
+
+    def stood(minutes: float) -> Any:
+        at = (NOON + timedelta(minutes=minutes)).isoformat()
+        return shared_api.ask(AS_OF, token=shared_api.token(), id=incident, at=at)["incident"]
+
+    assert stood(-1) is None
+    assert stood(0) == {
+        "status": "REGISTERED",
+        "version": 1,
+        "position": f"BRONX:{result.position.pos - 6}",
+        "topicCode": None,
+        "organisationCode": None,
+        "outcome": None,
+        "overdue": False,
+        "timeline": [{"event": "IncidentRegistered"}],
+    }
+    assert (stood(19)["status"], stood(20)["status"]) == ("REGISTERED", "ASSIGNED")
+    at_work = stood(89)
+    assert (at_work["status"], at_work["outcome"], at_work["version"]) == ("IN_PROGRESS", None, 5)
+    assert at_work["overdue"] is False  # it would be by now, had nobody resolved it
+    assert [entry["event"] for entry in at_work["timeline"]][-1] == "ReplyPublished"
+    assert (stood(90)["status"], stood(90)["outcome"]) == ("RESOLVED", "SOLVED")
+    now = stood(24 * 60)
+    assert (now["status"], now["version"]) == ("CLOSED", result.version)
+    text = "query ($id: ID!) { incident(id: $id) { status version position overdue } }"
+    assert now | shared_api.ask(text, token=shared_api.token(), id=incident)["incident"] == now
+
+
+def test_an_incident_that_is_late_was_so_once_its_deadline_had_passed(
+    shared_api: Api, shared_node: Node
+) -> None:
+    late = assigned(shared_node.centre("BRONX"), due_in_hours=2).incident_id
+    catch_up(shared_api.url)
+    for minutes, overdue in ((119, False), (121, True)):
+        at = (NOON + timedelta(minutes=minutes)).isoformat()
+        answer = shared_api.ask(AS_OF, token=shared_api.token(), id=node_id("BRONX", late), at=at)
+        assert answer["incident"]["overdue"] is overdue
+
+
+def test_a_moment_without_an_offset_is_refused(shared_api: Api, shared_node: Node) -> None:
+    incident = node_id("BRONX", registered(shared_node.centre("BRONX")).incident_id)
+    catch_up(shared_api.url)
+    for at, code in (
+        ("2026-03-02T12:00:00", "DATE_WITHOUT_ZONE"),
+        ("0001-01-01T00:00:00Z", "DATE_ABSURD"),
+    ):
+        refusal = shared_api.refusal(AS_OF, token=shared_api.token(), id=incident, at=at)
+        assert refusal == (code, "asOf")
+
+
 @pytest.mark.parametrize("code", ["NOWHERE", "", "bronx", "BRONX\0", "Самара"])
 def test_an_unknown_code_is_refused_by_its_field(code: str, shared_api: Api) -> None:
     for field in ("region", "municipality"):
@@ -189,11 +277,33 @@ def listed(server: Server, template: str, catalogue: Catalogue) -> Iterator[Api]
         }
         other_topic = topics(bronx)[1]
         ask(bronx, lives["plain"].incident_id, Classify(topic=other_topic), 1)
+        waiting(bronx, lives)
         catch_up(url)
         NAMES.update(
             {node_id(life.position.region, life.incident_id): name for name, life in lives.items()}
         )
         yield api
+
+
+def waiting(centre: Centre, lives: dict[str, Result]) -> None:
+    """One more incident for each queue."""
+    head = Actor("Глава", Role.REGION_HEAD)
+    lives |= {
+        "returned": returned(centre, due_in_hours=72),
+        "urgent": registered(centre),
+        "in review": accepted(centre, due_in_hours=72),
+        "disputed": resolved(centre),
+        "controlled": registered(centre),
+        "reassigned": assigned(centre, due_in_hours=72),
+    }
+    urgent = Prioritize(priority=Priority.HIGH, reason=PriorityReason.MASS)
+    ask(centre, lives["urgent"].incident_id, urgent, 1)
+    draft = DraftReply(kind=ReplyKind.FINAL, text="Вода есть")
+    ask(centre, lives["in review"].incident_id, draft, 40)
+    ask(centre, lives["disputed"].incident_id, Dispute(by=DisputeBy.AUTHOR), 100)
+    ask(centre, lives["controlled"].incident_id, TakePersonalControl(), 1, by=head)
+    elsewhere = Reassign(organisation="BRONX-DOT", reason=ReassignReason.WRONG_BODY)
+    ask(centre, lives["reassigned"].incident_id, elsewhere, 30)
 
 
 NAMES: dict[str, str] = {}  # of the incidents of `listed`, by id
@@ -204,7 +314,15 @@ def names(api: Api, **chosen: Any) -> set[str]:
     return {NAMES[edge["node"]["id"]] for edge in answer["incidents"]["edges"]}
 
 
-EVERY = {"plain", "placed", "elsewhere", "online", "late", "in time", "closed", "early"}
+EVERY = {
+    *("plain", "placed", "elsewhere", "online", "late", "in time", "closed", "early"),
+    *("returned", "urgent", "in review", "disputed", "controlled", "reassigned"),
+}
+UNASSIGNED = {
+    *("plain", "placed", "elsewhere", "online", "early"),
+    *("returned", "urgent", "controlled"),
+}
+HELD = {"late", "in time", "in review"}
 
 
 @pytest.mark.parametrize(
@@ -220,8 +338,22 @@ EVERY = {"plain", "placed", "elsewhere", "online", "late", "in time", "closed", 
         ({"channels": ["ONLINE", "PHONE"]}, EVERY),
         ({"channels": ["MOBILE"]}, set()),
         ({"channels": []}, set()),
-        ({"statuses": ["ASSIGNED"]}, {"late", "in time"}),
-        ({"statuses": ["ASSIGNED", "CLOSED"]}, {"late", "in time", "closed"}),
+        ({"statuses": ["ASSIGNED"]}, {"late", "in time", "reassigned"}),
+        ({"statuses": ["ASSIGNED", "CLOSED"]}, {"late", "in time", "closed", "reassigned"}),
+        ({"organisation": "BRONX-DOT"}, {"reassigned"}),
+        ({"organisation": "BRONX-DCA"}, {*HELD, "closed", "disputed"}),
+        ({"region": "BRONX", "organisation": "BRONX-DCA", "overdue": True}, {"late"}),
+        ({"organisation": "QUEENS-DCA"}, set()),
+        ({"queue": "UNASSIGNED"}, UNASSIGNED),
+        ({"queue": "UNASSIGNED", "region": "QUEENS"}, {"elsewhere"}),
+        ({"queue": "RETURNED"}, {"returned"}),
+        ({"queue": "URGENT"}, {"urgent"}),
+        ({"queue": "IN_REVIEW"}, {"in review"}),
+        ({"queue": "DUE_SOON"}, {"in time"}),
+        ({"queue": "OVERDUE"}, {"late"}),
+        ({"queue": "DISPUTED"}, {"disputed"}),
+        ({"queue": "UNDER_CONTROL"}, {"controlled"}),
+        ({"queue": "REPLY_OVERDUE"}, set()),  # New York has no policies
         ({"statuses": []}, set()),
         ({"overdue": True}, {"late"}),
         ({"overdue": False}, EVERY - {"late"}),
@@ -229,18 +361,44 @@ EVERY = {"plain", "placed", "elsewhere", "online", "late", "in time", "closed", 
         ({"registeredBefore": NOON.isoformat()}, {"early"}),
         ({"registeredFrom": "2026-03-02T07:00:00-05:00"}, EVERY - {"early"}),
         ({"registeredFrom": (NOON + timedelta(microseconds=1)).isoformat()}, set()),
-        ({"region": "BRONX", "channels": ["PHONE"], "statuses": ["REGISTERED"]}, None),
+        (
+            {"region": "BRONX", "channels": ["PHONE"], "statuses": ["REGISTERED"]},
+            {"plain", "placed", "early", "urgent", "controlled"},
+        ),
     ],
 )
-def test_a_filter_chooses(chosen: dict[str, Any], found: set[str] | None, listed: Api) -> None:
-    assert names(listed, **chosen) == (found if found is not None else {"plain", "placed", "early"})
+def test_a_filter_chooses(chosen: dict[str, Any], found: set[str], listed: Api) -> None:
+    assert names(listed, **chosen) == found
+
+
+def test_a_queue_of_a_board_counts_what_its_list_holds(listed: Api) -> None:
+    text = """
+    query ($period: PeriodInput!) {
+      country: countryBoard(period: $period) { queues { queue incidents } }
+      bronx: region(code: "BRONX") { board(period: $period) { queues { queue incidents } } }
+      place: municipality(code: "BRONX-02") {
+        board(period: $period) { queues { queue incidents } }
+      }
+    }
+    """
+    boards = listed.ask(text, period=DAY)
+    for board, place in (
+        (boards["country"], {}),
+        (boards["bronx"]["board"], {"region": "BRONX"}),
+        (boards["place"]["board"], {"municipality": "BRONX-02"}),
+    ):
+        counted = {count["queue"]: count["incidents"] for count in board["queues"]}
+        assert counted == {
+            queue.value: len(names(listed, queue=queue.value, **place)) for queue in Queue
+        }
 
 
 def test_topics_choose(listed: Api, catalogue: Catalogue) -> None:
     first, second, third = [code for code, topic in catalogue.topics.items() if topic.group][:3]
     assert names(listed, topics=[second]) == {"plain"}
-    assert names(listed, topics=[first]) == {"late", "in time", "closed"}
-    assert names(listed, topics=[first, second]) == {"plain", "late", "in time", "closed"}
+    classified = {*HELD, "closed", "returned", "disputed", "reassigned"}
+    assert names(listed, topics=[first]) == classified
+    assert names(listed, topics=[first, second]) == {"plain", *classified}
     assert names(listed, topics=[third]) == set()
 
 
@@ -255,6 +413,14 @@ def test_topics_choose(listed: Api, catalogue: Catalogue) -> None:
             "UNKNOWN_MUNICIPALITY",
             "municipality",
         ),
+        ({"organisation": "NOBODY"}, "UNKNOWN_ORGANISATION", "organisation"),
+        ({"organisation": "BRONX"}, "UNKNOWN_ORGANISATION", "organisation"),
+        (
+            {"region": "QUEENS", "organisation": "BRONX-DOT"},
+            "UNKNOWN_ORGANISATION",
+            "organisation",
+        ),
+        ({"queue": "NONSENSE"}, "BAD_REQUEST", None),
         ({"topics": ["noise"]}, "UNKNOWN_TOPIC", "topic"),
         ({"topics": ["\0"]}, "UNKNOWN_TOPIC", "topic"),
         ({"channels": ["PHONE", "PIGEON"]}, "UNKNOWN_CHANNEL", "channel"),
@@ -556,6 +722,7 @@ def boarded(server: Server, template: str, catalogue: Catalogue) -> Iterator[Api
         again = assigned(bronx, municipality="BRONX-02").incident_id
         ask(bronx, again, PublishReply(kind=ReplyKind.FINAL), 30)
         ask(bronx, again, Resolve(outcome=Outcome.SOLVED), 90)
+        ask(bronx, again, Dispute(by=DisputeBy.AUTHOR), 110)
         ask(bronx, again, Reopen(reason=ReopenReason.NOT_SOLVED), 120)
         late = assigned(bronx, municipality="BRONX-02", due_in_hours=1).incident_id
         ask(bronx, late, PublishReply(kind=ReplyKind.FINAL), 40)

@@ -18,14 +18,31 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from api.hub import PENDING_MAX, ChangeHub
 from api.types.node import write_id
-from domain.commands import Classify, ErasePersonalData
+from domain.commands import (
+    Assign,
+    Classify,
+    ErasePersonalData,
+    ExtendDeadline,
+    Prioritize,
+    Relocate,
+)
 from domain.errors import DomainError
+from domain.vocabulary import Priority, PriorityReason, PromiseReason
 from regions.bulk import record_histories
 from regions.catalogue import Catalogue
 from regions.centre import Centre
 from regions.node import Node
 from tests.api.conftest import Api, Socket, catch_up, node_on, projecting, serving, until
-from tests.scenarios import NOON, any_command, ask, closed, history, registered, some_topic
+from tests.scenarios import (
+    NOON,
+    any_command,
+    ask,
+    closed,
+    history,
+    registered,
+    some_body,
+    some_topic,
+)
 
 CHANGES = """
 subscription ($region: String, $municipality: String, $after: String) {
@@ -295,7 +312,7 @@ def test_the_incident_of_a_change_is_as_it_stands_now_with_its_whole_history(
     subscription {
       incidentChanges(region: "BRONX", after: "BRONX:0") {
         version
-        incident { version history { version } citizen { text } }
+        incident { version timeline { version } citizen { text } }
       }
     }
     """
@@ -307,7 +324,7 @@ def test_the_incident_of_a_change_is_as_it_stands_now_with_its_whole_history(
         second = client.change()["incident"]
         ask(bronx, incident, ErasePersonalData(), 20)
         third = client.change()["incident"]
-    assert [len(now["history"]) for now in (first, second, third)] == [1, 2, 3]
+    assert [len(now["timeline"]) for now in (first, second, third)] == [1, 2, 3]
     assert [now["citizen"] for now in (first, third)] == [{"text": "Нет воды"}, None]
 
 
@@ -396,14 +413,17 @@ def test_a_place_that_is_none_is_refused(shared_api: Api) -> None:
         ("BRONX-02", {"municipality": "BRONX-01"}),
         ("BRONX-02", {"region": "BRONX", "municipality": "BRONX-01"}),
         ("BRONX-02", {"region": "QUEENS"}),
+        ("BRONX-DEP", {"region": "BRONX"}),  # an organisation follows no place
+        ("BRONX-DEP", {"municipality": "BRONX-01"}),
     ],
 )
 def test_a_place_outside_the_viewers_scope_is_refused(
     scope: str | None, place: dict[str, str], shared_api: Api
 ) -> None:
     with shared_api.open_socket(shared_api.token(scope) if scope else None) as client:
-        client.subscribe(CHANGES, **place)
-        assert refused(client) == ("NOT_PERMITTED", None)
+        for field in ("incidentChanges", "deadlines", "urgentIncidents"):
+            client.subscribe(CHANGES.replace("incidentChanges", field), **place)
+            assert refused(client) == ("NOT_PERMITTED", None)
 
 
 def test_a_municipality_sees_its_own_changes_and_nobody_elses(api: Api, node: Node) -> None:
@@ -413,8 +433,65 @@ def test_a_municipality_sees_its_own_changes_and_nobody_elses(api: Api, node: No
             changes = follow(client, at_most=100)
         erase(node.centre("BRONX"), municipality="BRONX-01")
         changes += follow(client)
-    assert {change["incident"]["municipalityCode"] for change in changes} == {"BRONX-01"}
-    assert [seen(change) for change in changes] == happened(api.url, "BRONX", "BRONX-01")
+    # An incident that was relocated since is not shown; that something happened to it here, is.
+    shown = [change["incident"] for change in changes if change["incident"]]
+    assert {incident["municipalityCode"] for incident in shown} == {"BRONX-01"}
+    told = [(change["cursor"], change["event"], change["version"]) for change in changes]
+    assert told == [one[:3] for one in happened(api.url, "BRONX", "BRONX-01")]
+
+
+def test_a_change_of_an_incident_that_went_elsewhere_does_not_show_it(
+    api: Api, bronx: Centre
+) -> None:
+    relocated = registered(bronx, municipality="BRONX-01").incident_id
+    ask(bronx, relocated, Relocate(municipality="BRONX-02"), 10)
+    erase(bronx, municipality="BRONX-01")
+    catch_up(api.url)
+    shown = {}
+    for scope in ("BRONX-01", "BRONX"):
+        with api.open_socket(api.token(scope)) as client:
+            client.subscribe(CHANGES, municipality="BRONX-01", after="BRONX:0")
+            shown[scope] = client.change()["incident"]
+    assert shown["BRONX-01"] is None
+    assert shown["BRONX"]["municipalityCode"] == "BRONX-02"
+
+
+# What is left out
+
+
+def test_deadlines_are_followed_without_the_rest(api: Api, bronx: Centre) -> None:
+    text = CHANGES.replace("incidentChanges(", "incidentChanges: deadlines(")
+    incident = registered(bronx).incident_id
+    ask(bronx, incident, Classify(topic=some_topic(bronx)), 10)
+    due_at = NOON + timedelta(hours=2)
+    ask(bronx, incident, Assign(organisation=some_body(bronx), due_at=due_at), 20)
+    for hours in (5, 9):  # the first finds the deadline missed as well
+        later = NOON + timedelta(hours=hours)
+        extend = ExtendDeadline(due_at=later, reason=PromiseReason.SUPPLY)
+        ask(bronx, incident, extend, 150 if hours == 5 else 160)
+    with api.open_socket(api.token()) as client:
+        client.subscribe(text, region="BRONX", after="BRONX:0")
+        changes = [client.change() for _ in range(3)]
+    assert [(change["cursor"], change["event"]) for change in changes] == [
+        ("BRONX:4", "DeadlineMissed"),
+        ("BRONX:5", "DeadlineExtended"),
+        ("BRONX:6", "DeadlineExtended"),
+    ]
+
+
+def test_urgent_incidents_are_followed_without_the_rest(api: Api, bronx: Centre) -> None:
+    text = CHANGES.replace("incidentChanges(", "incidentChanges: urgentIncidents(")
+    registered(bronx)
+    urgent = registered(bronx).incident_id
+    raised = Prioritize(priority=Priority.HIGH, reason=PriorityReason.CHILDREN)
+    ask(bronx, urgent, raised, 10)
+    catch_up(api.url)
+    with api.open_socket(api.token()) as client:
+        client.subscribe(text, region="BRONX", after="BRONX:0")
+        changes = [client.change() for _ in range(2)]
+        assert [change["cursor"] for change in changes] == ["BRONX:2", "BRONX:3"]
+        client.subscribe(text, id="elsewhere", region="QUEENS", after="QUEENS:1")
+        assert client.message("elsewhere")["payload"]["errors"]
 
 
 # The socket

@@ -194,12 +194,26 @@ def test_it_comes_up_with_all_it_needs_and_answers(running: Up) -> None:
     assert projected_soon(running, running.register(str(uuid4())))
     names = [" ".join(one.cmdline()) for one in running.family()]
     assert sum("postgres" in name for name in names) > 3
-    assert sum(name.endswith((" api", " projector")) for name in names) == 2
+    assert sum(name.endswith((" api", " projector", " clock")) for name in names) == 3
 
 
 def projected_soon(running: Up, incident: str) -> bool:
     until(lambda: projected(running, incident))
     return True
+
+
+def test_the_tour_follows_an_incident_to_its_second_end(running: Up, home: Path) -> None:
+    told = subprocess.run(
+        [*TSUR, "tour"],
+        env=environment(home, running.port, COLUMNS="200"),
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=True,
+    ).stdout
+    for wanted in ("NOT_PERMITTED", "UNDER_PERSONAL_CONTROL", "IncidentReopened", "CitizenRated"):
+        assert wanted in told
+    assert told.index("IncidentReopened") < told.rindex("IncidentClosed")
 
 
 def test_a_killed_child_is_started_again(running: Up) -> None:
@@ -363,6 +377,16 @@ def test_the_schema_is_printed(
     assert tsur(monkeypatch, home, "schema") == 0
     committed = (CHECKOUT / "schema.graphql").read_text(encoding="utf-8")
     assert capsys.readouterr().out == committed
+
+
+def test_the_lifecycle_is_printed_as_it_stands_in_the_docs(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tsur(monkeypatch, home, "lifecycle", "--markdown") == 0
+    committed = (CHECKOUT / "docs/lifecycle.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == committed
+    assert tsur(monkeypatch, home, "lifecycle") == 0
+    assert "ReopenDeclined" in capsys.readouterr().out
 
 
 def test_a_catalogue_is_counted(

@@ -8,6 +8,7 @@ import pytest
 from domain.commands import (
     CLOCK_SKEW_MAX,
     DUE_MAX,
+    EVIDENCE_MAX,
     SHORT_TEXT_MAX,
     TEXT_MAX,
     AcceptWork,
@@ -15,12 +16,35 @@ from domain.commands import (
     Citizen,
     Close,
     Command,
+    ContactCitizen,
+    Dispute,
+    DraftReply,
     ErasePersonalData,
+    ExtendDeadline,
     PublishReply,
+    Rate,
+    Reassign,
+    ReceiveClarification,
+    RecordRootCause,
     Register,
+    Relocate,
+    ReportFieldCheck,
+    RequestClarification,
+    Resolve,
+    ReturnReply,
 )
 from domain.errors import InvalidInput
-from domain.vocabulary import FallbackReason, ReplyKind
+from domain.vocabulary import (
+    Cause,
+    DisputeBy,
+    FallbackReason,
+    Outcome,
+    PromiseReason,
+    ReassignReason,
+    ReplyFlaw,
+    ReplyKind,
+    Verdict,
+)
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MEGABYTE = "я" * (1 << 19)
@@ -42,6 +66,18 @@ def reply(**changes: object) -> PublishReply:
 
 def due(at: datetime) -> Assign:
     return Assign(organisation="ЖЭК", due_at=at)
+
+
+def extension(at: datetime) -> ExtendDeadline:
+    return ExtendDeadline(due_at=at, reason=PromiseReason.BUDGET)
+
+
+def evidence(*references: str) -> Resolve:
+    return Resolve(outcome=Outcome.SOLVED, evidence=references)
+
+
+def moved(**point: float) -> Relocate:
+    return Relocate(municipality="BRONX-02", **point)
 
 
 REFUSED = [
@@ -87,6 +123,32 @@ REFUSED = [
     (reply(text=MEGABYTE), "text", "TEXT_TOO_LONG"),
     (reply(text="\0"), "text", "CONTROL_CHARACTER"),
     (reply(text=SURROGATE), "text", "CONTROL_CHARACTER"),
+    (Assign(organisation="ЖЭК", holder=""), "holder", "TEXT_EMPTY"),
+    (
+        Reassign(organisation="ЖЭК", reason=ReassignReason.OVERDUE, holder="a" * 201),
+        "holder",
+        "TEXT_TOO_LONG",
+    ),
+    (moved(latitude=55.7), "longitude", "POINT_INCOMPLETE"),
+    (moved(latitude=math.nan, longitude=0.0), "latitude", "COORDINATE_OUT_OF_RANGE"),
+    (RequestClarification(question=" "), "question", "TEXT_EMPTY"),
+    (RequestClarification(question="a" * (TEXT_MAX + 1)), "question", "TEXT_TOO_LONG"),
+    (ReceiveClarification(answer="Нет\0"), "answer", "CONTROL_CHARACTER"),
+    (ReceiveClarification(answer=MEGABYTE), "answer", "TEXT_TOO_LONG"),
+    (ContactCitizen(channel="PHONE", note=""), "note", "TEXT_EMPTY"),
+    (DraftReply(kind=ReplyKind.FINAL, text=""), "text", "TEXT_EMPTY"),
+    (DraftReply(kind=ReplyKind.FINAL, text=MEGABYTE), "text", "TEXT_TOO_LONG"),
+    (Dispute(by=DisputeBy.AUTHOR, text=SURROGATE), "text", "CONTROL_CHARACTER"),
+    (ReturnReply(reasons=()), "reasons", "REASON_MISSING"),
+    (Rate(score=0), "score", "SCORE_OUT_OF_RANGE"),
+    (Rate(score=6), "score", "SCORE_OUT_OF_RANGE"),
+    (evidence(*["photo"] * (EVIDENCE_MAX + 1)), "evidence", "LIST_TOO_LONG"),
+    (evidence("photo", ""), "evidence", "TEXT_EMPTY"),
+    (evidence("a" * (SHORT_TEXT_MAX + 1)), "evidence", "TEXT_TOO_LONG"),
+    (ReportFieldCheck(verdict=Verdict.DONE, evidence=("\0",)), "evidence", "CONTROL_CHARACTER"),
+    (RecordRootCause(cause=Cause.WEAR, decision=""), "decision", "TEXT_EMPTY"),
+    (extension(NOON.replace(tzinfo=None)), "dueAt", "DATE_WITHOUT_ZONE"),
+    (extension(NOON + DUE_MAX + timedelta(seconds=1)), "dueAt", "DATE_ABSURD"),
 ]
 
 
@@ -128,6 +190,18 @@ def test_a_refusal_does_not_repeat_what_was_sent(command: Command) -> None:
         Assign(organisation="ЖЭК"),
         reply(),
         reply(text="Вода есть", fallback_reason=FallbackReason.PROFILE_CLOSED),
+        moved(),
+        moved(latitude=-90.0, longitude=180.0),
+        RequestClarification(question="a" * TEXT_MAX),
+        ContactCitizen(channel="PHONE"),
+        Dispute(by=DisputeBy.THIRD_PARTY),
+        ReturnReply(reasons=tuple(ReplyFlaw)),
+        Rate(score=1),
+        Rate(score=5),
+        evidence(),
+        evidence(*["a" * SHORT_TEXT_MAX] * EVIDENCE_MAX),
+        RecordRootCause(cause=Cause.NATURE),
+        extension(NOON + DUE_MAX),
         AcceptWork(),
         Close(),
         ErasePersonalData(),
@@ -138,9 +212,22 @@ def test_what_keeps_the_limits_is_accepted(command: Command) -> None:
     command.check(NOON)
 
 
-def test_only_what_the_citizen_and_the_reply_say_is_private() -> None:
-    assert register().private() is None
+def test_what_citizen_and_executor_say_is_private_and_nothing_else() -> None:
     assert "Анна".encode() in (citizen(name="Анна").private() or b"")
-    assert reply().private() is None
-    assert reply(text="Вода есть").private() == '"Вода есть"'.encode()
-    assert AcceptWork().private() is None
+    for command in (
+        reply(text="Вода есть"),
+        RequestClarification(question="Вода есть"),
+        ReceiveClarification(answer="Вода есть"),
+        ContactCitizen(channel="PHONE", note="Вода есть"),
+        DraftReply(kind=ReplyKind.FINAL, text="Вода есть"),
+        Dispute(by=DisputeBy.AUTHOR, text="Вода есть"),
+    ):
+        assert command.private() == '"Вода есть"'.encode()
+    for silent in (
+        register(),
+        reply(),
+        ContactCitizen(channel="PHONE"),
+        Dispute(by=DisputeBy.AUTHOR),
+        AcceptWork(),
+    ):
+        assert silent.private() is None

@@ -1,6 +1,7 @@
 """Figures from daily rows and from the incidents themselves: the same definitions, told twice."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -8,13 +9,16 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
+from domain.commands import Reject
 from domain.errors import PeriodInvalid
+from domain.rights import Actor
+from domain.vocabulary import RejectReason, Role
 from projections import versions
 from projections.figures import Figures, Period, municipality_figures
 from projections.projector import Projector
 from regions.catalogue import Catalogue
 from regions.node import Node
-from tests.scenarios import NOON, assigned
+from tests.scenarios import NOON, ask, assigned, registered
 
 PERIOD = Period(date(2026, 2, 1), date(2026, 3, 31))
 
@@ -52,6 +56,23 @@ def test_a_deadline_counts_when_its_day_is_over_in_the_whole_region(node: Node, 
             found = figures(node, catalogue, now, exact=exact)
             wanted = (1, 1) if over else (0, 0)
             assert {(unit.due, unit.missed) for unit in found.values()} <= {wanted}, (now, exact)
+
+
+def test_a_rejected_incident_is_in_no_figure_told_either_way(
+    node: Node, project: Callable[[], int]
+) -> None:
+    bronx, curator = node.centre("BRONX"), Actor("curator", Role.CURATOR)
+    kept, rejected = (registered(bronx, municipality="BRONX-01").incident_id for _ in range(2))
+    ask(bronx, rejected, Reject(reason=RejectReason.ADVERT), 10, by=curator)
+    project()
+    for exact in (False, True):
+        found = figures(node, node.catalogue, NOON + timedelta(days=9), exact=exact)
+        assert {place: of.registered for place, of in found.items()} == {"": 1, "BRONX-01": 1}
+    ask(bronx, kept, Reject(reason=RejectReason.ADVERT), 10, by=curator)
+    project()
+    for exact in (False, True):
+        found = figures(node, node.catalogue, NOON + timedelta(days=9), exact=exact)
+        assert set(found.values()) <= {Figures()}
 
 
 def test_a_period_ends_after_it_begins_and_lasts_three_years_at_most() -> None:

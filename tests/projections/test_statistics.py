@@ -15,8 +15,29 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from domain.commands import Assign, Classify, Command, PublishReply, Reopen, Resolve, Return
-from domain.vocabulary import Outcome, ReopenReason, ReplyAuthor, ReplyKind, ReturnReason
+from domain.commands import (
+    Assign,
+    Classify,
+    Command,
+    Dispute,
+    PublishReply,
+    Reject,
+    Relocate,
+    Reopen,
+    Resolve,
+    Return,
+)
+from domain.rights import Actor
+from domain.vocabulary import (
+    DisputeBy,
+    Outcome,
+    RejectReason,
+    ReopenReason,
+    ReplyAuthor,
+    ReplyKind,
+    ReturnReason,
+    Role,
+)
 from projections import incidents, statistics, versions
 from projections.histogram import COUNT_MAX, GAMMA, PAIR, RELATIVE_ERROR, counts, quantiles
 from projections.incidents import IncidentRow
@@ -24,15 +45,18 @@ from projections.projector import Projector
 from regions.bulk import History, Step, record_histories
 from regions.centre import Centre
 from regions.node import Node
-from tests.scenarios import NOON, OPERATOR, message, some_body, some_topic
+from tests.scenarios import NOON, OPERATOR, ask, message, registered, some_body, some_topic
 
 Project = Callable[[], int]
+
+CURATOR = Actor("curator", Role.CURATOR)
 
 NEW_YORK = ZoneInfo("America/New_York")
 MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
 AUTO = PublishReply(kind=ReplyKind.FIRST, author=ReplyAuthor.AUTO)
 FINAL = PublishReply(kind=ReplyKind.FINAL)
 RESOLVE = Resolve(outcome=Outcome.SOLVED)
+DISPUTE = Dispute(by=DisputeBy.AUTHOR)
 REOPEN = Reopen(reason=ReopenReason.NOT_SOLVED)
 RETURN = Return(reason=ReturnReason.NOT_COMPETENT)
 
@@ -111,6 +135,7 @@ def test_the_days_of_a_few_incidents(
         (3, due(bronx)),
         (4, FINAL),
         (5, RESOLVE),
+        (6, DISPUTE),
         (6, REOPEN),
         municipality="BRONX-02",
     )
@@ -141,7 +166,7 @@ def test_the_second_cycle_is_measured_from_its_reopening(
     node: Node, project: Project, read: psycopg.Connection
 ) -> None:
     bronx = node.centre("BRONX")
-    again = [(1000, REOPEN), (1001, due(bronx)), (1002, FINAL), (1030, RESOLVE)]
+    again = [(999, DISPUTE), (1000, REOPEN), (1001, due(bronx)), (1002, FINAL), (1030, RESOLVE)]
     live(bronx, local(2, 0), (1, due(bronx)), (2, FINAL), (3, RESOLVE), *again)
     project()
     rows = read.execute(
@@ -163,10 +188,49 @@ def test_a_deadline_that_was_moved_is_counted_on_its_last_day_only(
         if batch_events > 1:
             live(bronx, local(2, 9), (1, first), (2, RETURN), (3, moved))
             # A reopening takes the deadline away.
-            live(bronx, local(2, 9), (1, first), (2, FINAL), (3, RESOLVE), (4, REOPEN))
+            done = [(1, first), (2, FINAL), (3, RESOLVE)]
+            live(bronx, local(2, 9), *done, (4, DISPUTE), (4, REOPEN))
         sum(iter(Projector(read, node.catalogue, batch_events=batch_events).step, 0))
         rows = read.execute("SELECT day, registered, due FROM daily ORDER BY day").fetchall()
         assert rows == [(MONDAY, 2, 0), (date(2026, 3, 6), 0, 1)]
+
+
+def test_a_rejected_incident_is_in_no_figure(
+    node: Node, project: Project, read: psycopg.Connection
+) -> None:
+    bronx = node.centre("BRONX")
+    reject = Reject(reason=RejectReason.NOT_A_PROBLEM)
+    live(bronx, local(2, 9), (5, FINAL), municipality="BRONX-01")
+    live(bronx, local(2, 9), (5, FINAL), (10, reject), municipality="BRONX-01")
+    live(bronx, local(3, 9), (5, AUTO), (10, reject), municipality="BRONX-02")
+    project()
+    assert daily(read) == [
+        ("BRONX", "", MONDAY, 1, 1, 5 * 60, 0, 0, 0, 0, 0, 0),
+        ("BRONX", "BRONX-01", MONDAY, 1, 1, 5 * 60, 0, 0, 0, 0, 0, 0),
+    ]
+
+
+def test_a_rejection_takes_an_incident_out_of_figures_that_had_it(
+    node: Node, project: Project, read: psycopg.Connection
+) -> None:
+    bronx = node.centre("BRONX")
+    incident = registered(bronx).incident_id
+    project()
+    assert [row[3] for row in daily(read)] == [1]
+    ask(bronx, incident, Reject(reason=RejectReason.ADVERT), 10, by=CURATOR)
+    project()
+    assert daily(read) == []
+
+
+def test_an_incident_that_was_relocated_is_counted_where_it_is_now(
+    node: Node, project: Project, read: psycopg.Connection
+) -> None:
+    bronx = node.centre("BRONX")
+    incident = registered(bronx, municipality="BRONX-01").incident_id
+    project()
+    ask(bronx, incident, Relocate(municipality="BRONX-02"), 10)
+    project()
+    assert [row[1] for row in daily(read)] == ["", "BRONX-02"]
 
 
 def test_an_incident_is_counted_on_the_day_of_its_own_place(
@@ -216,7 +280,9 @@ def days(node: Node, read: psycopg.Connection) -> Callable[[list[float], int], b
     base = IncidentRow(
         **dict.fromkeys(incidents.COLUMNS)  # type: ignore[arg-type]
         | {"region": "BRONX", "version": 1, "pos": 1, "status": "REGISTERED", "channel": "PHONE"}
-        | {"kind": "COMPLAINT", "cycle": 1, "returns": 0, "registered_on": MONDAY}
+        | {"kind": "COMPLAINT", "regime": "IM", "priority": "NORMAL", "registered_on": MONDAY}
+        | {"open": True, "counted": True, "cycle": 1, "paused_seconds": 0.0}
+        | dict.fromkeys(("returns", "hops", "promise_moves", "disputes"), 0)
         | dict.fromkeys(("published_at", "registered_at", "cycle_started_at", "changed_at"), NOON)
     )
 
@@ -274,11 +340,13 @@ def test_a_bucket_of_more_cases_than_a_pair_holds_takes_several(
     cases = 2 * COUNT_MAX + 1
     read.execute(
         """
-        INSERT INTO incident (id, region, version, pos, status, channel, kind, cycle, returns,
+        INSERT INTO incident (id, region, version, pos, status, open, counted, channel, kind,
+                              regime, priority, cycle, returns, hops, promise_moves, disputes,
                               published_at, registered_at, registered_on, cycle_started_at,
-                              first_replied_at, changed_at)
-        SELECT gen_random_uuid(), 'BRONX', 1, 1, 'REGISTERED', 'PHONE', 'COMPLAINT', 1, 0,
-               moment, moment, '2026-03-02', moment, moment + interval '1 hour', moment
+                              first_replied_at, changed_at, paused_seconds)
+        SELECT gen_random_uuid(), 'BRONX', 1, 1, 'REGISTERED', true, true, 'PHONE', 'COMPLAINT',
+               'IM', 'NORMAL', 1, 0, 0, 0, 0,
+               moment, moment, '2026-03-02', moment, moment + interval '1 hour', moment, 0
           FROM generate_series(1, %s), (VALUES (%s::timestamptz)) AS at (moment)
         """,
         [cases, NOON],

@@ -18,7 +18,8 @@ from domain.errors import (
     TimeGoesBackwards,
     UnknownMunicipality,
 )
-from domain.vocabulary import ReplyKind
+from domain.rights import Actor, Scope
+from domain.vocabulary import ReplyKind, Role
 from regions.bulk import BulkReport, History, Step, record_histories
 from regions.centre import Centre
 from regions.node import Node, command_pool
@@ -26,7 +27,7 @@ from tests.regions.faults import Fault, broken_line
 from tests.scenarios import NOON, OPERATOR, contents, history, message, registered
 
 TOMORROW = NOON + timedelta(days=1)
-EVENTS = 11  # of one history
+EVENTS = 12  # of one history
 TOO_LONG = PublishReply(kind=ReplyKind.FINAL, text="a" * 99_999)
 
 
@@ -65,8 +66,17 @@ def test_histories_are_recorded_whole(node: Node, bronx: Centre) -> None:
 def test_a_history_is_told_as_if_it_had_been_lived(bronx: Centre) -> None:
     record(bronx, history(bronx, 1))
     incident = bronx.incident(history(bronx, 1).incident_id)
-    assert (incident.version, incident.status, incident.cycle) == (EVENTS, "RESOLVED", 2)
-    assert incident.last_at == NOON + timedelta(minutes=150)
+    assert (incident.version, incident.status, incident.number) == (EVENTS, "RESOLVED", 2)
+    assert incident.last_at == NOON + timedelta(minutes=165)
+
+
+def test_another_system_s_roles_and_approvals_are_not_judged_again(bronx: Centre) -> None:
+    """The states must fit; who might do what there is not our question."""
+    by = Actor("там", Role.CITIZEN, Scope("QUEENS"))
+    life = history(bronx, 1)
+    foreign = replace(life, by=by, steps=[replace(step, by=by) for step in life.steps])
+    assert record(bronx, foreign).recorded == [life.command_id]
+    assert {event.event.role for event in bronx.events.get(life.incident_id)} == {Role.CITIZEN}
 
 
 def test_each_history_s_command_leads_to_its_last_event(node: Node, bronx: Centre) -> None:

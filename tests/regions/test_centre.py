@@ -2,28 +2,58 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from datetime import timedelta
+from contextlib import contextmanager, suppress
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Barrier, Lock
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
 from domain.commands import (
     AcceptWork,
+    ApproveReply,
     Assign,
     Citizen,
     Classify,
     Close,
     Command,
+    ContactCitizen,
+    DeclineReopen,
+    Dispute,
+    DraftReply,
+    ErasePersonalData,
+    Escalate,
+    ExtendDeadline,
+    GrantFastTrack,
+    LiftPersonalControl,
+    Link,
+    MissDeadline,
+    MovePromise,
+    Prioritize,
     PublishReply,
+    Rate,
+    Reassign,
+    ReceiveClarification,
+    Reclassify,
+    RecordRootCause,
+    Register,
+    Reject,
+    Relocate,
     Reopen,
+    ReportFieldCheck,
+    RequestClarification,
+    RequestFieldCheck,
     Resolve,
     Return,
+    ReturnReply,
+    ScheduleSolution,
+    TakePersonalControl,
+    TimeOutClarification,
+    WarnDeadline,
 )
 from domain.errors import (
     CommandIdReused,
@@ -33,7 +63,9 @@ from domain.errors import (
     ForbiddenTransition,
     IncidentNotFound,
     NotClassified,
+    NotPermitted,
     OtherChannel,
+    RuleBroken,
     TextEmpty,
     TimeGoesBackwards,
     UnknownChannel,
@@ -43,7 +75,26 @@ from domain.errors import (
     UnknownTopic,
     VersionConflict,
 )
-from domain.vocabulary import Outcome, ReopenReason, ReplyKind, ReturnReason
+from domain.lifecycle import EVENT_OF, transition_of
+from domain.rights import Actor, Scope
+from domain.vocabulary import (
+    Cause,
+    Clock,
+    DeclineReason,
+    DisputeBy,
+    Outcome,
+    Priority,
+    PriorityReason,
+    PromiseReason,
+    ReassignReason,
+    RejectReason,
+    ReopenReason,
+    ReplyFlaw,
+    ReplyKind,
+    ReturnReason,
+    Role,
+    Verdict,
+)
 from regions import centre as centre_module
 from regions.centre import Centre, Result
 from regions.event_store import StoreUnavailable
@@ -64,6 +115,7 @@ from tests.scenarios import (
 )
 
 FINAL = PublishReply(kind=ReplyKind.FINAL, text="Готово")
+DISPUTE = Dispute(by=DisputeBy.AUTHOR)
 
 
 @pytest.fixture
@@ -96,10 +148,12 @@ def test_a_command_that_became_legal_again_is_still_not_done_twice(
 ) -> None:
     incident, command_id = closed(bronx).incident_id, uuid4()
     reopen = Reopen(reason=ReopenReason.NOT_SOLVED)
+    ask(bronx, incident, DISPUTE, 125)
     first = ask(bronx, incident, reopen, 130, command_id=command_id)
     ask(bronx, incident, Assign(organisation=some_body(bronx)), 140)
     ask(bronx, incident, FINAL, 150)
     ask(bronx, incident, Resolve(outcome=Outcome.SOLVED), 160)
+    ask(bronx, incident, DISPUTE, 165)
     with nothing_recorded(node.url):
         assert ask(bronx, incident, reopen, 170, command_id=command_id) == first
 
@@ -322,6 +376,206 @@ def test_what_was_refused_may_be_asked_again_under_the_same_id(bronx: Centre) ->
         ask(bronx, incident, accept, 5, command_id=command_id)
     ask(bronx, incident, Classify(topic=some_topic(bronx)), 10)
     assert ask(bronx, incident, accept, 15, command_id=command_id).version == 3
+
+
+# Rights
+
+
+ONE_OF_EACH: list[Command] = [
+    AcceptWork(),
+    ApproveReply(),
+    Assign(organisation="BRONX-DCA"),
+    Classify(topic="noise.noise"),
+    Close(),
+    ContactCitizen(channel="PHONE"),
+    DeclineReopen(reason=DeclineReason.NO_GROUNDS),
+    DISPUTE,
+    DraftReply(kind=ReplyKind.FINAL, text="Готово"),
+    ErasePersonalData(),
+    Escalate(clock=Clock.SOLUTION),
+    ExtendDeadline(due_at=NOON + timedelta(days=9), reason=PromiseReason.WEATHER),
+    GrantFastTrack(),
+    LiftPersonalControl(),
+    Link(to=UUID(int=7)),
+    MissDeadline(clock=Clock.SOLUTION),
+    MovePromise(promised_on=date(2026, 3, 9), reason=PromiseReason.SUPPLY),
+    Prioritize(priority=Priority.HIGH, reason=PriorityReason.MASS),
+    FINAL,
+    Rate(score=5),
+    Reassign(organisation="BRONX-DCA", reason=ReassignReason.OVERDUE),
+    ReceiveClarification(answer="Пятый"),
+    Reclassify(topic="noise.noise"),
+    RecordRootCause(cause=Cause.WEAR),
+    Reject(reason=RejectReason.ADVERT),
+    Relocate(municipality="BRONX-02"),
+    Reopen(reason=ReopenReason.NOT_SOLVED),
+    ReportFieldCheck(verdict=Verdict.DONE),
+    RequestClarification(question="Какой дом?"),
+    RequestFieldCheck(),
+    Resolve(outcome=Outcome.SOLVED),
+    Return(reason=ReturnReason.NOT_COMPETENT),
+    ReturnReply(reasons=(ReplyFlaw.FORMAL,)),
+    ScheduleSolution(promised_on=date(2026, 3, 9), reason=PromiseReason.SUPPLY),
+    TakePersonalControl(),
+    TimeOutClarification(),
+    WarnDeadline(clock=Clock.SOLUTION),
+]
+
+
+@contextmanager
+def only_noted(url: str) -> Iterator[None]:
+    """Nothing is recorded but, in the access log, that it was refused."""
+    log, before = "public.access_log", contents(url)
+    yield
+    after = contents(url)
+    assert len(after.pop(log)) > len(before.pop(log))
+    assert after == before
+
+
+def test_each_role_may_give_the_commands_that_the_lifecycle_says_and_no_other(
+    node: Node, bronx: Centre
+) -> None:
+    assert {type(command) for command in ONE_OF_EACH} == set(EVENT_OF) - {Register}
+    incident = assigned(bronx).incident_id
+    with only_noted(node.url):
+        for command in ONE_OF_EACH:
+            for role in set(Role) - transition_of(command).roles:
+                with pytest.raises(NotPermitted):
+                    ask(bronx, incident, command, 30, by=Actor("somebody", role))
+    for command in ONE_OF_EACH:
+        for role in transition_of(command).roles:
+            # A rule may refuse it, the right to it may not.
+            with suppress(RuleBroken, IncidentNotFound):
+                ask(bronx, incident, command, 30, by=Actor("somebody", role))
+
+
+def test_whoever_may_register_may_and_no_other(node: Node, bronx: Centre) -> None:
+    allowed = transition_of(message()).roles
+    with only_noted(node.url):
+        for role in set(Role) - allowed:
+            with pytest.raises(NotPermitted):
+                register_as(bronx, Actor("somebody", role))
+    for role in allowed:
+        assert register_as(bronx, Actor("somebody", role)).version == 1
+
+
+def register_as(centre: Centre, by: Actor, **changes: object) -> Result:
+    return centre.register(message(**changes), command_id=uuid4(), at=NOON, by=by)
+
+
+BODY = "BRONX-DCA"  # whom `assigned` assigns to
+OTHER_BODY = "BRONX-NYPD"
+
+
+@pytest.mark.parametrize(
+    ("scope", "covered"),
+    [
+        (Scope(), True),
+        (Scope("BRONX"), True),
+        (Scope("BRONX", "BRONX-01"), True),
+        (Scope("BRONX", organisation=BODY), True),
+        (Scope("BRONX", "BRONX-01", BODY), True),
+        (Scope("QUEENS"), False),
+        (Scope("QUEENS", "QUEENS-09"), False),
+        (Scope("BRONX", "BRONX-02"), False),
+        (Scope("BRONX", organisation=OTHER_BODY), False),
+        (Scope("BRONX", "BRONX-02", BODY), False),
+        (Scope("BRONX", "BRONX-01", OTHER_BODY), False),
+        (Scope("QUEENS", organisation=BODY), False),
+    ],
+)
+def test_an_executor_works_on_what_their_scope_covers(
+    node: Node, bronx: Centre, scope: Scope, covered: bool
+) -> None:
+    assert some_body(bronx) == BODY
+    incident = assigned(bronx, municipality="BRONX-01").incident_id
+    executor = Actor("executor", Role.EXECUTOR, scope)
+    if covered:
+        assert ask(bronx, incident, AcceptWork(), 30, by=executor).version == 4
+    else:
+        with only_noted(node.url), pytest.raises(NotPermitted):
+            ask(bronx, incident, AcceptWork(), 30, by=executor)
+
+
+def test_what_is_not_located_or_not_assigned_is_in_no_smaller_scope(
+    node: Node, bronx: Centre
+) -> None:
+    incident = registered(bronx).incident_id
+    track = RecordRootCause(cause=Cause.WEAR)
+    with only_noted(node.url):
+        for scope in (Scope("BRONX", "BRONX-01"), Scope("BRONX", organisation=BODY)):
+            with pytest.raises(NotPermitted):
+                ask(bronx, incident, track, 10, by=Actor("curator", Role.CURATOR, scope))
+    of_region = Actor("curator", Role.CURATOR, Scope("BRONX"))
+    assert ask(bronx, incident, track, 10, by=of_region).version == 2
+
+
+def test_a_municipality_registers_what_happened_there(node: Node, bronx: Centre) -> None:
+    operator = Actor("operator", Role.MCU_OPERATOR, Scope("BRONX", "BRONX-01"))
+    with only_noted(node.url):
+        for place in (None, "BRONX-02"):
+            with pytest.raises(NotPermitted):
+                register_as(bronx, operator, municipality=place)
+    assert register_as(bronx, operator, municipality="BRONX-01").version == 1
+
+
+def test_an_incident_leaves_the_scope_of_who_relocated_it(node: Node, bronx: Centre) -> None:
+    incident = assigned(bronx, municipality="BRONX-01").incident_id
+    here = Actor("here", Role.CURATOR, Scope("BRONX", "BRONX-01"))
+    there = Actor("there", Role.CURATOR, Scope("BRONX", "BRONX-02"))
+    cause = RecordRootCause(cause=Cause.WEAR)
+    with only_noted(node.url), pytest.raises(NotPermitted):
+        ask(bronx, incident, cause, 30, by=there)
+    ask(bronx, incident, Relocate(municipality="BRONX-02"), 30, by=here)
+    with only_noted(node.url), pytest.raises(NotPermitted):
+        ask(bronx, incident, cause, 40, by=here)
+    assert ask(bronx, incident, cause, 40, by=there).version == 5
+
+
+def test_who_gave_an_incident_away_still_gets_the_answer_to_that(node: Node, bronx: Centre) -> None:
+    """And nobody else without the right to it, by whatever name or command."""
+    incident, command_id = assigned(bronx).incident_id, uuid4()
+    returning = Return(reason=ReturnReason.NOT_COMPETENT)
+    executor = Actor("executor", Role.EXECUTOR, Scope("BRONX", organisation=BODY))
+    first = ask(bronx, incident, returning, 30, by=executor, command_id=command_id)
+    again = {"command_id": command_id}
+    with only_noted(node.url):
+        assert ask(bronx, incident, returning, 31, by=executor, **again) == first
+        with pytest.raises(NotPermitted):
+            ask(bronx, incident, returning, 31, by=executor._replace(name="another"), **again)
+        with pytest.raises(NotPermitted):
+            ask(bronx, incident, AcceptWork(), 31, by=executor, **again)
+        with pytest.raises(NotPermitted):
+            ask(bronx, incident, returning, 31, by=executor)
+
+
+def test_the_result_of_a_command_is_told_to_nobody_without_the_right_to_it(
+    node: Node, bronx: Centre
+) -> None:
+    incident, command_id = classified(bronx).incident_id, uuid4()
+    assign = Assign(organisation=BODY)
+    ask(bronx, incident, assign, 20, command_id=command_id)
+    stranger = Actor("stranger", Role.CURATOR, Scope("QUEENS"))
+    with only_noted(node.url), pytest.raises(NotPermitted):
+        ask(bronx, incident, assign, 20, command_id=command_id, by=stranger)
+
+
+def test_who_was_refused_what_is_noted(node: Node, bronx: Centre) -> None:
+    incident = assigned(bronx).incident_id
+    stranger = Actor("stranger", Role.EXECUTOR, Scope("QUEENS"))
+    with pytest.raises(NotPermitted):
+        ask(bronx, incident, AcceptWork(), 30, by=stranger)
+    with pytest.raises(NotPermitted):
+        register_as(bronx, stranger)
+    with psycopg.connect(node.url) as connection:
+        rows = connection.execute(
+            "SELECT region, actor, role, action, incident_id, outcome FROM access_log ORDER BY at"
+        ).fetchall()
+    who = ("BRONX", "stranger", "EXECUTOR")
+    assert rows == [
+        (*who, "acceptWork", incident, "REFUSED"),
+        (*who, "register", None, "REFUSED"),
+    ]
 
 
 # Clocks of several nodes

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from dramatiq_postgres import PostgresBroker
 
-from domain.commands import Close, Reopen, Resolve
+from domain.commands import Close, Dispute, Reopen, Resolve
 from domain.errors import FinalReplyMissing, ForbiddenTransition
-from domain.vocabulary import Outcome, ReopenReason
+from domain.vocabulary import DisputeBy, Outcome, ReopenReason
 from regions.node import Node
 from tests import scenarios
 from workers.outbox import outbox_message
@@ -102,6 +102,7 @@ def test_a_job_may_run_twice_and_late(node: Node, close_incident: dramatiq.Actor
     version = node.centre("BRONX").incident(incident).version
     close_incident("BRONX", str(incident))
     assert node.centre("BRONX").incident(incident).version == version
+    scenarios.ask(node.centre("BRONX"), incident, Dispute(by=DisputeBy.AUTHOR), 170)
     scenarios.ask(node.centre("BRONX"), incident, Reopen(reason=ReopenReason.NOT_SOLVED), 180)
     close_incident("BRONX", str(incident))
     assert node.centre("BRONX").incident(incident).status == "REOPENED"

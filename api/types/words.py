@@ -1,0 +1,41 @@
+"""The closed lists of the field as GraphQL enums; their meaning: domain/vocabulary.py."""
+
+from enum import EnumType
+
+import strawberry
+
+from domain import vocabulary
+from projections.queues import Queue
+
+DESCRIPTIONS: dict[EnumType, str] = {
+    vocabulary.Status: "Where an incident stands.",
+    vocabulary.Kind: "What the citizen wants.",
+    vocabulary.Regime: "Under which rules a message must be answered.",
+    vocabulary.Priority: "HIGH is for danger, masses, children, no heating in frost.",
+    vocabulary.PriorityReason: "Why an incident is urgent.",
+    vocabulary.Clock: "What a deadline is for.",
+    vocabulary.Outcome: "What became of the problem.",
+    vocabulary.Role: "Who acts.",
+    vocabulary.ReplyKind: "FIRST takes it up, INTERIM promises, FINAL ends the cycle.",
+    vocabulary.ReplyAuthor: "An AUTO reply never counts as an answer.",
+    vocabulary.ReplyFlaw: "What is wrong with the text of a reply.",
+    vocabulary.RejectReason: "Why a message is no incident.",
+    vocabulary.LinkKind: "How two incidents have to do with each other.",
+    vocabulary.ReturnReason: "Why an executor sends an incident back.",
+    vocabulary.ReassignReason: "Why another body gets an incident.",
+    vocabulary.FallbackReason: "Why a reply is not published where the citizen wrote.",
+    vocabulary.PromiseReason: "Why a solution is planned for later, or a deadline moved.",
+    vocabulary.DisputeBy: "Who says that it is not solved.",
+    vocabulary.DeclineReason: "Why a dispute does not reopen the incident.",
+    vocabulary.ReopenReason: "Why a finished incident begins a new cycle.",
+    vocabulary.RatingReason: "Why the citizen rated it so.",
+    vocabulary.Verdict: "What somebody found who went there.",
+    vocabulary.Cause: "Why the problem arose.",
+    Queue: "What waits for somebody.",
+}
+
+
+def register() -> None:
+    """Before the schema is made: strawberry asks the class itself."""
+    for words, description in DESCRIPTIONS.items():
+        strawberry.enum(words, description=description)

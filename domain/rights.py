@@ -1,0 +1,52 @@
+"""Who acts, for which part of the country, and what each role may do there."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from domain.errors import NotPermitted
+from domain.vocabulary import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A part of the country: all of it, a region, a municipality of one, or one body's work."""
+
+    region: str | None = None
+    municipality: str | None = None
+    organisation: str | None = None
+
+    def covers(
+        self, region: str, municipality: str | None, organisation: str | None = None
+    ) -> bool:
+        return (
+            self.region in (None, region)
+            and self.municipality in (None, municipality)
+            and self.organisation in (None, organisation)
+        )
+
+
+COUNTRY = Scope()
+
+
+class Actor(NamedTuple):
+    """Who gave the command; name and role stand in every event."""
+
+    name: str
+    role: Role
+    scope: Scope = COUNTRY
+
+
+SYSTEM = Actor("system", Role.SYSTEM)
+
+
+def check_right(
+    by: Actor,
+    allowed: frozenset[Role],
+    *,
+    region: str,
+    municipality: str | None,
+    organisation: str | None,
+) -> None:
+    """Raises NotPermitted unless the role may, here, on what this body holds."""
+    if by.role not in allowed or not by.scope.covers(region, municipality, organisation):
+        raise NotPermitted

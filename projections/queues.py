@@ -1,0 +1,33 @@
+"""Queues: what waits for somebody, as conditions on the incident rows."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import LiteralString
+
+DUE_SOON = timedelta(days=1)
+
+
+class Queue(StrEnum):
+    UNASSIGNED = "UNASSIGNED"
+    RETURNED = "RETURNED"
+    URGENT = "URGENT"
+    REPLY_OVERDUE = "REPLY_OVERDUE"
+    IN_REVIEW = "IN_REVIEW"
+    DUE_SOON = "DUE_SOON"
+    OVERDUE = "OVERDUE"
+    DISPUTED = "DISPUTED"
+    UNDER_CONTROL = "UNDER_CONTROL"
+
+
+# Of the moment %(now)s, and %(soon)s a day later.
+CONDITIONS: dict[Queue, LiteralString] = {
+    Queue.UNASSIGNED: "status IN ('REGISTERED', 'RETURNED', 'REOPENED')",
+    Queue.RETURNED: "status = 'RETURNED'",
+    Queue.URGENT: "(open AND priority = 'HIGH')",
+    Queue.REPLY_OVERDUE: "(open AND reply_due_at < %(now)s)",
+    Queue.IN_REVIEW: "status = 'REPLY_IN_REVIEW'",
+    Queue.DUE_SOON: "(open AND due_at BETWEEN %(now)s AND %(soon)s)",
+    Queue.OVERDUE: "(open AND due_at < %(now)s)",
+    Queue.DISPUTED: "status = 'REOPEN_REQUESTED'",
+    Queue.UNDER_CONTROL: "controller IS NOT NULL",
+}

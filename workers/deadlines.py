@@ -1,0 +1,79 @@
+"""The clock of the network: sees to it that what time brings is recorded, on time or late.
+
+It reads which incidents have something to say from the read models, so it may be down for any time
+and find all of it again; what it finds twice, or too late, the incident itself knows to be done.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from threading import Event as Signal
+from uuid import UUID
+
+import psycopg
+
+from projections import versions
+from regions.alarms import tell_time
+from regions.event_store import StoreUnavailable
+from regions.node import Node
+
+BATCH_INCIDENTS = 500  # told in one transaction; bounds the memory of a sweep
+LOOK_SECONDS = 1.0
+
+
+def run(node: Node, stop: Signal, now: Callable[[], datetime]) -> None:
+    """Sweep again and again until `stop` is set. A database that is away is waited for."""
+    while not stop.wait(LOOK_SECONDS):
+        try:
+            sweep(node, now())
+        except (psycopg.OperationalError, StoreUnavailable):
+            time.sleep(LOOK_SECONDS)
+
+
+def sweep(node: Node, now: datetime) -> int:
+    """Record everything that has come due by now; returns the number of events."""
+    with versions.connect(node.url) as connection:
+        return sum(
+            tell_time(node.centre(region), ids, at=now)
+            for region in _regions_due(connection, now)
+            for ids in _due(connection, region, now)
+        )
+
+
+def _regions_due(connection: psycopg.Connection, now: datetime) -> list[str]:
+    rows = connection.execute(
+        """
+        SELECT region
+          FROM tracking
+         WHERE EXISTS (SELECT
+                         FROM incident
+                        WHERE incident.region = tracking.region
+                          AND alarm_at <= %s)
+         ORDER BY region
+        """,
+        [now],
+    )
+    return [region for (region,) in rows]
+
+
+def _due(connection: psycopg.Connection, region: str, now: datetime) -> Iterator[list[UUID]]:
+    """Incidents of a region with something to say, each once, the oldest alarm first."""
+    after = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
+    while True:
+        rows = connection.execute(
+            """
+            SELECT alarm_at,
+                   id
+              FROM incident
+             WHERE region = %s
+               AND alarm_at <= %s
+               AND (alarm_at, id) > (%s, %s)
+             ORDER BY alarm_at, id
+             LIMIT %s
+            """,
+            [region, now, *after, BATCH_INCIDENTS],
+        ).fetchall()
+        if not rows:
+            return
+        after = rows[-1]
+        yield [incident_id for _, incident_id in rows]
