@@ -54,9 +54,7 @@ def of_a_clock(it: Life, name: str) -> c.Command:
     deadline = clocks.running.get(clock)
     due_at = deadline.due_at if deadline else it.at
     if name == "extendDeadline":
-        return ladder.EXTEND.__class__(
-            clock=clock, due_at=due_at + DAY, reason=ladder.EXTEND.reason
-        )
+        return c.ExtendDeadline(clock=clock, due_at=due_at + DAY, reason=ladder.EXTEND.reason)
     it.at = due_at - HOUR if name == "warnDeadline" else due_at + HOUR
     if name == "escalate" and deadline:
         it.do(c.MissDeadline(clock=clock), 2 * HOUR)
