@@ -141,6 +141,21 @@ class RejectIncidentInput(CommandInput):
     )
 
 
+@strawberry.input(description="A further message about the same matter.")
+class AddMessageInput(CommandInput):
+    channel: str = strawberry.field(description="Code of the channel.")
+    external_id: str | None = strawberry.field(
+        default=None, description="The message's own id on its channel: it is added once."
+    )
+    published_at: datetime = strawberry.field(description="When the citizen wrote, with an offset.")
+    citizen: CitizenInput | None = strawberry.field(default=None, description="Who wrote what.")
+
+
+@strawberry.input(description="The same matter as another incident, which answers for both.")
+class MergeIncidentInput(CommandInput):
+    into: strawberry.ID = strawberry.field(description="An open incident of the same region.")
+
+
 @strawberry.input(description="Two incidents of one region that have to do with each other.")
 class LinkIncidentInput(CommandInput):
     to: strawberry.ID = strawberry.field(description="The other incident.")
@@ -332,6 +347,28 @@ class Mutation:
     @strawberry.mutation(description="It is nothing the state must act on.")
     async def reject_incident(self, info: Info, input: RejectIncidentInput) -> CommandPayload:
         return await _handle(info, input, commands.Reject(reason=input.reason))
+
+    @strawberry.mutation(description="Add what a citizen wrote about an incident.")
+    async def add_message(self, info: Info, input: AddMessageInput) -> CommandPayload:
+        command = commands.AddMessage(
+            channel=input.channel,
+            external_id=input.external_id,
+            published_at=input.published_at,
+            citizen=input.citizen.given() if input.citizen else None,
+        )
+        return await _handle(info, input, command)
+
+    @strawberry.mutation(description="Let another incident answer for this one.")
+    async def merge_incident(self, info: Info, input: MergeIncidentInput) -> CommandPayload:
+        try:
+            into = _of_same_region(input.into, input.incident_id, field="into")
+        except NotFound as refusal:
+            return CommandPayload.refused(refusal)
+        return await _handle(info, input, commands.Merge(into=into))
+
+    @strawberry.mutation(description="Take an incident out of the one it was merged into.")
+    async def unmerge_incident(self, info: Info, input: CommandInput) -> CommandPayload:
+        return await _handle(info, input, commands.Unmerge())
 
     @strawberry.mutation(description="Say that two incidents have to do with each other.")
     async def link_incident(self, info: Info, input: LinkIncidentInput) -> CommandPayload:
@@ -532,11 +569,11 @@ class Mutation:
         return await _handle(info, input, commands.ErasePersonalData(), personal_data=True)
 
 
-def _of_same_region(node_id: str, other: str) -> UUID:
-    """The UUID of the incident to link. Raises NotFound, also for one of another region."""
-    region, incident_id = read_incident_id(node_id, field="to")
+def _of_same_region(node_id: str, other: str, *, field: str = "to") -> UUID:
+    """The UUID of a second incident. Raises NotFound, also for one of another region."""
+    region, incident_id = read_incident_id(node_id, field=field)
     if region != read_incident_id(other, field="incidentId")[0]:
-        raise NotFound(field="to")
+        raise NotFound(field=field)
     return incident_id
 
 

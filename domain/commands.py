@@ -95,10 +95,7 @@ class Register(Command, frozen=True, kw_only=True):
         check_date("publishedAt", self.published_at, not_after=now + CLOCK_SKEW_MAX)
         check_text("externalId", self.external_id, SHORT_TEXT_MAX)
         check_point(self.latitude, self.longitude)
-        if self.citizen:
-            check_text("citizen.name", self.citizen.name, SHORT_TEXT_MAX)
-            check_text("citizen.contact", self.citizen.contact, SHORT_TEXT_MAX)
-            check_text("citizen.text", self.citizen.text, TEXT_MAX)
+        check_citizen(self.citizen)
 
 
 class Classify(Command, frozen=True, kw_only=True):
@@ -111,6 +108,35 @@ class Reject(Command, frozen=True, kw_only=True):
     NAME: ClassVar = "reject"
 
     reason: RejectReason
+
+
+class AddMessage(Command, frozen=True, kw_only=True):
+    """A further message about the same matter."""
+
+    NAME: ClassVar = "addMessage"
+
+    channel: str
+    external_id: str | None = None
+    published_at: datetime
+    citizen: Citizen | None = None
+
+    def private(self) -> bytes | None:
+        return msgspec.json.encode(self.citizen) if self.citizen else None
+
+    def check(self, now: datetime) -> None:
+        check_date("publishedAt", self.published_at, not_after=now + CLOCK_SKEW_MAX)
+        check_text("externalId", self.external_id, SHORT_TEXT_MAX)
+        check_citizen(self.citizen)
+
+
+class Merge(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "merge"
+
+    into: UUID  # an open incident of the same region
+
+
+class Unmerge(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "unmerge"
 
 
 class Link(Command, frozen=True, kw_only=True):
@@ -395,6 +421,14 @@ class Escalate(Command, frozen=True, kw_only=True):
 
 class ErasePersonalData(Command, frozen=True, kw_only=True):
     NAME: ClassVar = "erasePersonalData"
+
+
+def check_citizen(citizen: Citizen | None) -> None:
+    """Raises TextEmpty, TextTooLong or ControlCharacter; None passes."""
+    if citizen:
+        check_text("citizen.name", citizen.name, SHORT_TEXT_MAX)
+        check_text("citizen.contact", citizen.contact, SHORT_TEXT_MAX)
+        check_text("citizen.text", citizen.text, TEXT_MAX)
 
 
 def check_due(field: str, value: datetime | None, now: datetime) -> None:

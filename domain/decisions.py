@@ -7,8 +7,11 @@ stand the guards that need more than the state.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import chain
 from typing import Any
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from domain import commands as c
 from domain import events as e
@@ -28,6 +31,8 @@ from domain.errors import (
     NotDueYet,
     NotLater,
     OtherChannel,
+    OtherClosed,
+    OtherNotOpen,
     OwnDecision,
     OwnDraft,
     PromiseInPast,
@@ -35,14 +40,17 @@ from domain.errors import (
     RatedAlready,
     ReplyFlawed,
     ReplyNotApproved,
+    SameIncident,
     TimeGoesBackwards,
     UnderPersonalControl,
     WindowPassed,
 )
+from domain.identifiers import derived_id
 from domain.incident import Cycle, Incident, Pause
-from domain.lifecycle import CONTROLLERS, DONE, transition_of
+from domain.lifecycle import CONTROLLERS, DONE, TRANSITIONS, transition_of
 from domain.rights import Actor
 from domain.vocabulary import (
+    OPEN,
     Clock,
     DisputeBy,
     Outcome,
@@ -102,8 +110,11 @@ def decide(
     sealed: e.Sealed | None = None,
     terms: Terms = NO_TERMS,
     taken_over: bool = False,
+    other: Incident | None = None,
 ) -> None:
     """Decide on a command; what happens is appended to the incident's `pending`.
+
+    `other` is the incident it is merged into, or taken out of: things happen to it as well.
 
     `sealed` stands for the command's private part. `taken_over` says that another system decided
     this long ago: the states must fit, who approved what there is not judged again.
@@ -122,6 +133,7 @@ def decide(
         terms,
         automatic=taken_over or by.role is Role.SYSTEM,
         taken_over=taken_over,
+        other=other,
     )
     DECISIONS[type(command)](it, command)
 
@@ -168,12 +180,13 @@ class Deciding:
     terms: Terms
     automatic: bool = True  # decided by a rule or by another system: nobody here answers for it
     taken_over: bool = False
+    other: Incident | None = None
 
     @property
     def cycle(self) -> Cycle:
         return self.incident.cycle
 
-    def record(self, of: Callable[..., e.Event], **facts: Any) -> None:
+    def record(self, of: Callable[..., e.Event], /, **facts: Any) -> None:
         """Make an event of the type with these facts, and let it happen."""
         facts = {"municipality": self.incident.municipality} | facts
         self.incident.append(
@@ -291,6 +304,59 @@ def _reject(it: Deciding, command: c.Reject) -> None:
     it.must_not_be_held()
     it.settle(*Clock)
     it.record(e.IncidentRejected, reason=command.reason)
+
+
+def _add_message(it: Deciding, command: c.AddMessage) -> None:
+    clocks, open_now = it.cycle.clocks.running, it.incident.status in OPEN
+    waits = Clock.FIRST_REPLY in clocks or Clock.NEXT_REPLY in clocks
+    it.record(
+        e.MessageAdded,
+        message=derived_id(it.at, str(it.incident.id), str(it.incident.version + 1)),
+        channel=command.channel,
+        external_id=command.external_id,
+        published_at=min(command.published_at, it.at),
+        citizen=it.sealed,
+        deadlines=it.started(Clock.NEXT_REPLY, it.at) if open_now and not waits else (),
+    )
+
+
+def _merge(it: Deciding, command: c.Merge) -> None:
+    """The other takes the messages, and the reply they wait for."""
+    incident, other = it.incident, it.other
+    if other is None or other.id == incident.id:
+        raise SameIncident(field="into")
+    if other.status not in OPEN:
+        raise OtherNotOpen(status=other.status)
+    it.must_not_be_held()
+    it.settle(*Clock)
+    waiting_since = it.cycle.waiting_since
+    reply = it.cycle.clocks.running.get(Clock.FIRST_REPLY) or it.cycle.clocks.running.get(
+        Clock.NEXT_REPLY
+    )
+    waits = {Clock.FIRST_REPLY, Clock.NEXT_REPLY} & other.cycle.clocks.running.keys()
+    messages = {incident.id, *incident.messages, *chain.from_iterable(incident.taken.values())}
+    it.record(e.IncidentMerged, into=other.id)
+    Deciding(other, it.at, it.by, None, it.terms).record(
+        e.MessagesTaken,
+        of=incident.id,
+        messages=tuple(sorted(messages)),
+        waiting_since=waiting_since,
+        deadlines=(replace(reply, clock=Clock.NEXT_REPLY),) if reply and not waits else (),
+    )
+
+
+def _unmerge(it: Deciding, command: c.Unmerge) -> None:
+    merged, other = it.incident.merged, it.other
+    if merged is None or other is None:
+        raise ForbiddenTransition(command=command.NAME, status=it.incident.status)
+    if other.status not in TRANSITIONS[e.MessagesGivenBack].sources:
+        raise OtherClosed(status=other.status)
+    it.record(e.IncidentUnmerged, status=merged.status, deadlines=merged.deadlines)
+    Deciding(other, it.at, it.by, None, it.terms).record(
+        e.MessagesGivenBack,
+        of=it.incident.id,
+        messages=tuple(sorted(other.taken.get(it.incident.id, ()))),
+    )
 
 
 def _link(it: Deciding, command: c.Link) -> None:
@@ -460,9 +526,16 @@ def _publish_reply(it: Deciding, command: c.PublishReply) -> None:
         channel=channel,
         fallback_reason=command.fallback_reason,
         text=it.sealed,
+        messages=_addressees(incident),
         draft=draft.version if draft else None,
         **(it.lasted(cycle.waiting_since) if human else {}),
     )
+
+
+def _addressees(incident: Incident) -> tuple[UUID, ...]:
+    """Every message that gets the reply, where there is more than the first."""
+    more = {*incident.messages, *chain.from_iterable(incident.taken.values())}
+    return tuple(sorted({incident.id, *more})) if more else ()
 
 
 def _may_publish_directly(it: Deciding, command: c.PublishReply) -> bool:
@@ -674,6 +747,9 @@ def _erase_personal_data(it: Deciding, command: c.ErasePersonalData) -> None:
 # Each takes its own type of command, so they have no common one to name.
 DECISIONS: dict[type[c.Command], Callable[[Deciding, Any], None]] = {
     c.Reject: _reject,
+    c.AddMessage: _add_message,
+    c.Merge: _merge,
+    c.Unmerge: _unmerge,
     c.Link: _link,
     c.Classify: _classify,
     c.Assign: _assign,

@@ -79,10 +79,8 @@ class ListTooLong(InvalidInput):
     """{field} must have at most {limit} entries."""
 
 
-class LinkedToItself(InvalidInput):
-    """An incident is linked to another one, not to itself."""
-
-    field = "to"
+class SameIncident(InvalidInput):
+    """{field} must name another incident."""
 
 
 class PageTooLarge(InvalidInput):
@@ -237,6 +235,16 @@ class NotLater(RuleBroken):
     """An extension is later than the deadline it replaces ({due_at})."""
 
     field = "dueAt"
+
+
+class OtherNotOpen(RuleBroken):
+    """The other incident is {status}: it must be open to answer for this one as well."""
+
+    field = "into"
+
+
+class OtherClosed(RuleBroken):
+    """The incident it was merged into is {status}; nothing can be taken out of it any more."""
 
 
 class FinalReplyMissing(RuleBroken):

@@ -34,6 +34,7 @@ from domain.vocabulary import (
     ReplyKind,
     ReturnReason,
     Role,
+    Status,
     Verdict,
 )
 
@@ -86,6 +87,54 @@ class IncidentRejected(Event, frozen=True, kw_only=True):
     TOPIC: ClassVar = "IncidentRejected"
 
     reason: RejectReason
+
+
+class MessageAdded(Event, frozen=True, kw_only=True):
+    """A citizen wrote about the same matter, again or as another one who has it."""
+
+    TOPIC: ClassVar = "MessageAdded"
+
+    message: UUID
+    channel: str
+    external_id: str | None = None
+    published_at: datetime
+    citizen: Sealed | None = None  # name, contact and text
+    deadlines: tuple[Deadline, ...] = ()
+
+
+class IncidentMerged(Event, frozen=True, kw_only=True):
+    """It is the same as another incident, which answers its messages from now on."""
+
+    TOPIC: ClassVar = "IncidentMerged"
+
+    into: UUID
+
+
+class IncidentUnmerged(Event, frozen=True, kw_only=True):
+    """It was not the same after all: it stands where it stood, its clocks run on."""
+
+    TOPIC: ClassVar = "IncidentUnmerged"
+
+    status: Status
+    deadlines: tuple[Deadline, ...] = ()
+
+
+class MessagesTaken(Event, frozen=True, kw_only=True):
+    """Another incident was merged into this one; its authors are answered from here."""
+
+    TOPIC: ClassVar = "MessagesTaken"
+
+    of: UUID
+    messages: tuple[UUID, ...]
+    waiting_since: datetime | None = None  # the earliest of them without a reply
+    deadlines: tuple[Deadline, ...] = ()
+
+
+class MessagesGivenBack(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "MessagesGivenBack"
+
+    of: UUID
+    messages: tuple[UUID, ...]
 
 
 class IncidentLinked(Event, frozen=True, kw_only=True):
@@ -210,6 +259,7 @@ class ReplyPublished(Event, frozen=True, kw_only=True):
     channel: str
     fallback_reason: FallbackReason | None = None  # why not on the citizen's own channel
     text: Sealed | None = None
+    messages: tuple[UUID, ...] = ()  # to whom, where it is not the first message alone
     draft: int | None = None  # version of the event that drafted it and has its text
     elapsed_seconds: float | None = None  # since the message that waited longest was published
     working_seconds: float | None = None  # the same in working time of the place

@@ -64,6 +64,14 @@ class Cycle:
     rated: bool = False
 
 
+class Merged(NamedTuple):
+    """What an incident was before it was merged, and into which."""
+
+    into: UUID
+    status: Status
+    deadlines: tuple[Deadline, ...]
+
+
 @dataclass(slots=True)
 class Incident:
     """What the rules need to know of one incident, and nothing for screens."""
@@ -84,6 +92,9 @@ class Incident:
     controller: str | None = None  # who holds it under personal control
     subject: UUID | None = None  # whose key seals the personal data; None once it is destroyed
     links: set[UUID] = field(default_factory=set)
+    messages: set[UUID] = field(default_factory=set)  # beside the first, which has its own id
+    taken: dict[UUID, frozenset[UUID]] = field(default_factory=dict)  # messages by merged incident
+    merged: "Merged | None" = None
     last_at: datetime | None = None
     pending: list[StreamEvent] = field(default_factory=list)
 
@@ -128,6 +139,35 @@ def _registered(it: Incident, event: e.IncidentRegistered) -> None:
 
 def _classified(it: Incident, event: e.IncidentClassified | e.IncidentReclassified) -> None:
     it.topic = event.topic
+
+
+def _message_added(it: Incident, event: e.MessageAdded) -> None:
+    it.messages.add(event.message)
+    it.cycle.waiting_since = it.cycle.waiting_since or event.published_at
+    _start_clocks(it, event.deadlines)
+    _take_subject(it, event.citizen)
+
+
+def _merged(it: Incident, event: e.IncidentMerged) -> None:
+    it.merged = Merged(event.into, it.status, tuple(it.cycle.clocks.running.values()))
+    it.cycle.clocks.stop(*Clock)
+
+
+def _unmerged(it: Incident, event: e.IncidentUnmerged) -> None:
+    it.merged = None
+    # As they were: what was said of them is not said again.
+    it.cycle.clocks.running |= {deadline.clock: deadline for deadline in event.deadlines}
+
+
+def _messages_taken(it: Incident, event: e.MessagesTaken) -> None:
+    it.taken[event.of] = frozenset(event.messages)
+    waiting = [at for at in (it.cycle.waiting_since, event.waiting_since) if at]
+    it.cycle.waiting_since = min(waiting, default=None)
+    _start_clocks(it, event.deadlines)
+
+
+def _messages_given_back(it: Incident, event: e.MessagesGivenBack) -> None:
+    it.taken.pop(event.of, None)
 
 
 def _linked(it: Incident, event: e.IncidentLinked) -> None:
@@ -282,6 +322,11 @@ def _take_subject(it: Incident, sealed: e.Sealed | None) -> None:
 CHANGES: dict[type[e.Event], Callable[[Incident, Any], None]] = {
     e.IncidentRegistered: _registered,
     e.IncidentRejected: _rejected,
+    e.MessageAdded: _message_added,
+    e.IncidentMerged: _merged,
+    e.IncidentUnmerged: _unmerged,
+    e.MessagesTaken: _messages_taken,
+    e.MessagesGivenBack: _messages_given_back,
     e.IncidentLinked: _linked,
     e.IncidentClassified: _classified,
     e.IncidentReclassified: _classified,

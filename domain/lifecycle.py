@@ -48,6 +48,13 @@ TRANSITIONS: dict[type[e.Event], Transition] = {
     e.IncidentRejected: Transition(
         states(Status.REGISTERED), Status.REJECTED, roles(Role.MONITOR, Role.CURATOR)
     ),
+    e.MessageAdded: Transition(LIVING, None, TRIAGERS | roles(Role.CITIZEN)),
+    e.IncidentMerged: Transition(
+        OPEN, Status.MERGED, roles(Role.MONITOR, Role.CURATOR, Role.SYSTEM)
+    ),
+    e.IncidentUnmerged: Transition(states(Status.MERGED), None, roles(Role.CURATOR)),
+    e.MessagesTaken: Transition(OPEN, None, roles(Role.MONITOR, Role.CURATOR, Role.SYSTEM)),
+    e.MessagesGivenBack: Transition(LIVING - states(Status.CLOSED), None, roles(Role.CURATOR)),
     e.IncidentLinked: Transition(LIVING, None, TRIAGERS),
     e.IncidentClassified: Transition(TRIAGE, None, TRIAGERS),
     e.IncidentAssigned: Transition(TRIAGE, Status.ASSIGNED, TRIAGERS),
@@ -125,6 +132,9 @@ TRANSITIONS: dict[type[e.Event], Transition] = {
 EVENT_OF: dict[type[c.Command], type[e.Event]] = {
     c.Register: e.IncidentRegistered,
     c.Reject: e.IncidentRejected,
+    c.AddMessage: e.MessageAdded,
+    c.Merge: e.IncidentMerged,
+    c.Unmerge: e.IncidentUnmerged,
     c.Link: e.IncidentLinked,
     c.Classify: e.IncidentClassified,
     c.Assign: e.IncidentAssigned,
@@ -170,6 +180,8 @@ def transition_of(command: c.Command) -> Transition:
 
 def status_after(status: Status, event: e.Event, *, controlled: bool) -> Status:
     """The state after an event. What is under personal control is not done until that is lifted."""
+    if isinstance(event, e.IncidentUnmerged):
+        return event.status
     after = TRANSITIONS[type(event)].target or status
     if controlled and after is Status.RESOLVED:
         return Status.UNDER_CONTROL

@@ -39,6 +39,8 @@ class IncidentRow:
     topic: str | None
     organisation: str | None
     holder: str | None
+    merged_into: UUID | None
+    messages: int
     controller: str | None
     outcome: str | None
     cycle: int
@@ -89,6 +91,8 @@ def registered(incident_id: UUID, event: e.IncidentRegistered, zone: ZoneInfo) -
         topic=None,
         organisation=None,
         holder=None,
+        merged_into=None,
+        messages=1,
         controller=None,
         outcome=None,
         cycle=1,
@@ -141,6 +145,34 @@ def _classified(
     row: IncidentRow, event: e.IncidentClassified | e.IncidentReclassified, zone: ZoneInfo
 ) -> None:
     row.topic = event.topic
+
+
+def _message_added(row: IncidentRow, event: e.MessageAdded, zone: ZoneInfo) -> None:
+    row.messages += 1
+    _start_clocks(row, event.deadlines, zone)
+
+
+def _merged(row: IncidentRow, event: e.IncidentMerged, zone: ZoneInfo) -> None:
+    row.merged_into = event.into
+    row.reply_due_at = None
+    _ring(row)
+
+
+def _unmerged(row: IncidentRow, event: e.IncidentUnmerged, zone: ZoneInfo) -> None:
+    row.merged_into = None
+    for deadline in event.deadlines:
+        if deadline.clock is not Clock.SOLUTION:
+            row.reply_due_at = deadline.due_at
+    _ring(row)
+
+
+def _messages_taken(row: IncidentRow, event: e.MessagesTaken, zone: ZoneInfo) -> None:
+    row.messages += len(event.messages)
+    _start_clocks(row, event.deadlines, zone)
+
+
+def _messages_given_back(row: IncidentRow, event: e.MessagesGivenBack, zone: ZoneInfo) -> None:
+    row.messages -= len(event.messages)
 
 
 def _assigned(row: IncidentRow, event: e.IncidentAssigned, zone: ZoneInfo) -> None:
@@ -198,6 +230,7 @@ def _resolved(row: IncidentRow, event: e.IncidentResolved, zone: ZoneInfo) -> No
 
 def _rejected(row: IncidentRow, event: e.IncidentRejected, zone: ZoneInfo) -> None:
     row.closed_at = event.occurred_at
+    row.controller = None
     row.reply_due_at = None
     _hush(row, *Clock)
 
@@ -331,8 +364,13 @@ def _alarm(row: IncidentRow, name: str, moments: list[datetime]) -> None:
 
 
 def _ring(row: IncidentRow) -> None:
-    """Set when the next alarm goes off; what is under personal control is not closed by a clock."""
+    """Set when the next alarm goes off.
+
+    Under personal control nothing is closed by a clock; merged, an incident has nothing to say.
+    """
     silent = [CLOSING] if row.controller is not None else []
+    if row.merged_into is not None:
+        silent = list(_alarms(row))
     row.alarm_at = min(
         (
             moment
@@ -355,6 +393,11 @@ HANDLERS: dict[type[e.Event], Callable[[IncidentRow, Any, ZoneInfo], None]] = {
     e.IncidentRejected: _rejected,
     e.IncidentClassified: _classified,
     e.IncidentReclassified: _classified,
+    e.MessageAdded: _message_added,
+    e.IncidentMerged: _merged,
+    e.IncidentUnmerged: _unmerged,
+    e.MessagesTaken: _messages_taken,
+    e.MessagesGivenBack: _messages_given_back,
     e.IncidentAssigned: _assigned,
     e.IncidentReassigned: _reassigned,
     e.ClarificationRequested: _clarification_requested,
@@ -389,8 +432,8 @@ COLUMNS = tuple(column.name for column in fields(IncidentRow))
 CELLS = attrgetter(*COLUMNS)
 COLUMN_TYPES = (
     *("uuid", "text", "text", "int4", "int8", "text", "bool", "bool", "text", "text", "text"),
-    *("text", "text", "text", "text", "text", "text", "int4", "int4", "int4", "date", "int4"),
-    *("int4", "int4", "text", "timestamptz", "timestamptz", "date", "timestamptz"),
+    *("text", "text", "text", "text", "uuid", "int4", "text", "text", "int4", "int4", "int4"),
+    *("date", "int4", "int4", "int4", "text", "timestamptz", "timestamptz", "date", "timestamptz"),
     *("timestamptz", "timestamptz", "timestamptz", "timestamptz", "date", "timestamptz", "text"),
     *("timestamptz", "timestamptz", "timestamptz", "timestamptz", "float8", "float8", "float8"),
     *("float8", "float8"),
@@ -426,6 +469,8 @@ def store(connection: psycopg.Connection, rows: Iterable[IncidentRow]) -> None:
                    topic                      = excluded.topic,
                    organisation               = excluded.organisation,
                    holder                     = excluded.holder,
+                   merged_into                = excluded.merged_into,
+                   messages                   = excluded.messages,
                    controller                 = excluded.controller,
                    outcome                    = excluded.outcome,
                    cycle                      = excluded.cycle,

@@ -44,6 +44,8 @@ CREATE TABLE incident (
     topic            text,
     organisation     text,
     holder           text,                  -- a person there
+    merged_into      uuid,                  -- the incident that answers for it
+    messages         integer NOT NULL,      -- of citizens, merged incidents' included
     controller       text,                  -- who holds it under personal control
     outcome          text,                  -- of the last resolution of this cycle
     cycle            integer NOT NULL,

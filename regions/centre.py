@@ -26,8 +26,8 @@ from domain.errors import (
     DomainError,
     DuplicateMessage,
     IncidentNotFound,
-    LinkedToItself,
     NotPermitted,
+    SameIncident,
     VersionConflict,
 )
 from domain.events import PersonalDataErased, Sealed
@@ -143,14 +143,13 @@ class Centre(Application[UUID]):
             alongside = Alongside()
             incident = self.incident(incident_id)
             self._check_right(by, command, incident)
-            if isinstance(command, c.Link):
-                self._check_link(incident_id, command)
+            other = self._other(by, command, incident)
             if expected_version is not None and incident.version != expected_version:
                 raise VersionConflict
             moment = _abreast(at, incident.last_at)
-            self.proceed(incident, command, at=moment, by=by, alongside=alongside)
+            self.proceed(incident, command, at=moment, by=by, alongside=alongside, other=other)
             alongside.outbox.extend(outbox(incident) if outbox else ())
-            return self._save(incident, command_id, fingerprint, alongside)
+            return self._save(incident, command_id, fingerprint, alongside, other)
 
         return self._once(command, command_id, fingerprint, by, attempt)
 
@@ -177,7 +176,7 @@ class Centre(Application[UUID]):
             case c.Return(suggested_organisation=str(body)):
                 self.catalogue.organisation(body, region=region, field="suggestedOrganisation")
         match command:
-            case Register() | c.ContactCitizen() | c.PublishReply(channel=str()):
+            case Register() | c.AddMessage() | c.ContactCitizen() | c.PublishReply(channel=str()):
                 self.catalogue.channel(command.channel or "")
 
     def begin(
@@ -212,14 +211,24 @@ class Centre(Application[UUID]):
         by: Actor,
         alongside: Alongside,
         taken_over: bool = False,
+        other: Incident | None = None,
     ) -> None:
         """Put a checked command to the incident; not saved yet. Raises RuleBroken.
 
-        `taken_over`: see domain/decisions.py.
+        `taken_over`, `other`: see domain/decisions.py.
         """
+        if isinstance(command, c.AddMessage) and command.external_id is not None:
+            alongside.messages.append((command.channel, command.external_id, incident.id))
         sealed = self._seal(incident.id, incident.subject, command, alongside)
         decide(
-            incident, command, at=at, by=by, sealed=sealed, terms=self.terms, taken_over=taken_over
+            incident,
+            command,
+            at=at,
+            by=by,
+            sealed=sealed,
+            terms=self.terms,
+            taken_over=taken_over,
+            other=other,
         )
         last = incident.pending[-1].event
         if isinstance(last, PersonalDataErased):
@@ -240,11 +249,25 @@ class Centre(Application[UUID]):
             self._note(by, command.NAME, incident.id if incident else None, "REFUSED")
             raise
 
-    def _check_link(self, incident_id: UUID, command: c.Link) -> None:
-        """Raises LinkedToItself, or IncidentNotFound if the region has no such incident."""
-        if command.to == incident_id:
-            raise LinkedToItself
-        self.incident(command.to)
+    def _other(self, by: Actor, command: Command, incident: Incident) -> Incident | None:
+        """The second incident of a command that has one.
+
+        Raises SameIncident, IncidentNotFound if the region has no such incident, or NotPermitted.
+        """
+        match command:
+            case c.Link(to=named):
+                field = "to"
+            case c.Merge(into=named):
+                field = "into"
+            case c.Unmerge() if incident.merged is not None:
+                named, field = incident.merged.into, "incidentId"
+            case _:
+                return None
+        if named == incident.id:
+            raise SameIncident(field=field)
+        other = self.incident(named)
+        self._check_right(by, command, other)
+        return None if isinstance(command, c.Link) else other
 
     def note_opening(self, by: Actor, of: type[Command], incident_id: UUID) -> None:
         """Write down who opens what a command sealed, before they do. Raises StoreUnavailable."""
@@ -264,15 +287,20 @@ class Centre(Application[UUID]):
             raise unavailable(error) from error
 
     def _save(
-        self, incident: Incident, command_id: UUID, fingerprint: bytes, alongside: Alongside
+        self,
+        incident: Incident,
+        command_id: UUID,
+        fingerprint: bytes,
+        alongside: Alongside,
+        other: Incident | None = None,
     ) -> Result:
+        own = len(incident.pending)
         alongside.commands.append(
-            CommandRecord(
-                command_id, fingerprint, incident.id, incident.version, len(incident.pending)
-            )
+            CommandRecord(command_id, fingerprint, incident.id, incident.version, own)
         )
-        recordings = self.save(incident, alongside=alongside)
-        position = Position(self.region.code, recordings[-1].notification.id)
+        both = (incident, other) if other is not None else (incident,)
+        recordings = self.save(*both, alongside=alongside)
+        position = Position(self.region.code, recordings[own - 1].notification.id)
         return Result(incident.id, incident.version, position)
 
     def _once(
@@ -301,7 +329,9 @@ class Centre(Application[UUID]):
             earlier = self.patiently(lambda: self._earlier_result(command_id, fingerprint))
             if earlier is not None:
                 return earlier
-            if isinstance(refusal, MessageRepeated) and isinstance(command, Register):
+            if isinstance(refusal, MessageRepeated) and isinstance(
+                command, Register | c.AddMessage
+            ):
                 raise self._duplicate(command) from None
             if isinstance(refusal, AlreadyRecorded):
                 raise VersionConflict from None
@@ -361,7 +391,7 @@ class Centre(Application[UUID]):
         incident_id, version, pos = row
         return Result(incident_id, version, Position(self.region.code, pos))
 
-    def _duplicate(self, command: Register) -> DuplicateMessage:
+    def _duplicate(self, command: Register | c.AddMessage) -> DuplicateMessage:
         row = self._row(
             "SELECT incident_id FROM message_key WHERE channel = %s AND external_id = %s",
             command.channel,

@@ -44,13 +44,16 @@ from api.demo.practice import (
     SOLVED_AT,
     SOLVED_SIGMA,
     UNANSWERED_SHARE,
+    WRITTEN_AGAIN_SHARE,
     Practice,
     moment,
 )
 from domain.commands import (
     AcceptWork,
+    AddMessage,
     ApproveReply,
     Assign,
+    Citizen,
     Classify,
     Close,
     Command,
@@ -178,8 +181,16 @@ class Life:
         if random.random() < HIGH_SHARE:
             urgent = Prioritize(priority=Priority.HIGH, reason=PRIORITY_REASONS.pick(random))
             self._draft(clock.at, urgent, CURATOR)
+        if random.random() < WRITTEN_AGAIN_SHARE:
+            self._draft(clock.pass_around(HOUR), self._again(), MONITOR)
         answered = random.random() >= UNANSWERED_SHARE
         self._cycle(reply_at if answered else None)
+
+    def _again(self) -> AddMessage:
+        """A neighbour writes about the same."""
+        at = moment(self.clock.at)
+        again = Citizen(text=self.practice.answer(self.random))
+        return AddMessage(channel=self.channel, published_at=at, citizen=again)
 
     def _cycle(self, reply_at: float | None) -> None:
         """From triage to closing; `reply_at` is the first human reply, None if it never comes."""

@@ -155,6 +155,12 @@ class Incident(Node):
     regime: Regime = strawberry.field(description="Under which rules it must be answered.")
     priority: Priority = strawberry.field(description="How urgent it is.")
     holder: str | None = strawberry.field(description="Login of a person at the body.")
+    merged_into: strawberry.ID | None = strawberry.field(
+        description="The incident that answers for this one."
+    )
+    messages: int = strawberry.field(
+        description="Of citizens, those of incidents merged into it included: all are answered."
+    )
     controller: str | None = strawberry.field(description="Who holds it under personal control.")
     outcome: Outcome | None = strawberry.field(description="Result of the last resolution.")
     cycle: int = strawberry.field(description="1, and one more with each reopening.")
@@ -215,6 +221,10 @@ class Incident(Node):
             regime=Regime(row.regime),
             priority=Priority(row.priority),
             holder=row.holder,
+            messages=row.messages,
+            merged_into=(
+                write_id("Incident", f"{row.region}/{row.merged_into}") if row.merged_into else None
+            ),
             controller=row.controller,
             outcome=Outcome(row.outcome) if row.outcome else None,
             cycle=row.cycle,

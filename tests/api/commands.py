@@ -38,6 +38,14 @@ GIVEN = {
     "rejectIncident": Given(
         "RejectIncidentInput", Role.MONITOR, Role.MCU_OPERATOR, {"reason": "ADVERT"}
     ),
+    "addMessage": Given(
+        "AddMessageInput",
+        Role.MONITOR,
+        Role.EXECUTOR,
+        {"channel": "PHONE", "publishedAt": NOON.isoformat(), "citizen": {"text": "И у нас"}},
+    ),
+    "mergeIncident": Given("MergeIncidentInput", Role.CURATOR, Role.EXECUTOR, {"into": ANOTHER}),
+    "unmergeIncident": Given("CommandInput", Role.CURATOR, Role.MONITOR, {}),
     "linkIncident": Given("LinkIncidentInput", Role.CURATOR, Role.EXECUTOR, {"to": ANOTHER}),
     "classifyIncident": Given(
         "ClassifyIncidentInput", Role.MONITOR, Role.EXECUTOR, {"topic": TOPIC}

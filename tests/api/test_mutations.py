@@ -331,9 +331,26 @@ def test_a_message_that_is_none_is_rejected_and_two_that_belong_together_linked(
     assert refusal(command("classifyIncident", second, topic=TOPIC))[0] == "FORBIDDEN_TRANSITION"
 
 
+def test_two_incidents_that_are_one_are_merged_and_taken_apart(register: Ask, command: Ask) -> None:
+    one, other = register()["incidentId"], register()["incidentId"]
+    again = {"channel": "PHONE", "publishedAt": NOON.isoformat(), "citizen": {"text": "И у нас"}}
+    added = command("addMessage", one, **again)
+    assert added["userErrors"] == []
+    merged = command("mergeIncident", one, into=other)
+    assert merged["userErrors"] == []
+    assert merged["incident"]["status"] == "MERGED"
+    assert refusal(command("mergeIncident", one, into=other))[0] == "FORBIDDEN_TRANSITION"
+    assert refusal(command("mergeIncident", other, into=other)) == ("SAME_INCIDENT", "into")
+    apart = command("unmergeIncident", one)
+    assert apart["userErrors"] == []
+    assert apart["incident"]["status"] == "REGISTERED"
+
+
 def test_every_command_is_part_of_a_life_here() -> None:
     lived = {step[0] for step in WHOLE_LIFE + EVENTFUL_LIFE}
-    assert lived | {"registerIncident", "rejectIncident", "linkIncident"} == set(GIVEN)
+    told_beside = {"registerIncident", "rejectIncident", "linkIncident"}
+    told_beside |= {"addMessage", "mergeIncident", "unmergeIncident"}
+    assert lived | told_beside == set(GIVEN)
 
 
 def test_the_timeline_tells_every_step_with_what_was_written(

@@ -60,6 +60,9 @@ OFFICER = Actor("Орлова", Role.DATA_OFFICER)
 
 REGISTER = c.Register(channel="VK", municipality="BRONX-01", published_at=NOON)
 REJECT = c.Reject(reason=RejectReason.ADVERT)
+ADD = c.AddMessage(channel="OK", published_at=NOON)
+MERGE = c.Merge(into=ANOTHER)
+UNMERGE = c.Unmerge()
 LINK = c.Link(to=ANOTHER, kind=LinkKind.SAME_CAUSE)
 CLASSIFY = c.Classify(topic=TOPIC)
 ASSIGN = c.Assign(organisation="BRONX-DOT")
@@ -133,6 +136,7 @@ USUALLY: dict[type[c.Command], Actor] = {
 WAYS: dict[Status, list[c.Command]] = {
     Status.REGISTERED: [],
     Status.REJECTED: [REJECT],
+    Status.MERGED: [MERGE],
     Status.ASSIGNED: [CLASSIFY, ASSIGN],
     Status.RETURNED: [CLASSIFY, ASSIGN, RETURN],
     Status.IN_PROGRESS: [CLASSIFY, ASSIGN, ACCEPT],
@@ -197,6 +201,11 @@ Refusal = TypeVar("Refusal", bound=DomainError)
 Happened = TypeVar("Happened", bound=Event)
 
 
+def another() -> Incident:
+    """An open incident beside it."""
+    return register(ANOTHER, "BRONX", REGISTER, at=NOON, by=MONITOR)
+
+
 @dataclass
 class Life:
     """An incident, and what time it is there."""
@@ -205,6 +214,7 @@ class Life:
     terms: Terms
     at: datetime = NOON
     stream: list[StreamEvent] = field(default_factory=list)  # all that happened
+    master: Incident = field(default_factory=another)  # what it is merged into
 
     def do(self, *steps: c.Command | timedelta, by: Actor | None = None) -> list[Event]:
         """Give the commands, wait the times; returns what happened."""
@@ -246,7 +256,15 @@ class Life:
     ) -> None:
         """Give the command; what happens stays pending."""
         by = by or USUALLY.get(type(command), CURATOR)
-        decide(self.it, command, at=self.at, by=by, sealed=private, terms=self.terms)
+        decide(
+            self.it,
+            command,
+            at=self.at,
+            by=by,
+            sealed=private,
+            terms=self.terms,
+            other=self.master if isinstance(command, c.Merge | c.Unmerge) else None,
+        )
 
 
 def life(

@@ -37,6 +37,8 @@ class Model(dict[str, Any]):
                 return free and by.name not in self["deciders"]
             case c.Link(to=to):
                 return to not in self["links"]
+            case c.Merge():
+                return free
             case c.Assign():
                 return self["topic"] is not None
             case c.Reclassify(topic=topic):
@@ -96,6 +98,8 @@ class Model(dict[str, Any]):
         status = self["status"]
         self["private"] |= command.private() is not None
         match command:
+            case c.Merge():
+                self["before_merge"] = status
             case c.Link(to=to):
                 self["links"] = self["links"] | {to}
             case c.Classify(topic=topic) | c.Reclassify(topic=topic):
@@ -140,6 +144,9 @@ class Model(dict[str, Any]):
         after = ROWS[command.NAME].after[status]
         done = status in (Status.RESOLVED, Status.UNDER_CONTROL, Status.CLOSED)
         match command:
+            case c.Unmerge():
+                merged_from: Status = self["before_merge"]
+                return merged_from
             case c.Rate(score=1 | 2):
                 return Status.REOPEN_REQUESTED
             case c.ReportFieldCheck(verdict=Verdict.NOT_DONE | Verdict.PARTLY) if done:

@@ -34,6 +34,9 @@ WORDS = {
 TABLE = """
 register             |                        | REGISTERED       | MONITOR MCU_OPERATOR SYSTEM
 reject               | REGISTERED             | REJECTED         | MONITOR CURATOR
+addMessage           | living                 |                  | triagers CITIZEN
+merge                | open                   | MERGED           | MONITOR CURATOR SYSTEM
+unmerge              | MERGED                 | REGISTERED       | CURATOR
 link                 | living                 |                  | triagers
 classify             | triage                 |                  | triagers
 assign               | triage                 | ASSIGNED         | triagers

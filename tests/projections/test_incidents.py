@@ -13,6 +13,7 @@ import pytest
 
 from domain.commands import (
     AcceptWork,
+    AddMessage,
     ApproveReply,
     Assign,
     Classify,
@@ -162,6 +163,8 @@ def expected(incident: UUID, **changes: object) -> IncidentRow:
         topic=None,
         organisation=None,
         holder=None,
+        merged_into=None,
+        messages=1,
         controller=None,
         outcome=None,
         cycle=1,
@@ -365,6 +368,11 @@ CHANGES: dict[str, Change] = {
         registered,
         given((Reject(reason=RejectReason.ADVERT), CURATOR)),
         {"status": "REJECTED", "open": False, "counted": False, "closed_at": minutes(150)},
+    ),
+    "written about again": (
+        registered,
+        given(AddMessage(channel="PHONE", published_at=NOON)),
+        {"messages": 2},
     ),
     "linked": (beside_another, given(Link(to=ANOTHER)), {}),
     "assigned to a person": (

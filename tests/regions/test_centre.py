@@ -15,6 +15,7 @@ import pytest
 
 from domain.commands import (
     AcceptWork,
+    AddMessage,
     ApproveReply,
     Assign,
     Citizen,
@@ -31,6 +32,7 @@ from domain.commands import (
     GrantFastTrack,
     LiftPersonalControl,
     Link,
+    Merge,
     MissDeadline,
     MovePromise,
     Prioritize,
@@ -53,6 +55,7 @@ from domain.commands import (
     ScheduleSolution,
     TakePersonalControl,
     TimeOutClarification,
+    Unmerge,
     WarnDeadline,
 )
 from domain.errors import (
@@ -396,7 +399,10 @@ ONE_OF_EACH: list[Command] = [
     ExtendDeadline(due_at=NOON + timedelta(days=9), reason=PromiseReason.WEATHER),
     GrantFastTrack(),
     LiftPersonalControl(),
+    AddMessage(channel="PHONE", published_at=NOON),
     Link(to=UUID(int=7)),
+    Merge(into=UUID(int=7)),
+    Unmerge(),
     MissDeadline(clock=Clock.SOLUTION),
     MovePromise(promised_on=date(2026, 3, 9), reason=PromiseReason.SUPPLY),
     Prioritize(priority=Priority.HIGH, reason=PriorityReason.MASS),
