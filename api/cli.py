@@ -287,7 +287,7 @@ def schema() -> None:
 @cli.command()
 def token(
     scope: Annotated[
-        str, typer.Option(help="`country`, or the code of a region or a municipality.")
+        str, typer.Option(help="`country`, or the code of a region, municipality or organisation.")
     ] = "country",
     role: Annotated[Role, typer.Option(help="In which role.")] = Role.MONITOR,
     name: Annotated[str, typer.Option(help="Who; stands in every event.")] = "developer",

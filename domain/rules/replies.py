@@ -1,0 +1,103 @@
+"""Replies: drafted, reviewed by somebody else, published where the citizen wrote."""
+
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+from domain import commands as c
+from domain import events as e
+from domain.deciding import (
+    Deciding,
+)
+from domain.errors import (
+    FirstReplyRepeated,
+    ForbiddenTransition,
+    OtherChannel,
+    OwnDraft,
+    ReplyFlawed,
+    ReplyNotApproved,
+)
+from domain.incident import Cycle, Incident
+from domain.vocabulary import (
+    Clock,
+    ReplyAuthor,
+    ReplyKind,
+    Role,
+)
+
+
+def _draft_reply(it: Deciding, command: c.DraftReply) -> None:
+    found = it.terms.flaws(command.text, command.kind)
+    it.record(e.ReplyDrafted, kind=command.kind, text=it.sealed, flaws=found)
+
+
+def _return_reply(it: Deciding, command: c.ReturnReply) -> None:
+    it.record(e.ReplyReturned, reasons=command.reasons)
+
+
+def _approve_reply(it: Deciding, command: c.ApproveReply) -> None:
+    draft = it.cycle.draft
+    if draft is None:
+        raise ForbiddenTransition(command=command.NAME, status=it.incident.status)
+    if draft.by == it.by.name and not it.automatic:
+        raise OwnDraft
+    if draft.flaws and not command.despite_flaws and not it.automatic:
+        raise ReplyFlawed(flaws=", ".join(draft.flaws))
+    it.record(e.ReplyApproved, kind=draft.kind, despite=draft.flaws)
+
+
+def _publish_reply(it: Deciding, command: c.PublishReply) -> None:
+    incident, cycle = it.incident, it.cycle
+    channel = command.channel or incident.channel
+    if channel != incident.channel and command.fallback_reason is None:
+        raise OtherChannel(channel=incident.channel)
+    if command.kind is ReplyKind.FIRST and _answered(cycle, command.author):
+        raise FirstReplyRepeated
+    draft = cycle.draft if cycle.draft and cycle.draft.approved else None
+    if draft is not None and (draft.kind is not command.kind or command.text is not None):
+        draft = None  # What was approved is another reply.
+    if draft is None and not _may_publish_directly(it, command):
+        raise ReplyNotApproved
+    human = command.author is ReplyAuthor.HUMAN
+    if human:
+        it.settle(Clock.FIRST_REPLY, Clock.NEXT_REPLY)
+    it.record(
+        e.ReplyPublished,
+        kind=command.kind,
+        author=command.author,
+        channel=channel,
+        fallback_reason=command.fallback_reason,
+        text=it.sealed,
+        messages=_addressees(incident),
+        draft=draft.version if draft else None,
+        **(it.lasted(cycle.waiting_since) if human else {}),
+    )
+
+
+def _addressees(incident: Incident) -> tuple[UUID, ...]:
+    """Every message that gets the reply, where there is more than the first."""
+    more = {*incident.messages, *chain.from_iterable(incident.taken.values())}
+    return tuple(sorted({incident.id, *more})) if more else ()
+
+
+def _may_publish_directly(it: Deciding, command: c.PublishReply) -> bool:
+    """That it was taken up anybody may say; more than that, only who could approve it."""
+    if command.kind is ReplyKind.FIRST or command.author is ReplyAuthor.AUTO:
+        return True
+    return it.automatic or it.by.role in (Role.ORG_HEAD, Role.CURATOR)
+
+
+def _answered(cycle: Cycle, author: ReplyAuthor) -> bool:
+    """Whether a FIRST reply of this author comes too late: an automatic one stops no human."""
+    if author is ReplyAuthor.AUTO:
+        return bool(cycle.replies)
+    return any(replied_by is ReplyAuthor.HUMAN for _, replied_by in cycle.replies)
+
+
+DECISIONS: dict[type[c.Command], Callable[[Deciding, Any], None]] = {
+    c.DraftReply: _draft_reply,
+    c.ReturnReply: _return_reply,
+    c.ApproveReply: _approve_reply,
+    c.PublishReply: _publish_reply,
+}

@@ -1,0 +1,190 @@
+"""Triage: what a message is about, where, for whom, how urgent, and what it is the same as."""
+
+from collections.abc import Callable
+from datetime import datetime
+from itertools import chain
+from typing import Any
+
+from msgspec.structs import replace
+
+from domain import commands as c
+from domain import events as e
+from domain.deadlines import MANUAL, Deadline
+from domain.deciding import (
+    Deciding,
+    resume,
+)
+from domain.errors import (
+    DoneAlready,
+    ForbiddenTransition,
+    NotClassified,
+    OtherClosed,
+    OtherNotOpen,
+    SameIncident,
+)
+from domain.identifiers import derived_id
+from domain.lifecycle import TRANSITIONS
+from domain.vocabulary import (
+    OPEN,
+    Clock,
+)
+
+
+def _reject(it: Deciding, command: c.Reject) -> None:
+    it.must_not_be_held()
+    it.settle(*Clock)
+    it.record(e.IncidentRejected, reason=command.reason)
+
+
+def _add_message(it: Deciding, command: c.AddMessage) -> None:
+    clocks, open_now = it.cycle.clocks.running, it.incident.status in OPEN
+    waits = Clock.FIRST_REPLY in clocks or Clock.NEXT_REPLY in clocks
+    it.record(
+        e.MessageAdded,
+        message=derived_id(it.at, str(it.incident.id), str(it.incident.version + 1)),
+        channel=command.channel,
+        external_id=command.external_id,
+        published_at=min(command.published_at, it.at),
+        citizen=it.sealed,
+        deadlines=it.started(Clock.NEXT_REPLY, it.at) if open_now and not waits else (),
+    )
+
+
+def _merge(it: Deciding, command: c.Merge) -> None:
+    """The other takes the messages, and the reply they wait for."""
+    incident, other = it.incident, it.other
+    if other is None or other.id == incident.id:
+        raise SameIncident(field="into")
+    if other.status not in OPEN:
+        raise OtherNotOpen(status=other.status)
+    it.must_not_be_held()
+    it.settle(*Clock)
+    waiting_since = it.cycle.waiting_since
+    reply = it.cycle.clocks.running.get(Clock.FIRST_REPLY) or it.cycle.clocks.running.get(
+        Clock.NEXT_REPLY
+    )
+    waits = {Clock.FIRST_REPLY, Clock.NEXT_REPLY} & other.cycle.clocks.running.keys()
+    messages = {incident.id, *incident.messages, *chain.from_iterable(incident.taken.values())}
+    it.record(e.IncidentMerged, into=other.id)
+    Deciding(other, it.at, it.by, None, it.terms).record(
+        e.MessagesTaken,
+        of=incident.id,
+        messages=tuple(sorted(messages)),
+        waiting_since=waiting_since,
+        deadlines=(replace(reply, clock=Clock.NEXT_REPLY),) if reply and not waits else (),
+    )
+
+
+def _unmerge(it: Deciding, command: c.Unmerge) -> None:
+    merged, other = it.incident.merged, it.other
+    if merged is None or other is None:
+        raise ForbiddenTransition(command=command.NAME, status=it.incident.status)
+    if other.status not in TRANSITIONS[e.MessagesGivenBack].sources:
+        raise OtherClosed(status=other.status)
+    it.record(e.IncidentUnmerged, status=merged.status, deadlines=merged.deadlines)
+    Deciding(other, it.at, it.by, None, it.terms).record(
+        e.MessagesGivenBack,
+        of=it.incident.id,
+        messages=tuple(sorted(other.taken.get(it.incident.id, ()))),
+    )
+
+
+def _link(it: Deciding, command: c.Link) -> None:
+    if command.to in it.incident.links:
+        raise DoneAlready
+    it.record(e.IncidentLinked, to=command.to, kind=command.kind)
+
+
+def _classify(it: Deciding, command: c.Classify) -> None:
+    it.record(e.IncidentClassified, topic=command.topic)
+
+
+def _assign(it: Deciding, command: c.Assign) -> None:
+    if it.incident.topic is None:
+        raise NotClassified
+    if command.due_at is not None:
+        it.settle(Clock.SOLUTION)
+    it.record(
+        e.IncidentAssigned,
+        organisation=command.organisation,
+        holder=command.holder,
+        deadlines=_solution_deadline(it, command.due_at),
+    )
+
+
+def _solution_deadline(it: Deciding, due_at: datetime | None) -> tuple[Deadline, ...]:
+    """Of the cycle, from its start, by its first assignment; a date that somebody names, always."""
+    started_at = it.cycle.started_at or it.at
+    running = it.cycle.clocks.running.get(Clock.SOLUTION)
+    if due_at is not None and (running is None or running.due_at != due_at):
+        named = Deadline(clock=Clock.SOLUTION, policy=MANUAL, started_at=started_at, due_at=due_at)
+        return (named,)
+    return () if running else it.started(Clock.SOLUTION, started_at)
+
+
+def _return(it: Deciding, command: c.Return) -> None:
+    it.record(
+        e.IncidentReturned,
+        reason=command.reason,
+        suggested_organisation=command.suggested_organisation,
+    )
+
+
+def _reassign(it: Deciding, command: c.Reassign) -> None:
+    resume(it)
+    it.record(
+        e.IncidentReassigned,
+        organisation=command.organisation,
+        holder=command.holder,
+        reason=command.reason,
+    )
+
+
+def _reclassify(it: Deciding, command: c.Reclassify) -> None:
+    if it.incident.topic is None:
+        raise NotClassified
+    if it.incident.topic == command.topic:
+        raise DoneAlready
+    it.record(e.IncidentReclassified, topic=command.topic)
+
+
+def _relocate(it: Deciding, command: c.Relocate) -> None:
+    it.record(
+        e.IncidentRelocated,
+        municipality=command.municipality,
+        latitude=command.latitude,
+        longitude=command.longitude,
+    )
+
+
+def _prioritize(it: Deciding, command: c.Prioritize) -> None:
+    if it.incident.priority is command.priority:
+        raise DoneAlready
+    before = it.incident.matter
+    it.record(e.IncidentPrioritized, priority=command.priority, reason=command.reason)
+    it.tighten(before)
+
+
+def _grant_fast_track(it: Deciding, command: c.GrantFastTrack) -> None:
+    if it.incident.fast_track:
+        raise DoneAlready
+    before = it.incident.matter
+    it.record(e.FastTrackGranted)
+    it.tighten(before)
+
+
+DECISIONS: dict[type[c.Command], Callable[[Deciding, Any], None]] = {
+    c.Reject: _reject,
+    c.AddMessage: _add_message,
+    c.Merge: _merge,
+    c.Unmerge: _unmerge,
+    c.Link: _link,
+    c.Classify: _classify,
+    c.Assign: _assign,
+    c.Return: _return,
+    c.Reassign: _reassign,
+    c.Reclassify: _reclassify,
+    c.Relocate: _relocate,
+    c.Prioritize: _prioritize,
+    c.GrantFastTrack: _grant_fast_track,
+}
