@@ -7,18 +7,10 @@ from typing import Any
 
 from domain import events as e
 from domain.deadlines import MANUAL, Deadline, Escalation, Matter, Terms
-from domain.errors import (
-    ClockNotRunning,
-    OwnDecision,
-    UnderPersonalControl,
-    WindowPassed,
-)
+from domain.errors import ClockNotRunning, OwnDecision, UnderPersonalControl, WindowPassed
 from domain.incident import Cycle, Incident, Pause
 from domain.rights import Actor
-from domain.vocabulary import (
-    Clock,
-    PromiseReason,
-)
+from domain.vocabulary import Clock, PromiseReason
 
 CLARIFICATIONS_MAX = 2  # per cycle (lifecycle-and-metrics 3.2)
 CLARIFICATION_MAX = timedelta(days=5)  # the citizen is waited for; our own choice
@@ -163,6 +155,7 @@ def resume(it: Deciding) -> None:
 
 
 def extend(it: Deciding, deadline: Deadline, due_at: datetime, reason: PromiseReason) -> None:
+    """Move a deadline's end; the warning stays as far before it."""
     extended = Deadline(
         clock=deadline.clock,
         policy=deadline.policy,

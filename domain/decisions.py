@@ -12,24 +12,13 @@ from uuid import UUID
 from domain import commands as c
 from domain import events as e
 from domain.deadlines import NO_TERMS, Terms
-from domain.deciding import (
-    CLARIFICATION_MAX,
-    DISPUTE_WINDOW,
-    Deciding,
-)
-from domain.errors import (
-    ForbiddenTransition,
-    TimeGoesBackwards,
-)
+from domain.deciding import CLARIFICATION_MAX, DISPUTE_WINDOW, Deciding
+from domain.errors import ForbiddenTransition, TimeGoesBackwards
 from domain.incident import Incident
 from domain.lifecycle import transition_of
 from domain.rights import Actor
 from domain.rules import aftermath, replies, timing, triage, work
-from domain.vocabulary import (
-    Clock,
-    Role,
-    Status,
-)
+from domain.vocabulary import Clock, Role, Status
 
 # Each takes its own type of command, so they have no common one to name.
 DECISIONS: dict[type[c.Command], Callable[[Deciding, Any], None]] = {
@@ -96,8 +85,9 @@ def decide(
     """
     if incident.status not in transition_of(command).sources:
         raise ForbiddenTransition(command=command.NAME, status=incident.status)
-    if incident.last_at is not None and at < incident.last_at:
-        raise TimeGoesBackwards(value=at.isoformat(), previous=incident.last_at.isoformat())
+    for each in (incident, other):
+        if each is not None and each.last_at is not None and at < each.last_at:
+            raise TimeGoesBackwards(value=at.isoformat(), previous=each.last_at.isoformat())
     it = Deciding(
         incident,
         at,

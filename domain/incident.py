@@ -6,6 +6,7 @@ How commands become events: domain/decisions.py.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -109,6 +110,11 @@ class Incident:
         return Matter(
             self.regime, self.priority, self.topic, self.municipality, fast_track=self.fast_track
         )
+
+    @property
+    def all_messages(self) -> set[UUID]:
+        """Whom a reply goes to; the first message has the incident's own id."""
+        return {self.id, *self.messages, *chain.from_iterable(self.taken.values())}
 
     def append(self, event: e.Event) -> None:
         self.version += 1

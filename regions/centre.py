@@ -146,7 +146,7 @@ class Centre(Application[UUID]):
             other = self._other(by, command, incident)
             if expected_version is not None and incident.version != expected_version:
                 raise VersionConflict
-            moment = _abreast(at, incident.last_at)
+            moment = _abreast(_abreast(at, incident.last_at), other.last_at if other else None)
             self.proceed(incident, command, at=moment, by=by, alongside=alongside, other=other)
             alongside.outbox.extend(outbox(incident) if outbox else ())
             return self._save(incident, command_id, fingerprint, alongside, other)

@@ -4,6 +4,7 @@ It reads which incidents have something to say from the read models, so it may b
 and find all of it again; what it finds twice, or too late, the incident itself knows to be done.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -14,8 +15,11 @@ import psycopg
 
 from projections import versions
 from regions.alarms import tell_time
+from regions.centre import Centre
 from regions.event_store import StoreUnavailable
 from regions.node import Node
+
+log = logging.getLogger(__name__)
 
 BATCH_INCIDENTS = 500  # told in one transaction; bounds the memory of a sweep
 LOOK_SECONDS = 1.0
@@ -34,10 +38,24 @@ def sweep(node: Node, now: datetime) -> int:
     """Record everything that has come due by now; returns the number of events."""
     with versions.connect(node.url) as connection:
         return sum(
-            tell_time(node.centre(region), ids, at=now)
+            _told(node.centre(region), ids, now)
             for region in _regions_due(connection, now)
             for ids in _due(connection, region, now)
         )
+
+
+def _told(centre: Centre, ids: list[UUID], now: datetime) -> int:
+    """As tell_time; an incident that cannot be read or told is passed over, not all after it."""
+    try:
+        return tell_time(centre, ids, at=now)
+    except (psycopg.OperationalError, StoreUnavailable):
+        raise
+    except Exception:
+        if len(ids) == 1:
+            log.exception("The clock passes over incident %s", ids[0])
+            return 0
+        middle = len(ids) // 2
+        return _told(centre, ids[:middle], now) + _told(centre, ids[middle:], now)
 
 
 def _regions_due(connection: psycopg.Connection, now: datetime) -> list[str]:

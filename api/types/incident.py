@@ -87,7 +87,10 @@ class HistoryEntry:
         content = await unsealed(
             info, self.region_code, self.incident_id, self.sealed, self.sealed_by
         )
-        return None if content is None else msgspec.json.decode(content, type=str)
+        if content is None:
+            return None
+        written = msgspec.json.decode(content, type=str | commands.Citizen)
+        return written if isinstance(written, str) else written.text
 
     @classmethod
     def of(cls, key: HistoryKey, past: PastEvent) -> "HistoryEntry":

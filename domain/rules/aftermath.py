@@ -5,22 +5,10 @@ from typing import Any
 
 from domain import commands as c
 from domain import events as e
-from domain.deciding import (
-    DISSATISFIED_SCORE,
-    Deciding,
-)
-from domain.errors import (
-    AlreadyUnderControl,
-    ForbiddenTransition,
-    NoPersonalData,
-    RatedAlready,
-)
+from domain.deciding import DISSATISFIED_SCORE, Deciding
+from domain.errors import AlreadyUnderControl, ForbiddenTransition, NoPersonalData, RatedAlready
 from domain.lifecycle import CONTROLLERS, DONE
-from domain.vocabulary import (
-    Clock,
-    DisputeBy,
-    Verdict,
-)
+from domain.vocabulary import Clock, DisputeBy, Verdict
 
 
 def _take_personal_control(it: Deciding, command: c.TakePersonalControl) -> None:
@@ -66,9 +54,7 @@ def _decline_reopen(it: Deciding, command: c.DeclineReopen) -> None:
 def _reopen(it: Deciding, command: c.Reopen) -> None:
     it.must_not_have_decided()
     it.record(
-        e.IncidentReopened,
-        reason=command.reason,
-        deadlines=it.started(Clock.FIRST_REPLY, it.at),
+        e.IncidentReopened, reason=command.reason, deadlines=it.started(Clock.FIRST_REPLY, it.at)
     )
 
 

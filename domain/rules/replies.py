@@ -1,15 +1,11 @@
 """Replies: drafted, reviewed by somebody else, published where the citizen wrote."""
 
 from collections.abc import Callable
-from itertools import chain
 from typing import Any
-from uuid import UUID
 
 from domain import commands as c
 from domain import events as e
-from domain.deciding import (
-    Deciding,
-)
+from domain.deciding import Deciding
 from domain.errors import (
     FirstReplyRepeated,
     ForbiddenTransition,
@@ -18,13 +14,8 @@ from domain.errors import (
     ReplyFlawed,
     ReplyNotApproved,
 )
-from domain.incident import Cycle, Incident
-from domain.vocabulary import (
-    Clock,
-    ReplyAuthor,
-    ReplyKind,
-    Role,
-)
+from domain.incident import Cycle
+from domain.vocabulary import Clock, ReplyAuthor, ReplyKind, Role
 
 
 def _draft_reply(it: Deciding, command: c.DraftReply) -> None:
@@ -69,16 +60,11 @@ def _publish_reply(it: Deciding, command: c.PublishReply) -> None:
         channel=channel,
         fallback_reason=command.fallback_reason,
         text=it.sealed,
-        messages=_addressees(incident),
+        # Where it is the first message alone, that goes without saying.
+        messages=tuple(sorted(incident.all_messages)) if len(incident.all_messages) > 1 else (),
         draft=draft.version if draft else None,
         **(it.lasted(cycle.waiting_since) if human else {}),
     )
-
-
-def _addressees(incident: Incident) -> tuple[UUID, ...]:
-    """Every message that gets the reply, where there is more than the first."""
-    more = {*incident.messages, *chain.from_iterable(incident.taken.values())}
-    return tuple(sorted({incident.id, *more})) if more else ()
 
 
 def _may_publish_directly(it: Deciding, command: c.PublishReply) -> bool:

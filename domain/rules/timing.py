@@ -5,15 +5,8 @@ from typing import Any
 
 from domain import commands as c
 from domain import events as e
-from domain.deciding import (
-    Deciding,
-    extend,
-)
-from domain.errors import (
-    DoneAlready,
-    NotDueYet,
-    NotLater,
-)
+from domain.deciding import Deciding, extend
+from domain.errors import DoneAlready, NotDueYet, NotLater
 
 
 def _warn_deadline(it: Deciding, command: c.WarnDeadline) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,10 +9,7 @@ from msgspec.structs import replace
 from domain import commands as c
 from domain import events as e
 from domain.deadlines import MANUAL, Deadline
-from domain.deciding import (
-    Deciding,
-    resume,
-)
+from domain.deciding import Deciding, resume
 from domain.errors import (
     DoneAlready,
     ForbiddenTransition,
@@ -24,10 +20,7 @@ from domain.errors import (
 )
 from domain.identifiers import derived_id
 from domain.lifecycle import TRANSITIONS
-from domain.vocabulary import (
-    OPEN,
-    Clock,
-)
+from domain.vocabulary import OPEN, Clock
 
 
 def _reject(it: Deciding, command: c.Reject) -> None:
@@ -64,12 +57,11 @@ def _merge(it: Deciding, command: c.Merge) -> None:
         Clock.NEXT_REPLY
     )
     waits = {Clock.FIRST_REPLY, Clock.NEXT_REPLY} & other.cycle.clocks.running.keys()
-    messages = {incident.id, *incident.messages, *chain.from_iterable(incident.taken.values())}
     it.record(e.IncidentMerged, into=other.id)
     Deciding(other, it.at, it.by, None, it.terms).record(
         e.MessagesTaken,
         of=incident.id,
-        messages=tuple(sorted(messages)),
+        messages=tuple(sorted(incident.all_messages)),
         waiting_since=waiting_since,
         deadlines=(replace(reply, clock=Clock.NEXT_REPLY),) if reply and not waits else (),
     )

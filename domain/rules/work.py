@@ -22,12 +22,7 @@ from domain.errors import (
     PromiseInPast,
     PromiseTooLate,
 )
-from domain.vocabulary import (
-    Clock,
-    Outcome,
-    ReplyAuthor,
-    ReplyKind,
-)
+from domain.vocabulary import Clock, Outcome, ReplyAuthor, ReplyKind
 
 
 def _accept_work(it: Deciding, command: c.AcceptWork) -> None:

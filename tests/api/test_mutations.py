@@ -336,6 +336,10 @@ def test_two_incidents_that_are_one_are_merged_and_taken_apart(register: Ask, co
     again = {"channel": "PHONE", "publishedAt": NOON.isoformat(), "citizen": {"text": "И у нас"}}
     added = command("addMessage", one, **again)
     assert added["userErrors"] == []
+    text = "query ($id: ID!) { incident(id: $id) { timeline { event text } } }"
+    token = shared_api.token(personal_data=True)
+    timeline = shared_api.ask(text, token=token, id=one)["incident"]["timeline"]
+    assert timeline[-1] == {"event": "MessageAdded", "text": "И у нас"}
     merged = command("mergeIncident", one, into=other)
     assert merged["userErrors"] == []
     assert merged["incident"]["status"] == "MERGED"

@@ -15,6 +15,7 @@ from domain.errors import (
     OtherClosed,
     OtherNotOpen,
     SameIncident,
+    TimeGoesBackwards,
 )
 from domain.rights import Actor, Scope
 from domain.vocabulary import Clock, Outcome, ReplyKind, Role, Status
@@ -129,6 +130,13 @@ def test_what_cannot_be_merged_is_refused_and_nothing_is_recorded(bronx: Centre)
     with pytest.raises(NotPermitted):
         ask(bronx, mine, Merge(into=other), 20, by=elsewhere)
     assert bronx.recorder.max_notification_id() == head + 2
+
+
+def test_nothing_happens_to_the_other_before_what_happened_to_it_last(bronx: Centre) -> None:
+    master, slave = registered(bronx).incident_id, registered(bronx).incident_id
+    ask(bronx, master, FINAL, 60)
+    with pytest.raises(TimeGoesBackwards):
+        merged(bronx, slave, master, 20)
 
 
 def test_nothing_is_taken_out_of_a_closed_incident(bronx: Centre) -> None:

@@ -136,6 +136,17 @@ def test_more_than_a_batch_is_told_in_one_sweep(
     assert pass_to(NOON + 25 * HOUR) == 7
 
 
+def test_an_incident_that_cannot_be_read_stops_the_clock_of_no_other(
+    node: Node, read: psycopg.Connection, pass_to: Callable[[datetime], int]
+) -> None:
+    whole = [registered(node.centre("BRONX")).incident_id for _ in range(3)]
+    broken = registered(node.centre("BRONX")).incident_id
+    pass_to(NOON)
+    read.execute("UPDATE events SET topic = 'FromTheFuture' WHERE originator_id = %s", [broken])
+    assert sweep(node, NOON + 25 * HOUR) == 3
+    assert [said(read, incident) for incident in whole] == [["DeadlineMissed"]] * 3
+
+
 def test_who_was_answered_in_time_is_not_spoken_of(
     node: Node, read: psycopg.Connection, pass_to: Callable[[datetime], int]
 ) -> None:
