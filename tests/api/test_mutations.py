@@ -331,7 +331,9 @@ def test_a_message_that_is_none_is_rejected_and_two_that_belong_together_linked(
     assert refusal(command("classifyIncident", second, topic=TOPIC))[0] == "FORBIDDEN_TRANSITION"
 
 
-def test_two_incidents_that_are_one_are_merged_and_taken_apart(register: Ask, command: Ask) -> None:
+def test_two_incidents_that_are_one_are_merged_and_taken_apart(
+    shared_api: Api, register: Ask, command: Ask
+) -> None:
     one, other = register()["incidentId"], register()["incidentId"]
     again = {"channel": "PHONE", "publishedAt": NOON.isoformat(), "citizen": {"text": "И у нас"}}
     added = command("addMessage", one, **again)

@@ -123,7 +123,7 @@ def test_what_cannot_be_merged_is_refused_and_nothing_is_recorded(bronx: Centre)
         (UUID(int=7), IncidentNotFound),
     ):
         with pytest.raises(refusal):
-            merged(bronx, one, into)
+            merged(bronx, one, into, 140)
     elsewhere = Actor("Петров", Role.CURATOR, Scope("BRONX", "BRONX-02"))
     other = registered(bronx, municipality="BRONX-01").incident_id
     mine = registered(bronx, municipality="BRONX-02").incident_id
