@@ -25,7 +25,7 @@ from api.progress import bar, console
 from api.schema import schema as graphql_schema
 from api.tour import Tour, TourFailed, find_place
 from api.up import Demo, catch_up, run_everything
-from api.viewer import Viewer, issue_token, read_scope, read_token_key
+from api.viewer import Viewer, issue_token, read_scope, read_token_key, scope_in
 from domain.errors import DomainError
 from domain.vocabulary import Role
 from projections import projector, versions
@@ -301,6 +301,7 @@ def token(
     settings = _settings(catalogue)
     try:
         covered = read_scope(scope, load_catalogue(settings.catalogue))
+        scope_in(role, covered)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--scope") from None
     viewer = Viewer(name, role, covered, personal_data=personal_data)

@@ -46,7 +46,8 @@ class Subscriber:
         self.ready = asyncio.Event()
 
     def offer(self, change: Change) -> None:
-        if self.municipality not in (None, change.change.municipality):
+        places = (change.change.municipality, change.change.moved_from)
+        if self.municipality is not None and self.municipality not in places:
             return
         if self.overflown or len(self.pending) >= PENDING_MAX:
             # Nothing may follow what was left out, or the cursor would pass over it.

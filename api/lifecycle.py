@@ -4,7 +4,17 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
-from domain.lifecycle import DONE, EVENT_OF, LIVING, TRANSITIONS, TRIAGE, WORK, Transition
+from domain.lifecycle import (
+    CAPTURED,
+    DONE,
+    EVENT_OF,
+    LIVING,
+    TRANSITIONS,
+    TRIAGE,
+    WORK,
+    Transition,
+    transition_of,
+)
 from domain.vocabulary import OPEN, Role, Status
 
 NAMES = {
@@ -56,9 +66,12 @@ def page() -> str:
 
 
 def _rows() -> Iterator[tuple[str, str, Transition]]:
-    commands = {event: command.NAME for command, event in EVENT_OF.items()}
     for event, transition in TRANSITIONS.items():
-        yield commands.get(event, "–"), event.TOPIC, transition
+        commands = [command for command in EVENT_OF if EVENT_OF[command] is event]
+        for command in commands:
+            yield command.NAME, event.TOPIC, transition_of(command)
+        if not commands:
+            yield "–", event.TOPIC, transition
 
 
 def _sources(transition: Transition) -> str:
@@ -67,6 +80,8 @@ def _sources(transition: Transition) -> str:
     for name, states in NAMES.items():
         if states == transition.sources:
             return name
+        if states | CAPTURED == transition.sources:
+            return f"{Status.CAPTURED}, {name}"
     return ", ".join(status for status in Status if status in transition.sources)
 
 

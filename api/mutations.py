@@ -1,348 +1,101 @@
 """Commands: one mutation each. A refusal is part of the answer, typed, naming its field."""
 
 from collections.abc import Awaitable, Callable
-from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import strawberry
 
 from api.context import Info
-from api.queries import find_incident, read_incident_id
-from api.types.incident import Incident
-from api.types.node import write_id
-from domain import commands
-from domain.errors import DomainError, NotFound, NotPermitted
-from domain.vocabulary import (
-    Cause,
-    Clock,
-    DeclineReason,
-    DisputeBy,
-    FallbackReason,
-    Kind,
-    LinkKind,
-    Outcome,
-    Priority,
-    PriorityReason,
-    PromiseReason,
-    RatingReason,
-    ReassignReason,
-    Regime,
-    RejectReason,
-    ReopenReason,
-    ReplyAuthor,
-    ReplyFlaw,
-    ReplyKind,
-    ReturnReason,
-    Verdict,
+from api.inputs import (
+    AddMessageInput,
+    ApproveReplyInput,
+    AssignIncidentInput,
+    CaptureMessageInput,
+    ClassifyIncidentInput,
+    CloseSourceInput,
+    CommandInput,
+    ContactCitizenInput,
+    DeclareCrisisInput,
+    DeclineReopenInput,
+    DeletedOnPlatformInput,
+    DisputeResolutionInput,
+    DraftReplyInput,
+    EditMessageInput,
+    ExtendDeadlineInput,
+    LinkIncidentInput,
+    MakeSystemicDecisionInput,
+    MergeIncidentInput,
+    OfficeCommandInput,
+    OpenSourceInput,
+    PrioritizeIncidentInput,
+    PromiseInput,
+    PublishReplyInput,
+    RateIncidentInput,
+    ReassignIncidentInput,
+    ReceiveClarificationInput,
+    RecordRootCauseInput,
+    RegisterCapturedInput,
+    RegisterIncidentInput,
+    RejectIncidentInput,
+    RelocateIncidentInput,
+    ReopenIncidentInput,
+    ReportFieldCheckInput,
+    RequestClarificationInput,
+    ResolveIncidentInput,
+    ReturnIncidentInput,
+    ReturnReplyInput,
+    TransferIncidentInput,
 )
-from projections.freshness import wait_for
-from regions.centre import Position, Result
-
-
-@strawberry.type(description="Why a command was refused. Nothing was recorded.")
-class UserError:
-    code: str = strawberry.field(description="Stable name of the broken rule.")
-    field: str | None = strawberry.field(description="The input field it is about.")
-    message: str = strawberry.field(description="What is wrong and what to do.")
-
-    @classmethod
-    def of(cls, refusal: DomainError) -> "UserError":
-        return cls(code=refusal.code, field=refusal.field, message=str(refusal))
-
-
-@strawberry.type(description="What a command led to: a position, or errors.")
-class CommandPayload:
-    incident_id: strawberry.ID | None = strawberry.field(description="Id of the incident.")
-    version: int | None = strawberry.field(description="Version of the incident after it.")
-    position: str | None = strawberry.field(
-        description="Place of its event in the region's log; give it as readAfter."
-    )
-    user_errors: list[UserError] = strawberry.field(description="Empty if it was recorded.")
-    at: strawberry.Private[Position | None] = None
-
-    @strawberry.field(
-        description="The incident with this change in it: waits for the read models, up to 5 s. "
-        "Null if the change took it out of the viewer's scope."
-    )
-    async def incident(self, info: Info) -> Incident | None:
-        if self.at is None or self.incident_id is None:
-            return None
-        await wait_for(info.context.readers, [self.at])
-        try:
-            return await find_incident(info, self.incident_id)
-        except NotPermitted:
-            return None  # sent back by its holder, or relocated: no failure of the command
-
-    @classmethod
-    def recorded(cls, result: Result) -> "CommandPayload":
-        return cls(
-            incident_id=write_id("Incident", f"{result.position.region}/{result.incident_id}"),
-            version=result.version,
-            position=str(result.position),
-            user_errors=[],
-            at=result.position,
-        )
-
-    @classmethod
-    def refused(cls, refusal: DomainError) -> "CommandPayload":
-        return cls(
-            incident_id=None, version=None, position=None, user_errors=[UserError.of(refusal)]
-        )
-
-
-@strawberry.input(description="What every command on an incident needs.")
-class CommandInput:
-    command_id: UUID = strawberry.field(
-        description="Made by the client for this command. Sent again, it gets the first result."
-    )
-    incident_id: strawberry.ID = strawberry.field(description="Which incident.")
-    expected_version: int | None = strawberry.field(
-        default=None, description="Refuse if the incident has changed since this version."
-    )
-
-
-@strawberry.input(description="The citizen's own words and how to reach them; kept sealed.")
-class CitizenInput:
-    text: str = strawberry.field(description="The message, up to 20,000 characters.")
-    name: str | None = strawberry.field(default=None, description="Up to 200 characters.")
-    contact: str | None = strawberry.field(default=None, description="Up to 200 characters.")
-
-    def given(self) -> commands.Citizen:
-        return commands.Citizen(name=self.name, contact=self.contact, text=self.text)
-
-
-@strawberry.input(description="A citizen's message that becomes an incident.")
-class RegisterIncidentInput:
-    command_id: UUID = strawberry.field(
-        description="Made by the client for this command. Sent again, it gets the first result."
-    )
-    region: str = strawberry.field(description="Code of the region.")
-    municipality: str | None = strawberry.field(
-        default=None, description="Code; null while it is not located."
-    )
-    channel: str = strawberry.field(description="Code of the channel.")
-    external_id: str | None = strawberry.field(
-        default=None, description="The message's own id on its channel: one becomes one incident."
-    )
-    kind: Kind = strawberry.field(default=Kind.COMPLAINT, description="What the citizen wants.")
-    regime: Regime = strawberry.field(
-        default=Regime.IM, description="Under which rules it must be answered."
-    )
-    published_at: datetime = strawberry.field(description="When the citizen wrote, with an offset.")
-    latitude: float | None = strawberry.field(default=None, description="Degrees.")
-    longitude: float | None = strawberry.field(default=None, description="Degrees.")
-    citizen: CitizenInput | None = strawberry.field(default=None, description="Who wrote what.")
-
-
-@strawberry.input(description="Why a message is no incident.")
-class RejectIncidentInput(CommandInput):
-    reason: RejectReason = strawberry.field(
-        description="One that belongs to another region is transferred instead."
-    )
-
-
-@strawberry.input(description="A further message about the same matter.")
-class AddMessageInput(CommandInput):
-    channel: str = strawberry.field(description="Code of the channel.")
-    external_id: str | None = strawberry.field(
-        default=None, description="The message's own id on its channel: it is added once."
-    )
-    published_at: datetime = strawberry.field(description="When the citizen wrote, with an offset.")
-    citizen: CitizenInput | None = strawberry.field(default=None, description="Who wrote what.")
-
-
-@strawberry.input(description="The same matter as another incident, which answers for both.")
-class MergeIncidentInput(CommandInput):
-    into: strawberry.ID = strawberry.field(description="An open incident of the same region.")
-
-
-@strawberry.input(description="Two incidents of one region that have to do with each other.")
-class LinkIncidentInput(CommandInput):
-    to: strawberry.ID = strawberry.field(description="The other incident.")
-    kind: LinkKind = strawberry.field(default=LinkKind.RELATED, description="In which way.")
-
-
-@strawberry.input(description="What an incident is about.")
-class ClassifyIncidentInput(CommandInput):
-    topic: str = strawberry.field(description="Code of a topic, not of a group.")
-
-
-@strawberry.input(description="Who must act, and by when.")
-class AssignIncidentInput(CommandInput):
-    organisation: str = strawberry.field(description="Code of a body of the region.")
-    holder: str | None = strawberry.field(default=None, description="Login of a person there.")
-    due_at: datetime | None = strawberry.field(
-        default=None, description="Deadline for the resolution; null: by the region's policy."
-    )
-
-
-@strawberry.input(description="Back to triage: not ours.")
-class ReturnIncidentInput(CommandInput):
-    reason: ReturnReason = strawberry.field(description="Why.")
-    suggested_organisation: str | None = strawberry.field(
-        default=None, description="Code of the body that should have it."
-    )
-
-
-@strawberry.input(description="Another body gets it; no clock starts anew.")
-class ReassignIncidentInput(CommandInput):
-    organisation: str = strawberry.field(description="Code of a body of the region.")
-    holder: str | None = strawberry.field(default=None, description="Login of a person there.")
-    reason: ReassignReason = strawberry.field(description="Why.")
-
-
-@strawberry.input(description="It happened in another municipality of the region.")
-class RelocateIncidentInput(CommandInput):
-    municipality: str = strawberry.field(description="Its code.")
-    latitude: float | None = strawberry.field(default=None, description="Degrees.")
-    longitude: float | None = strawberry.field(default=None, description="Degrees.")
-
-
-@strawberry.input(description="How urgent it is: a higher priority has shorter deadlines.")
-class PrioritizeIncidentInput(CommandInput):
-    priority: Priority = strawberry.field(description="Normal or high.")
-    reason: PriorityReason = strawberry.field(description="Why.")
-
-
-@strawberry.input(description="What the citizen is asked; the solution clock waits meanwhile.")
-class RequestClarificationInput(CommandInput):
-    question: str = strawberry.field(description="Up to 20,000 characters; kept sealed.")
-
-
-@strawberry.input(description="What the citizen answered.")
-class ReceiveClarificationInput(CommandInput):
-    answer: str = strawberry.field(description="Up to 20,000 characters; kept sealed.")
-
-
-@strawberry.input(description="The executor spoke with the citizen directly.")
-class ContactCitizenInput(CommandInput):
-    channel: str = strawberry.field(description="Code of the channel.")
-    note: str | None = strawberry.field(default=None, description="What about; kept sealed.")
-
-
-@strawberry.input(description="A reply to be approved.")
-class DraftReplyInput(CommandInput):
-    kind: ReplyKind = strawberry.field(description="First, interim or final.")
-    text: str = strawberry.field(description="Up to 20,000 characters; kept sealed.")
-
-
-@strawberry.input(description="What a draft must be rid of.")
-class ReturnReplyInput(CommandInput):
-    reasons: list[ReplyFlaw] = strawberry.field(description="At least one.")
-
-
-@strawberry.input(description="The draft may go out.")
-class ApproveReplyInput(CommandInput):
-    despite_flaws: bool = strawberry.field(
-        default=False, description="Answer for the flaws that the rules found in it."
-    )
-
-
-@strawberry.input(description="A reply that was published to the citizen.")
-class PublishReplyInput(CommandInput):
-    kind: ReplyKind = strawberry.field(description="First, interim or final.")
-    author: ReplyAuthor = strawberry.field(
-        default=ReplyAuthor.HUMAN, description="AUTO replies count for nothing."
-    )
-    text: str | None = strawberry.field(
-        default=None, description="Up to 20,000 characters; null: as it was drafted and approved."
-    )
-    channel: str | None = strawberry.field(
-        default=None, description="Code; null is the channel the citizen wrote on."
-    )
-    fallback_reason: FallbackReason | None = strawberry.field(
-        default=None, description="Why on another channel than the citizen's."
-    )
-
-
-@strawberry.input(description="By when the citizen was told it will be solved.")
-class PromiseInput(CommandInput):
-    promised_on: date = strawberry.field(description="A day of the incident's place.")
-    reason: PromiseReason = strawberry.field(description="Why not now.")
-
-
-@strawberry.input(description="What became of the problem.")
-class ResolveIncidentInput(CommandInput):
-    outcome: Outcome = strawberry.field(description="With what result.")
-    evidence: list[str] = strawberry.field(
-        default_factory=list, description="Where photos and acts are kept; up to 20."
-    )
-
-
-@strawberry.input(description="What the citizen thinks of it.")
-class RateIncidentInput(CommandInput):
-    score: int = strawberry.field(description="1 to 5; 1 and 2 dispute the resolution as well.")
-    reasons: list[RatingReason] = strawberry.field(default_factory=list, description="Why.")
-
-
-@strawberry.input(description="It is not solved.")
-class DisputeResolutionInput(CommandInput):
-    by: DisputeBy = strawberry.field(description="Who says so.")
-    text: str | None = strawberry.field(default=None, description="In which words; kept sealed.")
-
-
-@strawberry.input(description="Why a disputed incident begins a new cycle.")
-class ReopenIncidentInput(CommandInput):
-    reason: ReopenReason = strawberry.field(description="Why.")
-
-
-@strawberry.input(description="Why a disputed incident stays closed.")
-class DeclineReopenInput(CommandInput):
-    reason: DeclineReason = strawberry.field(description="Why.")
-
-
-@strawberry.input(description="What somebody found who went there.")
-class ReportFieldCheckInput(CommandInput):
-    verdict: Verdict = strawberry.field(description="Anything but DONE disputes the resolution.")
-    evidence: list[str] = strawberry.field(
-        default_factory=list, description="Where photos are kept; up to 20."
-    )
-
-
-@strawberry.input(description="Why the problem arose.")
-class RecordRootCauseInput(CommandInput):
-    cause: Cause = strawberry.field(description="As far as the curator knows.")
-    decision: str | None = strawberry.field(
-        default=None, description="Number of the systemic decision that followed."
-    )
-
-
-@strawberry.input(description="A later deadline; the one before stays known.")
-class ExtendDeadlineInput(CommandInput):
-    due_at: datetime = strawberry.field(description="With an offset.")
-    clock: Clock = strawberry.field(default=Clock.SOLUTION, description="Which deadline.")
-    reason: PromiseReason = strawberry.field(description="Why.")
+from api.payload import CommandPayload, OfficePayload
+from api.queries import read_incident_id
+from domain import commands, office
+from domain.errors import DomainError, NotFound
+from regions.centre import Result
+from regions.offices import command_office
 
 
 @strawberry.type(description="Everything that can be commanded.")
 class Mutation:
     @strawberry.mutation(description="Make a citizen's message an incident.")
     async def register_incident(self, info: Info, input: RegisterIncidentInput) -> CommandPayload:
-        command = commands.Register(
+        return await _begin(info, input, commands.Register(**_message(input)))
+
+    @strawberry.mutation(description="Keep a citizen's message; whether it is an incident is open.")
+    async def capture_message(self, info: Info, input: CaptureMessageInput) -> CommandPayload:
+        command = commands.Capture(source=input.source, **_message(input))
+        return await _begin(info, input, command)
+
+    @strawberry.mutation(description="Make a captured message an incident.")
+    async def register_captured(self, info: Info, input: RegisterCapturedInput) -> CommandPayload:
+        command = commands.RegisterCaptured(
             municipality=input.municipality,
-            channel=input.channel,
-            external_id=input.external_id,
             kind=input.kind,
-            regime=input.regime,
-            published_at=input.published_at,
             latitude=input.latitude,
             longitude=input.longitude,
-            citizen=input.citizen.given() if input.citizen else None,
         )
+        return await _handle(info, input, command)
 
-        async def register() -> Result:
-            centre = info.context.node.centre(input.region)
-            info.context.viewer.require(input.region, input.municipality)
-            return await info.context.in_thread(
-                lambda: centre.register(
-                    command,
-                    command_id=input.command_id,
-                    at=info.context.clock(),
-                    by=info.context.viewer.actor(),
-                )
-            )
+    @strawberry.mutation(description="The citizen changed the message on its platform.")
+    async def edit_message(self, info: Info, input: EditMessageInput) -> CommandPayload:
+        command = commands.EditMessage(
+            channel=input.channel,
+            external_id=input.external_id,
+            edited_at=input.edited_at,
+            text=input.text,
+        )
+        return await _handle(info, input, command)
 
-        return await _answered(register)
+    @strawberry.mutation(description="The message is gone from its platform.")
+    async def delete_message(self, info: Info, input: DeletedOnPlatformInput) -> CommandPayload:
+        command = commands.DeleteMessage(
+            channel=input.channel, external_id=input.external_id, deleted_at=input.deleted_at
+        )
+        return await _handle(info, input, command)
+
+    @strawberry.mutation(description="Hand an incident to the region it belongs to.")
+    async def transfer_incident(self, info: Info, input: TransferIncidentInput) -> CommandPayload:
+        return await _handle(info, input, commands.TransferOut(to_region=input.to_region))
 
     @strawberry.mutation(description="It is nothing the state must act on.")
     async def reject_incident(self, info: Info, input: RejectIncidentInput) -> CommandPayload:
@@ -561,12 +314,119 @@ class Mutation:
             commands.ExtendDeadline(clock=input.clock, due_at=input.due_at, reason=input.reason),
         )
 
+    @strawberry.mutation(description="Our reply is gone from its platform, whoever deleted it.")
+    async def note_deleted_reply(self, info: Info, input: DeletedOnPlatformInput) -> CommandPayload:
+        command = commands.NoteDeletedReply(
+            channel=input.channel, external_id=input.external_id, deleted_at=input.deleted_at
+        )
+        return await _handle(info, input, command)
+
+    @strawberry.mutation(description="Let a region work by the rules of a crisis.")
+    async def declare_crisis(self, info: Info, input: DeclareCrisisInput) -> OfficePayload:
+        command = office.DeclareCrisis(
+            reason=input.reason,
+            topic_groups=tuple(input.topic_groups),
+            municipality=input.municipality,
+        )
+        return await _command_office(info, input, command)
+
+    @strawberry.mutation(description="Back to the usual rules; deadlines that run stay.")
+    async def lift_crisis(self, info: Info, input: OfficeCommandInput) -> OfficePayload:
+        return await _command_office(info, input, office.LiftCrisis())
+
+    @strawberry.mutation(description="Record what was changed so that a problem does not return.")
+    async def make_systemic_decision(
+        self, info: Info, input: MakeSystemicDecisionInput
+    ) -> OfficePayload:
+        command = office.MakeSystemicDecision(
+            number=input.number,
+            title=input.title,
+            topic=input.topic,
+            cause=input.cause,
+            decided_on=input.decided_on,
+        )
+        return await _command_office(info, input, command)
+
+    @strawberry.mutation(description="Listen to a group, chat or feed, and answer in it.")
+    async def open_source(self, info: Info, input: OpenSourceInput) -> OfficePayload:
+        command = office.OpenSource(
+            code=input.code,
+            channel=input.channel,
+            name=input.name,
+            address=input.address,
+            regime=input.regime,
+            municipality=input.municipality,
+            topic=input.topic,
+            silence_hours=input.silence_hours,
+        )
+        return await _command_office(info, input, command)
+
+    @strawberry.mutation(description="Listen to a source no more; what came from it stays.")
+    async def close_source(self, info: Info, input: CloseSourceInput) -> OfficePayload:
+        return await _command_office(info, input, office.CloseSource(code=input.code))
+
     @strawberry.mutation(
         description="Destroy the key of the citizen's data: unreadable everywhere, for ever. Needs "
         "the right to personal data."
     )
     async def erase_personal_data(self, info: Info, input: CommandInput) -> CommandPayload:
         return await _handle(info, input, commands.ErasePersonalData(), personal_data=True)
+
+
+def _message(given: RegisterIncidentInput) -> dict[str, Any]:
+    """What a message is, whatever becomes of it."""
+    return {
+        "municipality": given.municipality,
+        "channel": given.channel,
+        "external_id": given.external_id,
+        "kind": given.kind,
+        "regime": given.regime,
+        "published_at": given.published_at,
+        "latitude": given.latitude,
+        "longitude": given.longitude,
+        "citizen": given.citizen.given() if given.citizen else None,
+    }
+
+
+async def _begin(
+    info: Info, given: RegisterIncidentInput, command: commands.Register | commands.Capture
+) -> CommandPayload:
+    async def begin() -> Result:
+        viewer = info.context.viewer
+        region = viewer.region_meant(given.region)
+        centre = info.context.node.centre(region)
+        viewer.require(region, given.municipality)
+        return await info.context.in_thread(
+            lambda: centre.capture(
+                command, command_id=given.command_id, at=info.context.clock(), by=viewer.actor()
+            )
+        )
+
+    return await _answered(begin)
+
+
+async def _command_office(
+    info: Info, given: OfficeCommandInput, command: office.OfficeCommand
+) -> OfficePayload:
+    async def ask() -> Result:
+        viewer = info.context.viewer
+        region = viewer.region_meant(given.region)
+        centre = info.context.node.centre(region)
+        viewer.require_scope()
+        return await info.context.in_thread(
+            lambda: command_office(
+                centre,
+                command,
+                command_id=given.command_id,
+                at=info.context.clock(),
+                by=viewer.actor(),
+            )
+        )
+
+    try:
+        return OfficePayload.recorded(await ask())
+    except DomainError as refusal:
+        return OfficePayload.refused(refusal)
 
 
 def _of_same_region(node_id: str, other: str, *, field: str = "to") -> UUID:

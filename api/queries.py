@@ -20,6 +20,7 @@ from api.types.incident import Incident
 from api.types.node import Node, read_id
 from domain.commands import check_date
 from domain.errors import CursorInvalid, NotFound, NotPermitted, PageTooLarge
+from domain.rights import is_sandbox, region_proper
 from domain.vocabulary import Status
 from projections import federal
 from projections.feed import progress
@@ -252,18 +253,19 @@ class Query:
                 projected_at=part.projected_at,
             )
             for part in parts
+            if not is_sandbox(part.region)
         ]
 
 
 async def read_own_write(info: Info, read_after: list[str] | None) -> None:
     """Raises CursorInvalid or ReadAfterTimeout."""
     if read_after:
-        last = dict.fromkeys(info.context.catalogue.regions, 0)
+        last: dict[str, int] = {}
         for text in read_after:
             region, pos = parse_position(text, field="readAfter")
-            if region not in last:
+            if region_proper(region) not in info.context.catalogue.regions:
                 raise CursorInvalid(field="readAfter")
-            last[region] = max(last[region], pos)
+            last[region] = max(last.get(region, 0), pos)
         await wait_for(info.context.readers, [Position(*one) for one in last.items() if one[1]])
 
 
@@ -300,7 +302,8 @@ def _chosen(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:
         catalogue.region(wanted.region)
     region, municipality = wanted.region or scope.region, wanted.municipality
     if municipality is not None:
-        region = catalogue.municipality(municipality, region=region).region
+        region = region or catalogue.municipality(municipality).region
+        catalogue.municipality(municipality, region=region)
     municipality = municipality or scope.municipality
     organisation = wanted.organisation or scope.organisation
     if wanted.organisation is not None:

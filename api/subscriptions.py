@@ -123,7 +123,8 @@ def _place(info: Info, region: str | None, municipality: str | None) -> tuple[st
     """Raises PlaceMissing, UnknownRegion or UnknownMunicipality."""
     catalogue = info.context.catalogue
     if municipality is not None:
-        return catalogue.municipality(municipality, region=region).region, municipality
+        region = region or catalogue.municipality(municipality).region
+        return region, catalogue.municipality(municipality, region=region).code
     if region is None:
         raise PlaceMissing
     return catalogue.region(region).code, None

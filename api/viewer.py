@@ -4,7 +4,7 @@ The token is a JWT signed with a key of this node (`tsur token` issues it). With
 sees public aggregates only.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import jwt
 
 from domain.commands import SHORT_TEXT_MAX, check_text
 from domain.errors import InvalidInput, NotPermitted
-from domain.rights import Actor, Scope
+from domain.rights import Actor, Scope, region_proper, sandbox_of
 from domain.vocabulary import Role
 from regions.catalogue import Catalogue
 from regions.vault import read_secret
@@ -50,6 +50,10 @@ class Viewer:
         """Raises NotPermitted for what the viewer does not see."""
         if not self.sees(region, municipality, organisation):
             raise NotPermitted
+
+    def region_meant(self, code: str) -> str:
+        """A trainee who names their region means its sandbox."""
+        return sandbox_of(code) if self.role is Role.TRAINEE else code
 
     def actor(self) -> Actor:
         """Raises NotPermitted for a visitor."""
@@ -94,15 +98,30 @@ def read_viewer(key: bytes, authorization: str | None, catalogue: Catalogue) -> 
             options={"require": CLAIMS},
         )
         check_text("name", claims["sub"], SHORT_TEXT_MAX)  # it will stand in events
+        role = Role(claims["role"])
         return Viewer(
             name=claims["sub"],
-            role=Role(claims["role"]),
-            scope=read_scope(str(claims["scope"]), catalogue),
+            role=role,
+            scope=scope_in(role, read_scope(str(claims["scope"]), catalogue)),
             personal_data=claims.get("personal_data") is True,
             expires_at=datetime.fromtimestamp(claims["exp"], UTC),
         )
     except (jwt.InvalidTokenError, ValueError, InvalidInput):
         raise NotPermitted from None
+
+
+def scope_in(role: Role, scope: Scope) -> Scope:
+    """What a role sees of a scope: a trainee the sandbox of the region, and nothing else.
+
+    Raises ValueError for a trainee of the whole country, and for SYSTEM: that is no person.
+    """
+    if role is Role.SYSTEM:
+        raise ValueError("SYSTEM stands for rules and workers; no token makes anybody that")
+    if role is not Role.TRAINEE:
+        return scope
+    if scope.region is None:
+        raise ValueError("A trainee practises in one region: name it as the scope")
+    return replace(scope, region=sandbox_of(scope.region))
 
 
 def write_scope(scope: Scope) -> str:
@@ -113,7 +132,7 @@ def read_scope(text: str, catalogue: Catalogue) -> Scope:
     """`country`, or the code of a region, municipality or organisation. Raises ValueError."""
     if text == "country":
         return Scope()
-    if text in catalogue.regions:
+    if region_proper(text) in catalogue.regions:
         return Scope(region=text)
     if text in catalogue.municipalities:
         return Scope(catalogue.municipalities[text].region, text)

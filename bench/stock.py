@@ -98,7 +98,7 @@ class StockView(PostgresTrackingRecorder):
             incidents.change(row, event, zone)
             row.version, row.pos = stored.originator_version, tracking.notification_id
             cursor.execute(WRITE, incidents.CELLS(row))
-            change = (row.municipality, row.id, row.version, event.TOPIC, row.status)
+            change = (row.municipality, None, row.id, row.version, event.TOPIC, row.status)
             cursor.execute(FEED, [row.region, row.pos, *change, event.occurred_at])
             days = (touched | {row.due_on}) - {None}
             statistics.recompute(cursor.connection, [(row.region, day) for day in days if day])
@@ -107,7 +107,7 @@ class StockView(PostgresTrackingRecorder):
         self, connection: Connection[Any], incident_id: UUID, event: Event, zone: ZoneInfo
     ) -> IncidentRow:
         if isinstance(event, events.IncidentRegistered):
-            return incidents.registered(incident_id, event, zone)
+            return incidents.begun(incident_id, event, zone)
         return incidents.load(connection, [incident_id])[incident_id]
 
 
@@ -124,8 +124,9 @@ WRITE = (
     .as_bytes(None)
 )
 FEED: LiteralString = """
-INSERT INTO change (region, pos, municipality, incident_id, version, event, status, occurred_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO change (region, pos, municipality, moved_from, incident_id, version, event, status,
+                    occurred_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from domain.errors import (
+    ConfidenceOutOfRange,
     ControlCharacter,
     CoordinateOutOfRange,
     DateAbsurd,
@@ -20,10 +21,12 @@ from domain.errors import (
     TextEmpty,
     TextTooLong,
 )
+from domain.events import Reading
 from domain.vocabulary import (
     Cause,
     Clock,
     DeclineReason,
+    DeliveryFailure,
     DisputeBy,
     FallbackReason,
     Kind,
@@ -46,6 +49,7 @@ from domain.vocabulary import (
 
 TEXT_MAX = 20_000  # characters; the longest post a source platform accepts is about 16,000 (VK)
 SHORT_TEXT_MAX = 200  # characters; names, contacts, ids of other systems
+YEAR_BEYOND = 2100
 YEAR_FIRST = 2000  # no source of the network existed before
 DUE_MAX = timedelta(days=5 * 366)  # the longest promise a plan of works makes
 EVIDENCE_MAX = 20  # photos and acts of one resolution
@@ -60,6 +64,7 @@ class Citizen(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     contact: str | None = None
     text: str
+    reply_to: str | None = None  # where its platform takes an answer, as the platform names it
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -73,6 +78,107 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     def check(self, now: datetime) -> None:
         """Raises InvalidInput if a field cannot be accepted at the moment `now`."""
+
+
+class Capture(Command, frozen=True, kw_only=True):
+    """Keep a message; whether it becomes an incident is decided later."""
+
+    NAME: ClassVar = "capture"
+
+    municipality: str | None = None
+    channel: str
+    external_id: str | None = None
+    source: str | None = None
+    kind: Kind = Kind.COMPLAINT
+    regime: Regime = Regime.IM
+    published_at: datetime
+    latitude: float | None = None
+    longitude: float | None = None
+    citizen: Citizen | None = None
+
+    def private(self) -> bytes | None:
+        return msgspec.json.encode(self.citizen) if self.citizen else None
+
+    def check(self, now: datetime) -> None:
+        check_message(self, now)
+        check_point(self.latitude, self.longitude)
+
+
+class NoteReading(Command, frozen=True, kw_only=True):
+    """What rules and models read from the message."""
+
+    NAME: ClassVar = "noteReading"
+
+    reading: Reading
+
+    def check(self, now: datetime) -> None:
+        for topic in self.reading.topics:
+            check_confidence("reading.topics", topic.confidence)
+        for place in self.reading.places:
+            check_confidence("reading.places", place.confidence)
+
+
+class RegisterCaptured(Command, frozen=True, kw_only=True):
+    """Make a captured message an incident. What is None is as it was captured."""
+
+    NAME: ClassVar = "registerCaptured"
+
+    municipality: str | None = None
+    kind: Kind | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+    def check(self, now: datetime) -> None:
+        check_point(self.latitude, self.longitude)
+
+
+class EditMessage(Command, frozen=True, kw_only=True):
+    """The citizen changed it on the platform."""
+
+    NAME: ClassVar = "editMessage"
+
+    channel: str
+    external_id: str
+    edited_at: datetime
+    text: str
+
+    def private(self) -> bytes | None:
+        return msgspec.json.encode(self.text)
+
+    def check(self, now: datetime) -> None:
+        check_date("editedAt", self.edited_at, not_after=now + CLOCK_SKEW_MAX)
+        check_text("externalId", self.external_id, SHORT_TEXT_MAX)
+        check_text("text", self.text, TEXT_MAX)
+
+
+class DeleteMessage(Command, frozen=True, kw_only=True):
+    """It is gone from the platform."""
+
+    NAME: ClassVar = "deleteMessage"
+
+    channel: str
+    external_id: str
+    deleted_at: datetime
+
+    def check(self, now: datetime) -> None:
+        check_date("deletedAt", self.deleted_at, not_after=now + CLOCK_SKEW_MAX)
+        check_text("externalId", self.external_id, SHORT_TEXT_MAX)
+
+
+class TransferOut(Command, frozen=True, kw_only=True):
+    NAME: ClassVar = "transferOut"
+
+    to_region: str
+
+
+class TransferIn(Command, frozen=True, kw_only=True):
+    """Said of a captured message that came from another region."""
+
+    NAME: ClassVar = "transferIn"
+
+    origin_region: str
+    origin: UUID
+    correlation: UUID
 
 
 class Register(Command, frozen=True, kw_only=True):
@@ -92,16 +198,20 @@ class Register(Command, frozen=True, kw_only=True):
         return msgspec.json.encode(self.citizen) if self.citizen else None
 
     def check(self, now: datetime) -> None:
-        check_date("publishedAt", self.published_at, not_after=now + CLOCK_SKEW_MAX)
-        check_text("externalId", self.external_id, SHORT_TEXT_MAX)
+        check_message(self, now)
         check_point(self.latitude, self.longitude)
-        check_citizen(self.citizen)
 
 
 class Classify(Command, frozen=True, kw_only=True):
     NAME: ClassVar = "classify"
 
     topic: str
+    model: str | None = None  # which model says so; None: a person
+    confidence: float | None = None
+
+    def check(self, now: datetime) -> None:
+        if self.confidence is not None:
+            check_confidence("confidence", self.confidence)
 
 
 class Reject(Command, frozen=True, kw_only=True):
@@ -117,6 +227,7 @@ class AddMessage(Command, frozen=True, kw_only=True):
 
     channel: str
     external_id: str | None = None
+    source: str | None = None
     published_at: datetime
     citizen: Citizen | None = None
 
@@ -124,9 +235,7 @@ class AddMessage(Command, frozen=True, kw_only=True):
         return msgspec.json.encode(self.citizen) if self.citizen else None
 
     def check(self, now: datetime) -> None:
-        check_date("publishedAt", self.published_at, not_after=now + CLOCK_SKEW_MAX)
-        check_text("externalId", self.external_id, SHORT_TEXT_MAX)
-        check_citizen(self.citizen)
+        check_message(self, now)
 
 
 class Merge(Command, frozen=True, kw_only=True):
@@ -152,6 +261,7 @@ class Assign(Command, frozen=True, kw_only=True):
     organisation: str
     holder: str | None = None
     due_at: datetime | None = None  # None: by the policy
+    rule: str | None = None  # which routing rule says so; None: a person
 
     def check(self, now: datetime) -> None:
         check_text("holder", self.holder, SHORT_TEXT_MAX)
@@ -286,6 +396,7 @@ class PublishReply(Command, frozen=True, kw_only=True):
     channel: str | None = None  # None: the channel the citizen wrote on
     fallback_reason: FallbackReason | None = None
     text: str | None = None
+    external_id: str | None = None  # of the reply on its channel
 
     def private(self) -> bytes | None:
         return msgspec.json.encode(self.text) if self.text is not None else None
@@ -294,11 +405,49 @@ class PublishReply(Command, frozen=True, kw_only=True):
         check_text("text", self.text, TEXT_MAX)
 
 
+class NoteDelivery(Command, frozen=True, kw_only=True):
+    """The reply reached one more of the authors it is for."""
+
+    NAME: ClassVar = "noteDelivery"
+
+    draft: int
+    message: UUID
+    channel: str
+    external_id: str | None = None
+
+
+class NoteFailedDelivery(Command, frozen=True, kw_only=True):
+    """The platform does not take the reply, for good."""
+
+    NAME: ClassVar = "noteFailedDelivery"
+
+    draft: int
+    message: UUID
+    channel: str
+    reason: DeliveryFailure
+
+
+class NoteDeletedReply(Command, frozen=True, kw_only=True):
+    """Our reply is gone from the platform."""
+
+    NAME: ClassVar = "noteDeletedReply"
+
+    channel: str
+    external_id: str
+    deleted_at: datetime
+
+    def check(self, now: datetime) -> None:
+        check_date("deletedAt", self.deleted_at, not_after=now + CLOCK_SKEW_MAX)
+
+
 class ScheduleSolution(Command, frozen=True, kw_only=True):
     NAME: ClassVar = "scheduleSolution"
 
     promised_on: date
     reason: PromiseReason
+
+    def check(self, now: datetime) -> None:
+        check_day("promisedOn", self.promised_on)
 
 
 class MovePromise(Command, frozen=True, kw_only=True):
@@ -306,6 +455,9 @@ class MovePromise(Command, frozen=True, kw_only=True):
 
     promised_on: date
     reason: PromiseReason
+
+    def check(self, now: datetime) -> None:
+        check_day("promisedOn", self.promised_on)
 
 
 class Resolve(Command, frozen=True, kw_only=True):
@@ -423,12 +575,26 @@ class ErasePersonalData(Command, frozen=True, kw_only=True):
     NAME: ClassVar = "erasePersonalData"
 
 
+def check_message(message: Capture | Register | AddMessage, now: datetime) -> None:
+    """Raises InvalidInput for what no platform can have sent."""
+    check_date("publishedAt", message.published_at, not_after=now + CLOCK_SKEW_MAX)
+    check_text("externalId", message.external_id, SHORT_TEXT_MAX)
+    check_citizen(message.citizen)
+
+
+def check_confidence(field: str, value: float) -> None:
+    """Raises ConfidenceOutOfRange, also for NaN."""
+    if not 0 <= value <= 1:
+        raise ConfidenceOutOfRange(field=field, value=value)
+
+
 def check_citizen(citizen: Citizen | None) -> None:
     """Raises TextEmpty, TextTooLong or ControlCharacter; None passes."""
     if citizen:
         check_text("citizen.name", citizen.name, SHORT_TEXT_MAX)
         check_text("citizen.contact", citizen.contact, SHORT_TEXT_MAX)
         check_text("citizen.text", citizen.text, TEXT_MAX)
+        check_text("citizen.replyTo", citizen.reply_to, SHORT_TEXT_MAX)
 
 
 def check_due(field: str, value: datetime | None, now: datetime) -> None:
@@ -463,10 +629,16 @@ def check_date(field: str, value: datetime, *, not_after: datetime | None = None
     """Raises DateWithoutZone, DateAbsurd or DateInFuture."""
     if value.tzinfo is None:
         raise DateWithoutZone(field=field)
-    if not YEAR_FIRST <= value.year < 2100:
+    if not YEAR_FIRST <= value.year < YEAR_BEYOND:
         raise DateAbsurd(field=field, value=value.isoformat())
     if not_after is not None and value > not_after:
         raise DateInFuture(field=field, value=value.isoformat())
+
+
+def check_day(field: str, value: date) -> None:
+    """Raises DateAbsurd."""
+    if not YEAR_FIRST <= value.year < YEAR_BEYOND:
+        raise DateAbsurd(field=field, value=value.isoformat())
 
 
 def check_point(latitude: float | None, longitude: float | None) -> None:

@@ -1,5 +1,6 @@
 """Deadlines: until when something must be done, and by which policy that was decided."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple, Protocol
@@ -53,6 +54,9 @@ class Terms(Protocol):
     def deadline(self, clock: Clock, matter: Matter, *, start: datetime) -> Deadline | None:
         """By the policy valid at `start`; None where the region has none for it."""
 
+    def in_crisis(self, topic_groups: Collection[str], municipality: str | None) -> "Terms":
+        """The terms while a crisis goes on: for these groups (none: all) and this place, if any."""
+
     def after_pause(
         self,
         deadline: Deadline,
@@ -92,6 +96,9 @@ class NoTerms:
 
     def deadline(self, clock: Clock, matter: Matter, *, start: datetime) -> Deadline | None:
         return None
+
+    def in_crisis(self, topic_groups: Collection[str], municipality: str | None) -> "Terms":
+        return self
 
     def after_pause(
         self,

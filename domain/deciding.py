@@ -15,6 +15,7 @@ from domain.vocabulary import Clock, PromiseReason
 CLARIFICATIONS_MAX = 2  # per cycle (lifecycle-and-metrics 3.2)
 CLARIFICATION_MAX = timedelta(days=5)  # the citizen is waited for; our own choice
 DISPUTE_WINDOW = timedelta(days=14)  # Signalen: 14 days to be dissatisfied
+RETURN_WORKING_HOURS = 9  # one working day; the acts say "N working hours", this one is our own
 DISSATISFIED_SCORE = 2  # of 5; who gives no more disputes the resolution
 
 
@@ -48,9 +49,14 @@ class Deciding:
             )
         )
 
-    def started(self, clock: Clock, start: datetime) -> tuple[Deadline, ...]:
-        """A clock's deadline by the policy of now; nothing where there is none."""
-        deadline = self.terms.deadline(clock, self.incident.matter, start=start)
+    def started(
+        self, clock: Clock, start: datetime, matter: Matter | None = None
+    ) -> tuple[Deadline, ...]:
+        """A clock's deadline by the policy of now; nothing where there is none.
+
+        `matter` is what the incident will be about, where that is not what it was until now.
+        """
+        deadline = self.terms.deadline(clock, matter or self.incident.matter, start=start)
         return (deadline,) if deadline else ()
 
     def tighten(self, before: Matter) -> None:

@@ -17,17 +17,46 @@ from domain.errors import ForbiddenTransition, TimeGoesBackwards
 from domain.incident import Incident
 from domain.lifecycle import transition_of
 from domain.rights import Actor
-from domain.rules import aftermath, replies, timing, triage, work
+from domain.rules import aftermath, messages, replies, timing, triage, work
 from domain.vocabulary import Clock, Role, Status
 
 # Each takes its own type of command, so they have no common one to name.
 DECISIONS: dict[type[c.Command], Callable[[Deciding, Any], None]] = {
+    **messages.DECISIONS,
     **triage.DECISIONS,
     **work.DECISIONS,
     **replies.DECISIONS,
     **aftermath.DECISIONS,
     **timing.DECISIONS,
 }
+
+
+def capture(
+    incident_id: UUID,
+    region: str,
+    command: c.Capture,
+    *,
+    at: datetime,
+    by: Actor,
+    sealed: e.Sealed | None = None,
+) -> Incident:
+    """Begin the stream of a message that is not an incident yet; no clock runs."""
+    incident = Incident(
+        incident_id, region=region, municipality=command.municipality, status=Status.CAPTURED
+    )
+    Deciding(incident, at, by, sealed, NO_TERMS).record(
+        e.MessageCaptured,
+        channel=command.channel,
+        external_id=command.external_id,
+        source=command.source,
+        kind=command.kind,
+        regime=command.regime,
+        published_at=min(command.published_at, at),
+        latitude=command.latitude,
+        longitude=command.longitude,
+        citizen=sealed,
+    )
+    return incident
 
 
 def register(

@@ -71,6 +71,10 @@ class ScoreOutOfRange(InvalidInput):
     field = "score"
 
 
+class ConfidenceOutOfRange(InvalidInput):
+    """{field} holds a confidence that is not between 0 and 1: {value}."""
+
+
 class ReasonMissing(InvalidInput):
     """{field} must name at least one reason."""
 
@@ -235,6 +239,46 @@ class NotLater(RuleBroken):
     """An extension is later than the deadline it replaces ({due_at})."""
 
     field = "dueAt"
+
+
+class SameRegion(InvalidInput):
+    """{field} must name another region than the incident's own."""
+
+    field = "toRegion"
+
+
+class HoldsOthers(RuleBroken):
+    """Other incidents were merged into it, and stay in this region; take them out first."""
+
+
+class ReturnTooLate(RuleBroken):
+    """It can be returned within {hours} working hours of its assignment; ask its curator."""
+
+
+class CrisisAlready(RuleBroken):
+    """Crisis mode is on since {since}; lift it first."""
+
+
+class NoCrisis(RuleBroken):
+    """Crisis mode is not on."""
+
+
+class DecisionExists(RuleBroken):
+    """A systemic decision with the number {number} is recorded already."""
+
+    field = "number"
+
+
+class SourceExists(RuleBroken):
+    """A source with the code {code} is open already."""
+
+    field = "code"
+
+
+class SourceUnknown(RuleBroken):
+    """No source with the code {code} is open in this region."""
+
+    field = "code"
 
 
 class OtherNotOpen(RuleBroken):

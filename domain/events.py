@@ -16,6 +16,7 @@ from domain.vocabulary import (
     Cause,
     Clock,
     DeclineReason,
+    DeliveryFailure,
     DisputeBy,
     FallbackReason,
     Kind,
@@ -59,6 +60,72 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     role: Role
 
 
+class TopicGuess(msgspec.Struct, frozen=True):
+    topic: str
+    confidence: float  # 0 to 1
+
+
+class PlaceGuess(msgspec.Struct, frozen=True):
+    municipality: str
+    confidence: float  # 0 to 1
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What rules and models read from a message: suggestions, until somebody decides."""
+
+    model: str  # which version of them
+    topics: tuple[TopicGuess, ...] = ()  # the best first
+    places: tuple[PlaceGuess, ...] = ()  # the best first; more than one: ambiguous
+    address: str | None = None  # street and house
+    elsewhere: str | None = None  # another region it names
+    kind: Kind | None = None
+    urgency: PriorityReason | None = None
+    unfit: RejectReason | None = None  # why it may be no incident
+
+
+class MessageCaptured(Event, frozen=True, kw_only=True):
+    """A message was found on a platform; whether it becomes an incident is not decided yet."""
+
+    TOPIC: ClassVar = "MessageCaptured"
+
+    channel: str
+    external_id: str | None = None  # the message's own id on its channel
+    source: str | None = None  # code of the group, chat or feed it was found in
+    kind: Kind = Kind.COMPLAINT
+    regime: Regime = Regime.IM
+    published_at: datetime
+    latitude: float | None = None
+    longitude: float | None = None
+    citizen: Sealed | None = None  # name, contact and text
+
+
+class MessageRead(Event, frozen=True, kw_only=True):
+    TOPIC: ClassVar = "MessageRead"
+
+    reading: Reading
+
+
+class MessageEdited(Event, frozen=True, kw_only=True):
+    """The citizen changed the text on the platform; the earlier one stays in the log."""
+
+    TOPIC: ClassVar = "MessageEdited"
+
+    channel: str
+    external_id: str
+    edited_at: datetime
+    text: Sealed | None = None
+
+
+class MessageDeleted(Event, frozen=True, kw_only=True):
+    """It is gone from the platform; what it asks for is not."""
+
+    TOPIC: ClassVar = "MessageDeleted"
+
+    channel: str
+    external_id: str
+    deleted_at: datetime
+
+
 class IncidentRegistered(Event, frozen=True, kw_only=True):
     """A message became an incident; its first cycle begins."""
 
@@ -79,6 +146,8 @@ class IncidentClassified(Event, frozen=True, kw_only=True):
     TOPIC: ClassVar = "IncidentClassified"
 
     topic: str
+    model: str | None = None  # which model said so; None: a person
+    confidence: float | None = None  # of the model, 0 to 1
 
 
 class IncidentRejected(Event, frozen=True, kw_only=True):
@@ -97,6 +166,7 @@ class MessageAdded(Event, frozen=True, kw_only=True):
     message: UUID
     channel: str
     external_id: str | None = None
+    source: str | None = None
     published_at: datetime
     citizen: Sealed | None = None  # name, contact and text
     deadlines: tuple[Deadline, ...] = ()
@@ -137,6 +207,25 @@ class MessagesGivenBack(Event, frozen=True, kw_only=True):
     messages: tuple[UUID, ...]
 
 
+class IncidentTransferredOut(Event, frozen=True, kw_only=True):
+    """It belongs to another region, where it begins a stream of its own."""
+
+    TOPIC: ClassVar = "IncidentTransferredOut"
+
+    to_region: str
+    correlation: UUID  # the same in every region it goes through
+
+
+class IncidentTransferredIn(Event, frozen=True, kw_only=True):
+    """It came from another region; the message was captured in the event before."""
+
+    TOPIC: ClassVar = "IncidentTransferredIn"
+
+    origin_region: str
+    origin: UUID  # the incident there
+    correlation: UUID
+
+
 class IncidentLinked(Event, frozen=True, kw_only=True):
     TOPIC: ClassVar = "IncidentLinked"
 
@@ -149,7 +238,10 @@ class IncidentAssigned(Event, frozen=True, kw_only=True):
 
     organisation: str
     holder: str | None = None  # a person there
+    rule: str | None = None  # which routing rule chose it; None: a person
     deadlines: tuple[Deadline, ...] = ()  # the clocks it starts
+    elapsed_seconds: float | None = None  # from the start of the cycle, if it is the first there
+    working_seconds: float | None = None  # the same in working time of the place
 
 
 class IncidentReturned(Event, frozen=True, kw_only=True):
@@ -161,6 +253,9 @@ class IncidentReturned(Event, frozen=True, kw_only=True):
 
 class WorkAccepted(Event, frozen=True, kw_only=True):
     TOPIC: ClassVar = "WorkAccepted"
+
+    elapsed_seconds: float | None = None  # since it was assigned
+    working_seconds: float | None = None  # the same in working time of the place
 
 
 class IncidentReassigned(Event, frozen=True, kw_only=True):
@@ -242,6 +337,7 @@ class ReplyReturned(Event, frozen=True, kw_only=True):
     TOPIC: ClassVar = "ReplyReturned"
 
     reasons: tuple[ReplyFlaw, ...]
+    status: Status | None = None  # where it stands again; None: in work
 
 
 class ReplyApproved(Event, frozen=True, kw_only=True):
@@ -249,6 +345,7 @@ class ReplyApproved(Event, frozen=True, kw_only=True):
 
     kind: ReplyKind
     despite: tuple[ReplyFlaw, ...] = ()  # flaws found by rule that the approver answers for
+    status: Status | None = None  # where it stands again; None: in work
 
 
 class ReplyPublished(Event, frozen=True, kw_only=True):
@@ -261,8 +358,41 @@ class ReplyPublished(Event, frozen=True, kw_only=True):
     text: Sealed | None = None
     messages: tuple[UUID, ...] = ()  # to whom, where it is not the first message alone
     draft: int | None = None  # version of the event that drafted it and has its text
+    external_id: str | None = None  # of the reply on its channel
     elapsed_seconds: float | None = None  # since the message that waited longest was published
     working_seconds: float | None = None  # the same in working time of the place
+
+
+class ReplyDelivered(Event, frozen=True, kw_only=True):
+    """It reached one more of the authors it is for."""
+
+    TOPIC: ClassVar = "ReplyDelivered"
+
+    draft: int  # version of the event that drafted it
+    message: UUID
+    channel: str
+    external_id: str | None = None  # of the reply on its channel
+
+
+class ReplyPublicationFailed(Event, frozen=True, kw_only=True):
+    """The platform does not take it; a person decides where the author is answered."""
+
+    TOPIC: ClassVar = "ReplyPublicationFailed"
+
+    draft: int  # version of the event that drafted it
+    message: UUID
+    channel: str
+    reason: DeliveryFailure
+
+
+class ReplyDeleted(Event, frozen=True, kw_only=True):
+    """Our reply is gone from the platform, whoever deleted it."""
+
+    TOPIC: ClassVar = "ReplyDeleted"
+
+    channel: str
+    external_id: str
+    deleted_at: datetime
 
 
 class SolutionScheduled(Event, frozen=True, kw_only=True):
@@ -418,4 +548,6 @@ class PersonalDataErased(Event, frozen=True, kw_only=True):
     subject: UUID
 
 
-EVENTS: dict[str, type[Event]] = {event.TOPIC: event for event in Event.__subclasses__()}
+EVENTS: dict[str, type[Event]] = {
+    event.TOPIC: event for event in Event.__subclasses__() if event.__module__ == __name__
+}

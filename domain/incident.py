@@ -39,6 +39,7 @@ class Draft(NamedTuple):
     by: str
     flaws: tuple[ReplyFlaw, ...]
     version: int  # of the event that holds its text
+    back_to: Status | None = None  # where the incident stands after the review; None: in work
     approved: bool = False
 
 
@@ -54,6 +55,7 @@ class Cycle:
     """From registration, or a reopening, to the end: what the rules ask of this cycle only."""
 
     started_at: datetime | None = None
+    assigned_at: datetime | None = None  # to the body that has it now
     waiting_since: datetime | None = None  # the citizen's earliest message without a human reply
     replies: set[tuple[ReplyKind, ReplyAuthor]] = field(default_factory=set)
     draft: Draft | None = None
@@ -83,6 +85,8 @@ class Incident:
     municipality: str | None = None
     status: Status = Status.REGISTERED
     channel: str = ""
+    captured: e.MessageCaptured | None = None  # until it is an incident
+    correlation: UUID | None = None  # of its way through the regions, once it has one
     regime: Regime = Regime.IM
     priority: Priority = Priority.NORMAL
     fast_track: bool = False
@@ -134,10 +138,33 @@ class Incident:
 # What each event changes; the events not named here change nothing but the state.
 
 
+def _captured(it: Incident, event: e.MessageCaptured) -> None:
+    it.region = event.region
+    it.channel = event.channel
+    it.regime = event.regime
+    it.captured = event
+    it.cycle = Cycle(waiting_since=event.published_at)
+    _take_subject(it, event.citizen)
+
+
+def _edited(it: Incident, event: e.MessageEdited) -> None:
+    _take_subject(it, event.text)
+
+
+def _transferred_out(it: Incident, event: e.IncidentTransferredOut) -> None:
+    it.correlation = event.correlation
+    it.cycle.clocks.stop(*Clock)
+
+
+def _transferred_in(it: Incident, event: e.IncidentTransferredIn) -> None:
+    it.correlation = event.correlation
+
+
 def _registered(it: Incident, event: e.IncidentRegistered) -> None:
     it.region = event.region
     it.channel = event.channel
     it.regime = event.regime
+    it.captured = None
     it.cycle = Cycle(started_at=event.occurred_at, waiting_since=event.published_at)
     _start_clocks(it, event.deadlines)
     _take_subject(it, event.citizen)
@@ -182,6 +209,7 @@ def _linked(it: Incident, event: e.IncidentLinked) -> None:
 
 def _assigned(it: Incident, event: e.IncidentAssigned | e.IncidentReassigned) -> None:
     it.organisation = event.organisation
+    it.cycle.assigned_at = event.occurred_at
     it.cycle.draft = None
     if it.cycle.pauses and it.cycle.pauses[-1].end is None:
         _end_pause(it, event)
@@ -227,7 +255,9 @@ def _citizen_contacted(it: Incident, event: e.CitizenContacted) -> None:
 
 
 def _reply_drafted(it: Incident, event: e.ReplyDrafted) -> None:
-    it.cycle.draft = Draft(event.kind, event.actor, event.flaws, it.version)
+    # Work goes on after a review, but a promise stays one.
+    back_to = Status.SCHEDULED if it.status is Status.SCHEDULED else None
+    it.cycle.draft = Draft(event.kind, event.actor, event.flaws, it.version, back_to)
     _take_subject(it, event.text)
 
 
@@ -326,6 +356,10 @@ def _take_subject(it: Incident, sealed: e.Sealed | None) -> None:
 
 
 CHANGES: dict[type[e.Event], Callable[[Incident, Any], None]] = {
+    e.MessageCaptured: _captured,
+    e.MessageEdited: _edited,
+    e.IncidentTransferredOut: _transferred_out,
+    e.IncidentTransferredIn: _transferred_in,
     e.IncidentRegistered: _registered,
     e.IncidentRejected: _rejected,
     e.MessageAdded: _message_added,

@@ -31,6 +31,8 @@ WORK = states(Status.ASSIGNED, Status.IN_PROGRESS, Status.SCHEDULED)
 HELD = WORK | states(Status.AWAITING_CITIZEN, Status.REPLY_IN_REVIEW)
 DONE = states(Status.RESOLVED, Status.UNDER_CONTROL, Status.CLOSED)
 LIVING = OPEN | DONE | states(Status.REOPEN_REQUESTED)
+CAPTURED = states(Status.CAPTURED)
+ANY = frozenset(Status)
 
 # SYSTEM stands for rules, for workers, and for what another system decided and we take over.
 INTAKE = roles(Role.MONITOR, Role.MCU_OPERATOR, Role.SYSTEM)
@@ -43,18 +45,27 @@ CONTROLLERS = roles(Role.REGION_HEAD, Role.FEDERAL_OVERSEER)
 CLOCKWORK = roles(Role.SYSTEM)
 
 TRANSITIONS: dict[type[e.Event], Transition] = {
-    # Intake and triage. Registration has no source: it begins the stream.
-    e.IncidentRegistered: Transition(states(), Status.REGISTERED, INTAKE),
+    # Messages. A capture has no source, nor has a registration without one: they begin the stream.
+    e.MessageCaptured: Transition(states(), Status.CAPTURED, roles(Role.MONITOR, Role.SYSTEM)),
+    e.MessageRead: Transition(CAPTURED | OPEN, None, CLOCKWORK),
+    e.MessageEdited: Transition(ANY, None, roles(Role.MONITOR, Role.SYSTEM)),
+    e.MessageDeleted: Transition(ANY, None, roles(Role.MONITOR, Role.SYSTEM)),
+    # Intake and triage.
+    e.IncidentRegistered: Transition(CAPTURED, Status.REGISTERED, INTAKE),
     e.IncidentRejected: Transition(
-        states(Status.REGISTERED), Status.REJECTED, roles(Role.MONITOR, Role.CURATOR)
+        CAPTURED | states(Status.REGISTERED), Status.REJECTED, roles(Role.MONITOR, Role.CURATOR)
     ),
-    e.MessageAdded: Transition(LIVING, None, TRIAGERS | roles(Role.CITIZEN)),
+    e.MessageAdded: Transition(LIVING | CAPTURED, None, TRIAGERS | roles(Role.CITIZEN)),
     e.IncidentMerged: Transition(
-        OPEN, Status.MERGED, roles(Role.MONITOR, Role.CURATOR, Role.SYSTEM)
+        OPEN | CAPTURED, Status.MERGED, roles(Role.MONITOR, Role.CURATOR, Role.SYSTEM)
     ),
     e.IncidentUnmerged: Transition(states(Status.MERGED), None, roles(Role.CURATOR)),
     e.MessagesTaken: Transition(OPEN, None, roles(Role.MONITOR, Role.CURATOR, Role.SYSTEM)),
     e.MessagesGivenBack: Transition(LIVING - states(Status.CLOSED), None, roles(Role.CURATOR)),
+    e.IncidentTransferredOut: Transition(
+        OPEN | CAPTURED, Status.TRANSFERRED, roles(Role.MONITOR, Role.CURATOR, Role.REGION_HEAD)
+    ),
+    e.IncidentTransferredIn: Transition(CAPTURED, None, CLOCKWORK),
     e.IncidentLinked: Transition(LIVING, None, TRIAGERS),
     e.IncidentClassified: Transition(TRIAGE, None, TRIAGERS),
     e.IncidentAssigned: Transition(TRIAGE, Status.ASSIGNED, TRIAGERS),
@@ -87,6 +98,9 @@ TRANSITIONS: dict[type[e.Event], Transition] = {
     e.ReplyReturned: Transition(states(Status.REPLY_IN_REVIEW), Status.IN_PROGRESS, APPROVERS),
     e.ReplyApproved: Transition(states(Status.REPLY_IN_REVIEW), Status.IN_PROGRESS, APPROVERS),
     e.ReplyPublished: Transition(OPEN, None, TRIAGERS | WORKERS),
+    e.ReplyDelivered: Transition(ANY, None, CLOCKWORK),
+    e.ReplyPublicationFailed: Transition(ANY, None, CLOCKWORK),
+    e.ReplyDeleted: Transition(ANY, None, roles(Role.MONITOR, Role.SYSTEM)),
     # Solution.
     e.SolutionScheduled: Transition(
         states(Status.ASSIGNED, Status.IN_PROGRESS), Status.SCHEDULED, WORKERS
@@ -123,18 +137,23 @@ TRANSITIONS: dict[type[e.Event], Transition] = {
     e.DeadlineExtended: Transition(OPEN, None, roles(Role.ORG_HEAD, Role.SYSTEM)),
     e.EscalationRaised: Transition(OPEN, None, CLOCKWORK),
     # Personal data.
-    e.PersonalDataErased: Transition(
-        frozenset(Status), None, roles(Role.DATA_OFFICER, Role.SYSTEM)
-    ),
+    e.PersonalDataErased: Transition(ANY, None, roles(Role.DATA_OFFICER, Role.SYSTEM)),
 }
 
 # Which event each command leads to; others may follow from it in the same breath.
 EVENT_OF: dict[type[c.Command], type[e.Event]] = {
+    c.Capture: e.MessageCaptured,
+    c.NoteReading: e.MessageRead,
+    c.EditMessage: e.MessageEdited,
+    c.DeleteMessage: e.MessageDeleted,
     c.Register: e.IncidentRegistered,
+    c.RegisterCaptured: e.IncidentRegistered,
     c.Reject: e.IncidentRejected,
     c.AddMessage: e.MessageAdded,
     c.Merge: e.IncidentMerged,
     c.Unmerge: e.IncidentUnmerged,
+    c.TransferOut: e.IncidentTransferredOut,
+    c.TransferIn: e.IncidentTransferredIn,
     c.Link: e.IncidentLinked,
     c.Classify: e.IncidentClassified,
     c.Assign: e.IncidentAssigned,
@@ -153,6 +172,9 @@ EVENT_OF: dict[type[c.Command], type[e.Event]] = {
     c.ReturnReply: e.ReplyReturned,
     c.ApproveReply: e.ReplyApproved,
     c.PublishReply: e.ReplyPublished,
+    c.NoteDelivery: e.ReplyDelivered,
+    c.NoteFailedDelivery: e.ReplyPublicationFailed,
+    c.NoteDeletedReply: e.ReplyDeleted,
     c.ScheduleSolution: e.SolutionScheduled,
     c.MovePromise: e.PromiseMoved,
     c.Resolve: e.IncidentResolved,
@@ -174,13 +196,19 @@ EVENT_OF: dict[type[c.Command], type[e.Event]] = {
 }
 
 
-def transition_of(command: c.Command) -> Transition:
-    return TRANSITIONS[EVENT_OF[type(command)]]
+def transition_of(command: c.Command | type[c.Command]) -> Transition:
+    """Where a command is possible, what it leads to, and who may give it."""
+    of = command if isinstance(command, type) else type(command)
+    transition = TRANSITIONS[EVENT_OF[of]]
+    # Of the two commands that lead to a registration one begins the stream.
+    return transition._replace(sources=states()) if of is c.Register else transition
 
 
 def status_after(status: Status, event: e.Event, *, controlled: bool) -> Status:
     """The state after an event. What is under personal control is not done until that is lifted."""
     if isinstance(event, e.IncidentUnmerged):
+        return event.status
+    if isinstance(event, e.ReplyReturned | e.ReplyApproved) and event.status is not None:
         return event.status
     after = TRANSITIONS[type(event)].target or status
     if controlled and after is Status.RESOLVED:

@@ -6,6 +6,7 @@ from enum import StrEnum
 class Status(StrEnum):
     """Where an incident stands (lifecycle-and-metrics 3.1); Russian in the comment."""
 
+    CAPTURED = "CAPTURED"  # Зафиксировано: a message that is not an incident yet
     REGISTERED = "REGISTERED"  # Зарегистрирован
     REJECTED = "REJECTED"  # Отклонён
     MERGED = "MERGED"  # Объединён
@@ -223,6 +224,27 @@ class Cause(StrEnum):
     NO_INFORMATION = "NO_INFORMATION"  # nothing is broken, nobody was told
     NATURE = "NATURE"
     RESIDENTS = "RESIDENTS"
+
+
+class CrisisReason(StrEnum):
+    """Why the centre of a region works under the rules of a crisis."""
+
+    WEATHER = "WEATHER"
+    ACCIDENT = "ACCIDENT"
+    EPIDEMIC = "EPIDEMIC"
+    SECURITY = "SECURITY"
+    UNREST = "UNREST"
+
+
+class DeliveryFailure(StrEnum):
+    """Why a platform does not take our reply, for good; somebody decides what to do."""
+
+    MESSAGE_DELETED = "MESSAGE_DELETED"
+    COMMENTS_CLOSED = "COMMENTS_CLOSED"
+    PROFILE_CLOSED = "PROFILE_CLOSED"
+    CHANNEL_UNAVAILABLE = "CHANNEL_UNAVAILABLE"
+    TEXT_REFUSED = "TEXT_REFUSED"
+    UNCERTAIN = "UNCERTAIN"  # sent, but never confirmed, where sending again might answer twice
 
 
 class ReopenReason(StrEnum):

@@ -14,6 +14,7 @@ class ChangeRow(NamedTuple):
     region: str
     pos: int
     municipality: str | None
+    moved_from: str | None  # the municipality that loses it by this change
     incident_id: UUID
     version: int
     event: str
@@ -21,7 +22,7 @@ class ChangeRow(NamedTuple):
     occurred_at: datetime
 
 
-COLUMN_TYPES = ("text", "int8", "text", "uuid", "int4", "text", "text", "timestamptz")
+COLUMN_TYPES = ("text", "int8", "text", "text", "uuid", "int4", "text", "text", "timestamptz")
 
 
 def append(connection: psycopg.Connection, rows: Iterable[ChangeRow]) -> None:

@@ -63,12 +63,17 @@ async def changes_of_place(
     limit: int,
 ) -> list[ChangeRow]:
     """A page of a region's feed, or of one municipality's: after < pos <= upto."""
-    of_place: LiteralString = "" if municipality is None else "AND municipality = %(municipality)s"
+    of_place: LiteralString = (
+        ""
+        if municipality is None
+        else "AND (municipality = %(municipality)s OR moved_from = %(municipality)s)"
+    )
     cursor = await connection.execute(
         """
         SELECT region,
                pos,
                municipality,
+               moved_from,
                incident_id,
                version,
                event,
@@ -102,6 +107,7 @@ async def changes_between(
         SELECT change.region,
                change.pos,
                municipality,
+               moved_from,
                incident_id,
                version,
                event,

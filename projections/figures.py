@@ -21,6 +21,7 @@ import numpy as np
 from psycopg import AsyncConnection
 
 from domain.errors import PeriodInvalid
+from domain.rights import region_proper
 from projections.histogram import counts, quantiles
 from regions.catalogue import Catalogue
 
@@ -105,7 +106,7 @@ async def municipality_figures(
     if exact:
         found = await _exact(connection, period, today, by_municipality=True)
         return {code: of for code, of in found.items() if municipality in (None, code) or not code}
-    of_region = [place.code for place in catalogue.municipalities_of.get(region, ())]
+    of_region = [place.code for place in catalogue.municipalities_of.get(region_proper(region), ())]
     wanted = of_region if municipality is None else [municipality]
     sums = await _sums(connection, period, today, [TOTAL, *wanted])
     return _figures({place: found for (_, place), found in sums.items()}, with_total=False)
@@ -113,7 +114,7 @@ async def municipality_figures(
 
 def _today(catalogue: Catalogue, region: str, now: datetime) -> date:
     """The first day that is not over in the whole region: its places may lie in several zones."""
-    places = catalogue.municipalities_of.get(region, ())
+    places = catalogue.municipalities_of.get(region_proper(region), ())
     zones = {catalogue.region(region).zone, *(place.zone for place in places)}
     return min(now.astimezone(zone).date() for zone in zones)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from domain.events import Event, IncidentRegistered
+from domain.events import Event
 from projections import incidents
 from projections.incidents import IncidentRow
 from regions.catalogue import Catalogue
@@ -34,8 +34,8 @@ def as_of(
         if event.occurred_at > moment:
             break
         zone = catalogue.zone_of(event.region, event.municipality)
-        if isinstance(event, IncidentRegistered):
-            row = incidents.registered(key.incident_id, event, zone)
+        if row is None and isinstance(event, incidents.Beginning):
+            row = incidents.begun(key.incident_id, event, zone)
         if row is not None:
             incidents.change(row, event, zone)
             row.version, row.pos = version, pos

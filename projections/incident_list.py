@@ -108,6 +108,8 @@ def _conditions(
         ("registered_at < %(registered_before)s", "registered_before", chosen.registered_before),
     ]
     conditions = [condition for condition, _, value in asked if value is not None]
+    if chosen.region is None:
+        conditions.append("strpos(region, '~') = 0")  # what trainees do is found where they do it
     parameters = {name: value for _, name, value in asked if value is not None}
     if chosen.overdue is not None:
         late: LiteralString = "(open AND due_at < %(now)s)"

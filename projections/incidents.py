@@ -4,128 +4,111 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, get_args, get_type_hints
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 import psycopg
+from psycopg import sql
 from psycopg.rows import class_row
 
 from domain import events as e
 from domain.deadlines import Deadline
 from domain.lifecycle import status_after
-from domain.vocabulary import OPEN, Clock, Priority, ReplyAuthor, Status
+from domain.vocabulary import OPEN, Clock, LinkKind, Priority, ReplyAuthor, Status
+from regions.reading.cells import cell_of
 
-UNCOUNTED = frozenset({Status.REJECTED, Status.MERGED, Status.TRANSFERRED})
+UNCOUNTED = frozenset({Status.CAPTURED, Status.REJECTED, Status.MERGED, Status.TRANSFERRED})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class IncidentRow:
     """One row of the table `incident`; columns in its order, explained there."""
 
     id: UUID
     region: str
     municipality: str | None
-    version: int
-    pos: int
-    status: str
-    open: bool
-    counted: bool
+    cell: str | None = None
+    version: int = 0
+    pos: int = 0
+    status: str = Status.CAPTURED
+    open: bool = False
+    counted: bool = False
     channel: str
+    source: str | None = None
     kind: str
     regime: str
-    priority: str
-    topic: str | None
-    organisation: str | None
-    holder: str | None
-    merged_into: UUID | None
-    messages: int
-    controller: str | None
-    outcome: str | None
-    cycle: int
-    returns: int
-    hops: int
-    promised_on: date | None
-    promise_moves: int
-    rating: int | None
-    disputes: int
-    root_cause: str | None
+    priority: str = Priority.NORMAL
+    topic: str | None = None
+    organisation: str | None = None
+    holder: str | None = None
+    merged_into: UUID | None = None
+    transferred_to: str | None = None
+    origin_region: str | None = None
+    origin: UUID | None = None
+    recurrence_of: UUID | None = None
+    messages: int = 1
+    controller: str | None = None
+    outcome: str | None = None
+    cycle: int = 1
+    returns: int = 0
+    hops: int = 0
+    undelivered: str | None = None
+    promised_on: date | None = None
+    promise_moves: int = 0
+    rating: int | None = None
+    disputes: int = 0
+    root_cause: str | None = None
     published_at: datetime
+    captured_at: datetime
     registered_at: datetime
     registered_on: date
     cycle_started_at: datetime
-    assigned_at: datetime | None
-    first_replied_at: datetime | None
-    reply_due_at: datetime | None
-    due_at: datetime | None
-    due_on: date | None
-    first_due_at: datetime | None
-    alarms: str | None
-    alarm_at: datetime | None
-    resolved_at: datetime | None
-    closed_at: datetime | None
+    assigned_at: datetime | None = None
+    accepted_at: datetime | None = None
+    first_replied_at: datetime | None = None
+    reply_due_at: datetime | None = None
+    due_at: datetime | None = None
+    due_on: date | None = None
+    first_due_at: datetime | None = None
+    alarms: str | None = None
+    alarm_at: datetime | None = None
+    resolved_at: datetime | None = None
+    closed_at: datetime | None = None
     changed_at: datetime
-    reply_working_seconds: float | None
-    resolution_working_seconds: float | None
-    paused_seconds: float
-    latitude: float | None
-    longitude: float | None
+    triage_working_seconds: float | None = None
+    accept_working_seconds: float | None = None
+    reply_working_seconds: float | None = None
+    resolution_working_seconds: float | None = None
+    paused_seconds: float = 0.0
+    latitude: float | None = None
+    longitude: float | None = None
 
 
-def registered(incident_id: UUID, event: e.IncidentRegistered, zone: ZoneInfo) -> IncidentRow:
-    """The row a registration begins; its version and position are set like any other event's."""
-    row = IncidentRow(
+Beginning = e.MessageCaptured | e.IncidentRegistered
+
+
+def begun(incident_id: UUID, event: Beginning, zone: ZoneInfo) -> IncidentRow:
+    """The row that the first event of a stream begins, before that event is taken into it."""
+    return IncidentRow(
         id=incident_id,
         region=event.region,
         municipality=event.municipality,
-        version=0,
-        pos=0,
-        status=Status.REGISTERED,
-        open=True,
-        counted=True,
+        cell=cell_of(event.latitude, event.longitude),
         channel=event.channel,
+        source=event.source if isinstance(event, e.MessageCaptured) else None,
         kind=event.kind,
         regime=event.regime,
-        priority=Priority.NORMAL,
-        topic=None,
-        organisation=None,
-        holder=None,
-        merged_into=None,
-        messages=1,
-        controller=None,
-        outcome=None,
-        cycle=1,
-        returns=0,
-        hops=0,
-        promised_on=None,
-        promise_moves=0,
-        rating=None,
-        disputes=0,
-        root_cause=None,
         published_at=event.published_at,
+        captured_at=event.occurred_at,
         registered_at=event.occurred_at,
         registered_on=event.occurred_at.astimezone(zone).date(),
         cycle_started_at=event.occurred_at,
-        assigned_at=None,
-        first_replied_at=None,
-        reply_due_at=None,
-        due_at=None,
-        due_on=None,
-        first_due_at=None,
-        alarms=None,
-        alarm_at=None,
-        resolved_at=None,
-        closed_at=None,
         changed_at=event.occurred_at,
-        reply_working_seconds=None,
-        resolution_working_seconds=None,
-        paused_seconds=0.0,
         latitude=event.latitude,
         longitude=event.longitude,
     )
-    _start_clocks(row, event.deadlines, zone)
-    return row
 
 
 def change(row: IncidentRow, event: e.Event, zone: ZoneInfo) -> None:
@@ -139,6 +122,20 @@ def change(row: IncidentRow, event: e.Event, zone: ZoneInfo) -> None:
     row.status = status
     row.open = status in OPEN
     row.counted = status not in UNCOUNTED
+
+
+def _registered(row: IncidentRow, event: e.IncidentRegistered, zone: ZoneInfo) -> None:
+    row.kind = event.kind
+    row.registered_at = row.cycle_started_at = event.occurred_at
+    row.registered_on = event.occurred_at.astimezone(zone).date()
+    _locate(row, event.latitude, event.longitude)
+    _start_clocks(row, event.deadlines, zone)
+
+
+def _locate(row: IncidentRow, latitude: float | None, longitude: float | None) -> None:
+    if (latitude, longitude) != (row.latitude, row.longitude):
+        row.latitude, row.longitude = latitude, longitude
+        row.cell = cell_of(latitude, longitude)
 
 
 def _classified(
@@ -166,6 +163,21 @@ def _unmerged(row: IncidentRow, event: e.IncidentUnmerged, zone: ZoneInfo) -> No
     _ring(row)
 
 
+def _transferred_out(row: IncidentRow, event: e.IncidentTransferredOut, zone: ZoneInfo) -> None:
+    row.transferred_to = event.to_region
+    row.reply_due_at = None
+    _hush(row, *Clock)
+
+
+def _transferred_in(row: IncidentRow, event: e.IncidentTransferredIn, zone: ZoneInfo) -> None:
+    row.origin_region, row.origin = event.origin_region, event.origin
+
+
+def _linked(row: IncidentRow, event: e.IncidentLinked, zone: ZoneInfo) -> None:
+    if event.kind is LinkKind.RECURRENCE:
+        row.recurrence_of = event.to
+
+
 def _messages_taken(row: IncidentRow, event: e.MessagesTaken, zone: ZoneInfo) -> None:
     row.messages += len(event.messages)
     _start_clocks(row, event.deadlines, zone)
@@ -176,14 +188,15 @@ def _messages_given_back(row: IncidentRow, event: e.MessagesGivenBack, zone: Zon
 
 
 def _assigned(row: IncidentRow, event: e.IncidentAssigned, zone: ZoneInfo) -> None:
-    row.hops += row.assigned_at is not None and row.organisation != event.organisation
     row.organisation, row.holder = event.organisation, event.holder
-    row.assigned_at = row.assigned_at or event.occurred_at
+    if row.assigned_at is None:
+        row.assigned_at = event.occurred_at
+        row.triage_working_seconds = event.working_seconds
     _start_clocks(row, event.deadlines, zone)
 
 
 def _reassigned(row: IncidentRow, event: e.IncidentReassigned, zone: ZoneInfo) -> None:
-    row.hops += 1
+    row.hops += row.organisation != event.organisation
     row.organisation, row.holder = event.organisation, event.holder
     _hush(row, CLARIFICATION)
 
@@ -191,17 +204,37 @@ def _reassigned(row: IncidentRow, event: e.IncidentReassigned, zone: ZoneInfo) -
 def _returned(row: IncidentRow, event: e.IncidentReturned, zone: ZoneInfo) -> None:
     row.organisation = row.holder = None
     row.returns += 1
+    row.hops += 1
+
+
+def _accepted(row: IncidentRow, event: e.WorkAccepted, zone: ZoneInfo) -> None:
+    if row.accepted_at is None:
+        row.accepted_at = event.occurred_at
+        row.accept_working_seconds = event.working_seconds
 
 
 def _relocated(row: IncidentRow, event: e.IncidentRelocated, zone: ZoneInfo) -> None:
-    row.latitude, row.longitude = event.latitude, event.longitude
+    """Its days are those of the place it is in: another municipality may keep another time."""
+    _locate(row, event.latitude, event.longitude)
+    row.registered_on = row.registered_at.astimezone(zone).date()
+    if row.due_at is not None:
+        row.due_on = row.due_at.astimezone(zone).date()
 
 
 def _prioritized(row: IncidentRow, event: e.IncidentPrioritized, zone: ZoneInfo) -> None:
     row.priority = event.priority
 
 
+def _delivered(row: IncidentRow, event: e.ReplyDelivered, zone: ZoneInfo) -> None:
+    row.undelivered = None
+
+
+def _delivery_failed(row: IncidentRow, event: e.ReplyPublicationFailed, zone: ZoneInfo) -> None:
+    row.undelivered = event.reason
+
+
 def _replied(row: IncidentRow, event: e.ReplyPublished, zone: ZoneInfo) -> None:
+    row.undelivered = None
     if event.author is not ReplyAuthor.HUMAN:
         return
     row.reply_due_at = None
@@ -390,7 +423,11 @@ def _hush(row: IncidentRow, *names: str) -> None:
 
 # The events that are not here change only state, time and place.
 HANDLERS: dict[type[e.Event], Callable[[IncidentRow, Any, ZoneInfo], None]] = {
+    e.IncidentRegistered: _registered,
     e.IncidentRejected: _rejected,
+    e.IncidentTransferredOut: _transferred_out,
+    e.IncidentTransferredIn: _transferred_in,
+    e.IncidentLinked: _linked,
     e.IncidentClassified: _classified,
     e.IncidentReclassified: _classified,
     e.MessageAdded: _message_added,
@@ -406,7 +443,10 @@ HANDLERS: dict[type[e.Event], Callable[[IncidentRow, Any, ZoneInfo], None]] = {
     e.IncidentReturned: _returned,
     e.IncidentRelocated: _relocated,
     e.IncidentPrioritized: _prioritized,
+    e.WorkAccepted: _accepted,
     e.ReplyPublished: _replied,
+    e.ReplyDelivered: _delivered,
+    e.ReplyPublicationFailed: _delivery_failed,
     e.SolutionScheduled: _promised,
     e.PromiseMoved: _promised,
     e.IncidentResolved: _resolved,
@@ -430,13 +470,27 @@ HANDLERS: dict[type[e.Event], Callable[[IncidentRow, Any, ZoneInfo], None]] = {
 COLUMNS = tuple(column.name for column in fields(IncidentRow))
 # dataclasses.astuple would copy every cell deeply: half of the time of a rebuild.
 CELLS = attrgetter(*COLUMNS)
-COLUMN_TYPES = (
-    *("uuid", "text", "text", "int4", "int8", "text", "bool", "bool", "text", "text", "text"),
-    *("text", "text", "text", "text", "uuid", "int4", "text", "text", "int4", "int4", "int4"),
-    *("date", "int4", "int4", "int4", "text", "timestamptz", "timestamptz", "date", "timestamptz"),
-    *("timestamptz", "timestamptz", "timestamptz", "timestamptz", "date", "timestamptz", "text"),
-    *("timestamptz", "timestamptz", "timestamptz", "timestamptz", "float8", "float8", "float8"),
-    *("float8", "float8"),
+POSTGRES_TYPES = {
+    UUID: "uuid",
+    str: "text",
+    int: "int4",
+    bool: "bool",
+    float: "float8",
+    date: "date",
+    datetime: "timestamptz",
+}
+COLUMN_TYPES = [
+    "int8" if name == "pos" else POSTGRES_TYPES[next(iter(get_args(hint)), hint)]
+    for name, hint in get_type_hints(IncidentRow).items()
+]
+UPSERT = sql.SQL(
+    "INSERT INTO incident SELECT * FROM incident_batch ON CONFLICT (id) DO UPDATE SET {}"
+).format(
+    sql.SQL(", ").join(
+        sql.SQL("{column} = excluded.{column}").format(column=sql.Identifier(column))
+        for column in COLUMNS
+        if column != "id"
+    )
 )
 
 
@@ -454,52 +508,7 @@ def store(connection: psycopg.Connection, rows: Iterable[IncidentRow]) -> None:
             copy.set_types(COLUMN_TYPES)
             for row in rows:
                 copy.write_row(CELLS(row))
-        cursor.execute(
-            """
-            INSERT INTO incident
-            SELECT * FROM incident_batch
-                ON CONFLICT (id) DO UPDATE
-               SET municipality               = excluded.municipality,
-                   version                    = excluded.version,
-                   pos                        = excluded.pos,
-                   status                     = excluded.status,
-                   open                       = excluded.open,
-                   counted                    = excluded.counted,
-                   priority                   = excluded.priority,
-                   topic                      = excluded.topic,
-                   organisation               = excluded.organisation,
-                   holder                     = excluded.holder,
-                   merged_into                = excluded.merged_into,
-                   messages                   = excluded.messages,
-                   controller                 = excluded.controller,
-                   outcome                    = excluded.outcome,
-                   cycle                      = excluded.cycle,
-                   returns                    = excluded.returns,
-                   hops                       = excluded.hops,
-                   promised_on                = excluded.promised_on,
-                   promise_moves              = excluded.promise_moves,
-                   rating                     = excluded.rating,
-                   disputes                   = excluded.disputes,
-                   root_cause                 = excluded.root_cause,
-                   cycle_started_at           = excluded.cycle_started_at,
-                   assigned_at                = excluded.assigned_at,
-                   first_replied_at           = excluded.first_replied_at,
-                   reply_due_at               = excluded.reply_due_at,
-                   due_at                     = excluded.due_at,
-                   due_on                     = excluded.due_on,
-                   first_due_at               = excluded.first_due_at,
-                   alarms                     = excluded.alarms,
-                   alarm_at                   = excluded.alarm_at,
-                   resolved_at                = excluded.resolved_at,
-                   closed_at                  = excluded.closed_at,
-                   changed_at                 = excluded.changed_at,
-                   reply_working_seconds      = excluded.reply_working_seconds,
-                   resolution_working_seconds = excluded.resolution_working_seconds,
-                   paused_seconds             = excluded.paused_seconds,
-                   latitude                   = excluded.latitude,
-                   longitude                  = excluded.longitude
-            """
-        )
+        cursor.execute(UPSERT)
         # The last transaction of a rebuild stores several batches, which may hold the same rows.
         cursor.execute("DELETE FROM incident_batch")
 

@@ -15,8 +15,8 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from domain.events import IncidentRegistered
-from projections import changes, incidents, statistics
+from domain.office import OfficeEvent
+from projections import changes, incidents, offices, statistics
 from projections.changes import ChangeRow
 from projections.incidents import IncidentRow
 from projections.release import version_of
@@ -182,7 +182,9 @@ class Projector:
             self.connection, [event.incident_id for event in recorded if event.version > 1]
         )
         touched = {(row.region, row.due_on) for row in rows.values()}
-        feed = [self._apply(event, rows) for event in recorded]
+        touched |= {(row.region, row.registered_on) for row in rows.values()}
+        applied = (self._apply(event, rows) for event in recorded)
+        feed = [entry for entry in applied if entry is not None]
         incidents.store(self.connection, rows.values())
         changes.append(self.connection, feed)
         touched |= {(row.region, row.due_on) for row in rows.values()}
@@ -242,15 +244,19 @@ class Projector:
             )
             return [Recorded._make(row) for row in cursor]
 
-    def _apply(self, recorded: Recorded, rows: dict[UUID, IncidentRow]) -> ChangeRow:
-        """Take one event into its row; the entry for the feed."""
+    def _apply(self, recorded: Recorded, rows: dict[UUID, IncidentRow]) -> ChangeRow | None:
+        """Take one event into its row; the entry for the feed, if it is an incident's."""
         event = decode_event(recorded.topic, recorded.payload)
+        if isinstance(event, OfficeEvent):
+            offices.apply(self.connection, event)
+            return None
         zone = self.catalogue.zone_of(event.region, event.municipality)
-        if isinstance(event, IncidentRegistered):
-            rows[recorded.incident_id] = incidents.registered(recorded.incident_id, event, zone)
+        if recorded.version == 1 and isinstance(event, incidents.Beginning):
+            rows[recorded.incident_id] = incidents.begun(recorded.incident_id, event, zone)
         row = rows.get(recorded.incident_id)
         if row is None:
             raise Orphan
+        before = row.municipality
         incidents.change(row, event, zone)
         row.version = recorded.version
         row.pos = recorded.pos
@@ -258,6 +264,7 @@ class Projector:
             recorded.region,
             recorded.pos,
             row.municipality,
+            before if before != row.municipality else None,
             row.id,
             row.version,
             recorded.topic,

@@ -8,6 +8,7 @@ DUE_SOON = timedelta(days=1)
 
 
 class Queue(StrEnum):
+    INBOX = "INBOX"  # captured, and nobody has decided what it is
     UNASSIGNED = "UNASSIGNED"
     RETURNED = "RETURNED"
     URGENT = "URGENT"
@@ -17,10 +18,17 @@ class Queue(StrEnum):
     OVERDUE = "OVERDUE"
     DISPUTED = "DISPUTED"
     UNDER_CONTROL = "UNDER_CONTROL"
+    UNDELIVERED = "UNDELIVERED"  # its platform does not take our reply
 
+
+# What is in any queue at all: the index incident_waiting holds just that.
+WAITING: LiteralString = (
+    "(open OR status IN ('CAPTURED', 'REOPEN_REQUESTED') OR controller IS NOT NULL)"
+)
 
 # Of the moment %(now)s, and %(soon)s a day later.
 CONDITIONS: dict[Queue, LiteralString] = {
+    Queue.INBOX: "status = 'CAPTURED'",
     Queue.UNASSIGNED: "status IN ('REGISTERED', 'RETURNED', 'REOPENED')",
     Queue.RETURNED: "status = 'RETURNED'",
     Queue.URGENT: "(open AND priority = 'HIGH')",
@@ -30,4 +38,5 @@ CONDITIONS: dict[Queue, LiteralString] = {
     Queue.OVERDUE: "(open AND due_at < %(now)s)",
     Queue.DISPUTED: "status = 'REOPEN_REQUESTED'",
     Queue.UNDER_CONTROL: "controller IS NOT NULL",
+    Queue.UNDELIVERED: "(open AND undelivered IS NOT NULL)",
 }

@@ -32,12 +32,14 @@ CREATE TABLE incident (
     id               uuid PRIMARY KEY,
     region           text NOT NULL,
     municipality     text,                  -- null: not located yet
+    cell             text,                  -- H3 cell of its point, resolution 9 (0.1 km2)
     version          integer NOT NULL,
     pos              bigint NOT NULL,       -- of its last event
     status           text NOT NULL,
     open             boolean NOT NULL,      -- something is left to do
     counted          boolean NOT NULL,      -- in the statistics: not rejected, merged, transferred
     channel          text NOT NULL,
+    source           text,                  -- the group, chat or feed it was found in
     kind             text NOT NULL,
     regime           text NOT NULL,
     priority         text NOT NULL,
@@ -45,22 +47,29 @@ CREATE TABLE incident (
     organisation     text,
     holder           text,                  -- a person there
     merged_into      uuid,                  -- the incident that answers for it
+    transferred_to   text,                  -- the region that has it now
+    origin_region    text,                  -- the region it came from
+    origin           uuid,                  -- the incident there
+    recurrence_of    uuid,                  -- the same topic and place was solved before
     messages         integer NOT NULL,      -- of citizens, merged incidents' included
     controller       text,                  -- who holds it under personal control
     outcome          text,                  -- of the last resolution of this cycle
     cycle            integer NOT NULL,
     returns          integer NOT NULL,      -- how often an executor sent it back
-    hops             integer NOT NULL,      -- how often another body got it
+    hops             integer NOT NULL,      -- how often it went on: sent back, or to another body
+    undelivered      text,                  -- why a platform did not take the last reply
     promised_on      date,                  -- when the citizen was told it will be solved
     promise_moves    integer NOT NULL,
     rating           integer,               -- by the citizen, 1 to 5, the last
     disputes         integer NOT NULL,
     root_cause       text,
     published_at     timestamptz NOT NULL,  -- when the citizen wrote
-    registered_at    timestamptz NOT NULL,
+    captured_at      timestamptz NOT NULL,  -- when the centre had it
+    registered_at    timestamptz NOT NULL,  -- of a message that is no incident yet, when captured
     registered_on    date NOT NULL,         -- the local day of registered_at
     cycle_started_at timestamptz NOT NULL,  -- registration, or the last reopening
     assigned_at      timestamptz,           -- first assignment
+    accepted_at      timestamptz,           -- first taken into work
     first_replied_at timestamptz,           -- first reply by a human, whatever its kind
     reply_due_at     timestamptz,           -- until when the citizen waits for a reply, if they do
     due_at           timestamptz,           -- solution deadline of this cycle
@@ -71,6 +80,8 @@ CREATE TABLE incident (
     resolved_at      timestamptz,           -- of this cycle
     closed_at        timestamptz,
     changed_at       timestamptz NOT NULL,  -- of its last event
+    triage_working_seconds     double precision, -- registered to first assigned, in working time
+    accept_working_seconds     double precision, -- assigned to first accepted, in working time
     reply_working_seconds      double precision, -- published to first reply, in working time
     resolution_working_seconds double precision, -- cycle start to resolved, without pauses
     paused_seconds   double precision NOT NULL, -- waiting for the citizen, in this cycle
@@ -87,7 +98,7 @@ CREATE INDEX incident_by_topic ON incident (topic, registered_at DESC, id DESC);
 CREATE INDEX incident_unfinished ON incident (status, registered_at DESC, id DESC)
     WHERE status <> 'CLOSED';
 CREATE INDEX incident_waiting ON incident (region, municipality)
-    WHERE open OR status = 'REOPEN_REQUESTED' OR controller IS NOT NULL;
+    WHERE open OR status IN ('CAPTURED', 'REOPEN_REQUESTED') OR controller IS NOT NULL;
 CREATE INDEX incident_by_organisation
     ON incident (organisation, registered_at DESC, id DESC) WHERE open;
 CREATE INDEX incident_open ON incident (region, municipality, status) WHERE open;
@@ -102,6 +113,7 @@ CREATE TABLE change (
     region       text NOT NULL,
     pos          bigint NOT NULL,
     municipality text,
+    moved_from   text,                      -- the municipality that loses it by this change
     incident_id  uuid NOT NULL,
     version      integer NOT NULL,          -- of the incident, after this change
     event        text NOT NULL,             -- the event's topic
@@ -110,6 +122,47 @@ CREATE TABLE change (
     PRIMARY KEY (region, pos)
 );
 CREATE INDEX change_by_municipality ON change (region, municipality, pos);
+CREATE INDEX change_by_loser ON change (region, moved_from, pos) WHERE moved_from IS NOT NULL;
+
+-- When the centre of a region worked, or works, under the rules of a crisis.
+CREATE TABLE crisis (
+    region       text NOT NULL,
+    declared_at  timestamptz NOT NULL,
+    declared_by  text NOT NULL,
+    reason       text NOT NULL,
+    municipality text,                      -- null: all of the region
+    topic_groups text[] NOT NULL,           -- none: all of them
+    lifted_at    timestamptz,
+    PRIMARY KEY (region, declared_at)
+);
+
+-- What was changed so that a kind of problem does not come back.
+CREATE TABLE systemic_decision (
+    region     text NOT NULL,
+    number     text NOT NULL,
+    title      text NOT NULL,
+    topic      text NOT NULL,
+    cause      text NOT NULL,
+    decided_on date NOT NULL,
+    made_at    timestamptz NOT NULL,
+    PRIMARY KEY (region, number)
+);
+
+-- Groups, chats and feeds that are listened to and answered in.
+CREATE TABLE source (
+    region        text NOT NULL,
+    code          text NOT NULL,
+    channel       text NOT NULL,
+    name          text NOT NULL,
+    address       text NOT NULL,            -- how its platform names it
+    regime        text NOT NULL,
+    municipality  text,                     -- whose group it is
+    topic         text,                     -- what everything there is about
+    silence_hours integer,                  -- after which nothing heard is an alarm
+    opened_at     timestamptz NOT NULL,
+    closed_at     timestamptz,
+    PRIMARY KEY (region, code)
+);
 
 -- Counts of one local day of a region and of each municipality in it, recomputed whole from the
 -- incident rows whenever one of them changes. A histogram: see projections/histogram.py.

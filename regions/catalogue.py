@@ -6,7 +6,7 @@ A catalogue is a folder of CSV files (docs/catalogue.md); no country stands in c
 import csv
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from domain.errors import (
     UnknownRegion,
     UnknownTopic,
 )
+from domain.rights import is_sandbox, region_proper, sandbox_of
 
 
 class CatalogueInvalid(Exception):
@@ -101,21 +102,22 @@ class Catalogue:
     channels: Mapping[str, Channel]
 
     def region(self, code: str) -> Region:
-        try:
-            return self.regions[code]
-        except KeyError:
-            raise UnknownRegion(value=code) from None
+        """A region, or the sandbox of one, which is like it in all but its code and name."""
+        found = self.regions.get(region_proper(code))
+        if found is None:
+            raise UnknownRegion(value=code)
+        return _sandbox(found) if is_sandbox(code) else found
 
     def municipality(self, code: str, *, region: str | None = None) -> Municipality:
         """With `region`, a municipality of another region is as unknown as none."""
         found = self.municipalities.get(code)
-        if found is None or (region is not None and found.region != region):
+        if found is None or (region is not None and found.region != region_proper(region)):
             raise UnknownMunicipality(value=code, region=region or "?")
         return found
 
     def organisation(self, code: str, *, region: str, field: str = "organisation") -> Organisation:
         found = self.organisations.get(code)
-        if found is None or found.region != region:
+        if found is None or found.region != region_proper(region):
             raise UnknownOrganisation(value=code, region=region, field=field)
         return found
 
@@ -124,6 +126,12 @@ class Catalogue:
         found = self.topics.get(code)
         if found is None or found.group is None:
             raise UnknownTopic(value=code)
+        return found
+
+    def topic_group(self, code: str) -> Topic:
+        found = self.topics.get(code)
+        if found is None or found.group is not None:
+            raise UnknownTopic(value=code, field="topicGroups")
         return found
 
     def channel(self, code: str) -> Channel:
@@ -135,7 +143,7 @@ class Catalogue:
     def zone_of(self, region: str, municipality: str | None) -> ZoneInfo:
         """The zone whose days an incident of this place is counted by."""
         place = self.municipalities.get(municipality) if municipality else None
-        return place.zone if place else self.regions[region].zone
+        return place.zone if place else self.regions[region_proper(region)].zone
 
     @cached_property
     def municipalities_of(self) -> Mapping[str, tuple[Municipality, ...]]:
@@ -146,6 +154,11 @@ class Catalogue:
     def organisations_of(self) -> Mapping[str, tuple[Organisation, ...]]:
         """Organisations by region code, in the order of the file."""
         return _grouped((body.region, body) for body in self.organisations.values())
+
+
+def _sandbox(region: Region) -> Region:
+    name, name_en = f"{region.name}: учебный стенд", f"{region.name_en}: sandbox"
+    return replace(region, code=sandbox_of(region.code), name=name, name_en=name_en)
 
 
 def load_catalogue(folder: Path) -> Catalogue:

@@ -20,7 +20,7 @@ from psycopg_pool import ConnectionPool
 from domain import commands as c
 from domain.commands import CLOCK_SKEW_MAX, Command, Register, check_date
 from domain.deadlines import NO_TERMS, Terms
-from domain.decisions import decide, register
+from domain.decisions import capture, decide, register
 from domain.errors import (
     CommandIdReused,
     DomainError,
@@ -34,6 +34,7 @@ from domain.events import PersonalDataErased, Sealed
 from domain.identifiers import new_id
 from domain.incident import Incident
 from domain.lifecycle import transition_of
+from domain.office import CrisisDeclared, CrisisLifted, OfficeCommand, office_id
 from domain.rights import Actor, check_right
 from regions.catalogue import Catalogue
 from regions.event_store import (
@@ -42,11 +43,12 @@ from regions.event_store import (
     CommandRecord,
     EventMapper,
     MessageRepeated,
-    OutboxMessage,
     RegionFactory,
     StoreUnavailable,
+    decode_event,
     unavailable,
 )
+from regions.jobs import jobs_of
 from regions.vault import SubjectKey, Vault, seal, unseal
 
 RETRY_SECONDS = 10.0  # a restart of PostgreSQL usually takes less, crash recovery included
@@ -70,7 +72,6 @@ class Result(NamedTuple):
     position: Position
 
 
-Outbox = Callable[[Incident], Sequence[OutboxMessage]]
 Answer = TypeVar("Answer")
 
 
@@ -106,17 +107,43 @@ class Centre(Application[UUID]):
 
     def register(self, command: Register, *, command_id: UUID, at: datetime, by: Actor) -> Result:
         """Make a citizen's message an incident. Raises InvalidInput, or DuplicateMessage."""
-        fingerprint = self._fingerprint(command)
+        return self.capture(command, command_id=command_id, at=at, by=by)
+
+    def capture(
+        self,
+        command: c.Capture | Register,
+        *,
+        command_id: UUID,
+        at: datetime,
+        by: Actor,
+        then: Sequence[Command] = (),
+        taken_from: UUID | None = None,
+    ) -> Result:
+        """Take a citizen's message in, and give further commands in the same breath.
+
+        All of it is recorded, or nothing. `taken_from` is the incident of another region that hands
+        the message over. Raises InvalidInput, RuleBroken, or DuplicateMessage.
+        """
+        fingerprint = self.fingerprint(command)
         incident_id = new_id(at)
 
         def attempt() -> Result:
-            self.check(command, at)
+            for each in (command, *then):
+                self.check(each, at)
             self._check_right(by, command, None)
-            alongside = Alongside()
-            incident = self.begin(incident_id, command, at=at, by=by, alongside=alongside)
+            alongside, terms = Alongside(), self.terms_now()
+            incident = self.begin(
+                incident_id, command, at=at, by=by, alongside=alongside, terms=terms
+            )
+            for each in then:
+                self._check_right(by, each, incident)
+                self.proceed(incident, each, at=at, by=by, alongside=alongside, terms=terms)
+            if taken_from is not None:
+                alongside.taken_messages = [(*key, taken_from) for key in alongside.messages]
+                alongside.messages = []
             return self._save(incident, command_id, fingerprint, alongside)
 
-        return self._once(command, command_id, fingerprint, by, attempt)
+        return self.once(command, command_id, fingerprint, by, attempt)
 
     def handle(
         self,
@@ -127,16 +154,13 @@ class Centre(Application[UUID]):
         at: datetime,
         by: Actor,
         expected_version: int | None = None,
-        outbox: Outbox | None = None,
     ) -> Result:
         """Ask something of an incident.
-
-        `outbox` names the jobs to enqueue if it is recorded.
 
         Raises InvalidInput, IncidentNotFound, NotPermitted, RuleBroken, and VersionConflict when
         somebody else changed the incident meanwhile or it is not at `expected_version`.
         """
-        fingerprint = self._fingerprint(command, incident_id)
+        fingerprint = self.fingerprint(command, incident_id)
 
         def attempt() -> Result:
             self.check(command, at)
@@ -147,19 +171,50 @@ class Centre(Application[UUID]):
             if expected_version is not None and incident.version != expected_version:
                 raise VersionConflict
             moment = _abreast(_abreast(at, incident.last_at), other.last_at if other else None)
-            self.proceed(incident, command, at=moment, by=by, alongside=alongside, other=other)
-            alongside.outbox.extend(outbox(incident) if outbox else ())
+            self.proceed(
+                incident,
+                command,
+                at=moment,
+                by=by,
+                alongside=alongside,
+                other=other,
+                terms=self.terms_now(),
+            )
             return self._save(incident, command_id, fingerprint, alongside, other)
 
-        return self._once(command, command_id, fingerprint, by, attempt)
+        return self.once(command, command_id, fingerprint, by, attempt, incident_id)
 
     def incident(self, incident_id: UUID) -> Incident:
         """The incident as its events tell it. Raises IncidentNotFound."""
         try:
+            if incident_id == office_id(self.region.code):
+                raise AggregateNotFoundError  # that stream is the centre's own
             incident: Incident = self.repository.get(incident_id)
         except AggregateNotFoundError:
             raise IncidentNotFound(incident=incident_id, region=self.region.code) from None
         return incident
+
+    def terms_now(self) -> Terms:
+        """The terms of the region; while a crisis goes on, those for it."""
+        row = self.row(
+            """
+            SELECT topic,
+                   payload::text
+              FROM events
+             WHERE region = %s
+               AND originator_id = %s
+               AND topic = ANY (%s)
+             ORDER BY originator_version DESC
+             LIMIT 1
+            """,
+            self.region.code,
+            office_id(self.region.code),
+            [CrisisDeclared.TOPIC, CrisisLifted.TOPIC],
+        )
+        last = decode_event(*row) if row else None
+        if isinstance(last, CrisisDeclared):
+            return self.terms.in_crisis(last.topic_groups, last.municipality)
+        return self.terms
 
     def check(self, command: Command, at: datetime) -> None:
         """Raises InvalidInput for a field out of bounds or a code the catalogue does not know."""
@@ -167,8 +222,15 @@ class Centre(Application[UUID]):
         command.check(at)
         region = self.region.code
         match command:
-            case Register(municipality=str(place)) | c.Relocate(municipality=place):
+            case (
+                Register(municipality=str(place))
+                | c.Capture(municipality=str(place))
+                | c.RegisterCaptured(municipality=str(place))
+                | c.Relocate(municipality=place)
+            ):
                 self.catalogue.municipality(place, region=region)
+            case c.TransferOut(to_region=other):
+                self.catalogue.region(other)
             case c.Classify(topic=topic) | c.Reclassify(topic=topic):
                 self.catalogue.topic(topic)
             case c.Assign(organisation=body) | c.Reassign(organisation=body):
@@ -176,31 +238,34 @@ class Centre(Application[UUID]):
             case c.Return(suggested_organisation=str(body)):
                 self.catalogue.organisation(body, region=region, field="suggestedOrganisation")
         match command:
-            case Register() | c.AddMessage() | c.ContactCitizen() | c.PublishReply(channel=str()):
+            case (
+                Register()
+                | c.Capture()
+                | c.AddMessage()
+                | c.ContactCitizen()
+                | c.PublishReply(channel=str())
+            ):
                 self.catalogue.channel(command.channel or "")
 
     def begin(
         self,
         incident_id: UUID,
-        command: Register,
+        command: Register | c.Capture,
         *,
         at: datetime,
         by: Actor,
         alongside: Alongside,
+        terms: Terms | None = None,
     ) -> Incident:
-        """The incident that a checked registration begins; not saved yet."""
+        """The incident, or message, that a checked command begins; not saved yet."""
         sealed = self._seal(incident_id, None, command, alongside)
         if command.external_id is not None:
             alongside.messages.append((command.channel, command.external_id, incident_id))
-        return register(
-            incident_id,
-            self.region.code,
-            command,
-            at=at,
-            by=by,
-            sealed=sealed,
-            terms=self.terms,
-        )
+        region = self.region.code
+        if isinstance(command, c.Capture):
+            return capture(incident_id, region, command, at=at, by=by, sealed=sealed)
+        terms = terms or self.terms
+        return register(incident_id, region, command, at=at, by=by, sealed=sealed, terms=terms)
 
     def proceed(
         self,
@@ -212,6 +277,7 @@ class Centre(Application[UUID]):
         alongside: Alongside,
         taken_over: bool = False,
         other: Incident | None = None,
+        terms: Terms | None = None,
     ) -> None:
         """Put a checked command to the incident; not saved yet. Raises RuleBroken.
 
@@ -226,7 +292,7 @@ class Centre(Application[UUID]):
             at=at,
             by=by,
             sealed=sealed,
-            terms=self.terms,
+            terms=terms or self.terms,
             taken_over=taken_over,
             other=other,
         )
@@ -235,19 +301,16 @@ class Centre(Application[UUID]):
             alongside.destroyed_keys.append(last.subject)
 
     def _check_right(self, by: Actor, command: Command, incident: Incident | None) -> None:
-        """Raises NotPermitted, and notes it; `incident` is None for one that is to begin."""
-        place = incident.municipality if incident else getattr(command, "municipality", None)
-        try:
-            check_right(
-                by,
-                transition_of(command).roles,
-                region=self.region.code,
-                municipality=place,
-                organisation=incident.organisation if incident else None,
-            )
-        except NotPermitted:
-            self._note(by, command.NAME, incident.id if incident else None, "REFUSED")
-            raise
+        """Raises NotPermitted; `incident` is None for one that is to begin."""
+        check_right(
+            by,
+            transition_of(command).roles,
+            region=self.region.code,
+            municipality=(
+                incident.municipality if incident else getattr(command, "municipality", None)
+            ),
+            organisation=incident.organisation if incident else None,
+        )
 
     def _other(self, by: Actor, command: Command, incident: Incident) -> Incident | None:
         """The second incident of a command that has one.
@@ -271,9 +334,10 @@ class Centre(Application[UUID]):
 
     def note_opening(self, by: Actor, of: type[Command], incident_id: UUID) -> None:
         """Write down who opens what a command sealed, before they do. Raises StoreUnavailable."""
-        self._note(by, of.NAME, incident_id, "OPENED")
+        self.note(by, of.NAME, incident_id, "OPENED")
 
-    def _note(self, by: Actor, action: str, incident_id: UUID | None, outcome: str) -> None:
+    def note(self, by: Actor, action: str, incident_id: UUID | None, outcome: str) -> None:
+        """Write a line of the access log. Raises StoreUnavailable."""
         try:
             with self.pool.connection() as connection:
                 connection.execute(
@@ -295,6 +359,8 @@ class Centre(Application[UUID]):
         other: Incident | None = None,
     ) -> Result:
         own = len(incident.pending)
+        at = incident.pending[-1].event.occurred_at
+        alongside.outbox += jobs_of(self.region.code, incident.pending, at=at)
         alongside.commands.append(
             CommandRecord(command_id, fingerprint, incident.id, incident.version, own)
         )
@@ -303,18 +369,20 @@ class Centre(Application[UUID]):
         position = Position(self.region.code, recordings[own - 1].notification.id)
         return Result(incident.id, incident.version, position)
 
-    def _once(
+    def once(
         self,
-        command: Command,
+        command: Command | OfficeCommand,
         command_id: UUID,
         fingerprint: bytes,
         by: Actor,
         attempt: Callable[[], Result],
+        of: UUID | None = None,
     ) -> Result:
         """Run `attempt`; if it fails because the command was recorded before, give that result.
 
         A lost answer leaves open whether the events were stored. Asking again settles it: the
         insert of the same command id waits for a commit still under way, then conflicts with it.
+        Who is refused for want of the right is written down, with the incident `of` the command.
         """
         try:
             return self.patiently(attempt)
@@ -323,6 +391,7 @@ class Centre(Application[UUID]):
             # Somebody else's result is not for them.
             own = self.patiently(lambda: self._own_result(command_id, fingerprint, by))
             if own is None:
+                self.note(by, command.NAME, of, "REFUSED")
                 raise
             return own
         except (DomainError, AlreadyRecorded) as refusal:
@@ -330,7 +399,7 @@ class Centre(Application[UUID]):
             if earlier is not None:
                 return earlier
             if isinstance(refusal, MessageRepeated) and isinstance(
-                command, Register | c.AddMessage
+                command, Register | c.Capture | c.AddMessage
             ):
                 raise self._duplicate(command) from None
             if isinstance(refusal, AlreadyRecorded):
@@ -350,7 +419,7 @@ class Centre(Application[UUID]):
 
     def _earlier_result(self, command_id: UUID, fingerprint: bytes) -> Result | None:
         """What the command led to before, or None. Raises CommandIdReused."""
-        row = self._row(
+        row = self.row(
             """
             SELECT incident_id,
                    version,
@@ -371,7 +440,7 @@ class Centre(Application[UUID]):
 
     def _own_result(self, command_id: UUID, fingerprint: bytes, by: Actor) -> Result | None:
         """What this very command led to, if it was they who gave it."""
-        row = self._row(
+        row = self.row(
             """
             SELECT incident_id,
                    version,
@@ -391,22 +460,26 @@ class Centre(Application[UUID]):
         incident_id, version, pos = row
         return Result(incident_id, version, Position(self.region.code, pos))
 
-    def _duplicate(self, command: Register | c.AddMessage) -> DuplicateMessage:
-        row = self._row(
+    def _duplicate(self, command: Register | c.Capture | c.AddMessage) -> DuplicateMessage:
+        row = self.row(
             "SELECT incident_id FROM message_key WHERE channel = %s AND external_id = %s",
             command.channel,
             command.external_id,
         )
         return DuplicateMessage(incident=row[0] if row else "?")
 
-    def _row(self, statement: LiteralString, *parameters: object) -> tuple[Any, ...] | None:
+    def row(self, statement: LiteralString, *parameters: object) -> tuple[Any, ...] | None:
+        """The first row of an answer, or None. Raises StoreUnavailable."""
         try:
             with self.pool.connection() as connection:
                 return connection.execute(statement, parameters).fetchone()
         except psycopg.OperationalError as error:
             raise unavailable(error) from error
 
-    def _fingerprint(self, command: Command, incident_id: UUID | None = None) -> bytes:
+    def fingerprint(
+        self, command: Command | OfficeCommand, incident_id: UUID | None = None
+    ) -> bytes:
+        """By which a command that is repeated is told from another one under the same id."""
         return self.vault.fingerprint(msgspec.json.encode([self.region.code, incident_id, command]))
 
     def _seal(
@@ -435,7 +508,7 @@ class Centre(Application[UUID]):
         fresh = dict(alongside.new_keys) if alongside else {}
         if subject in fresh:
             return self.vault.unwrap(subject, fresh[subject])
-        row = self._row("SELECT wrapped FROM subject_key WHERE subject = %s", subject)
+        row = self.row("SELECT wrapped FROM subject_key WHERE subject = %s", subject)
         return self.vault.unwrap(subject, row[0]) if row else None
 
     def open(self, incident_id: UUID, sealed: Sealed, of: type[Command]) -> bytes | None:

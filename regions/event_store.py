@@ -34,6 +34,7 @@ from psycopg_pool import ConnectionPool
 
 from domain.events import EVENTS, Event
 from domain.incident import StreamEvent
+from domain.office import OFFICE_EVENTS, OfficeStreamEvent
 
 
 class AlreadyRecorded(IntegrityError):
@@ -90,6 +91,8 @@ class Alongside:
 
     commands: list[CommandRecord] = field(default_factory=list)
     messages: list[tuple[str, str, UUID]] = field(default_factory=list)  # channel, id, incident
+    # Messages that another region hands over: channel, id, incident here, incident there.
+    taken_messages: list[tuple[str, str, UUID, UUID]] = field(default_factory=list)
     new_keys: list[tuple[UUID, bytes]] = field(default_factory=list)  # subject, wrapped key
     destroyed_keys: list[UUID] = field(default_factory=list)
     outbox: list[OutboxMessage] = field(default_factory=list)
@@ -99,7 +102,7 @@ class EventMapper(Mapper[UUID]):
     """Between StreamEvent and its stored form: the topic and plain JSON that SQL can read."""
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
-        if not isinstance(domain_event, StreamEvent):
+        if not isinstance(domain_event, StreamEvent | OfficeStreamEvent):
             raise TypeError(f"Only StreamEvents are stored, not {type(domain_event).__name__}")
         return StoredEvent(
             originator_id=domain_event.originator_id,
@@ -117,7 +120,9 @@ class EventMapper(Mapper[UUID]):
 
 
 ENCODER = msgspec.json.Encoder()
-DECODERS = {topic: msgspec.json.Decoder(event) for topic, event in EVENTS.items()}
+DECODERS: dict[str, msgspec.json.Decoder[Event]] = {
+    topic: msgspec.json.Decoder(event) for topic, event in (EVENTS | OFFICE_EVENTS).items()
+}
 
 
 def decode_event(topic: str, payload: bytes | str) -> Event:
@@ -340,6 +345,24 @@ REMEMBER_MESSAGES: LiteralString = """,
               AS message (channel, id, incident)
        )"""
 
+# A message is one incident's at any time: where another region still holds it, it is taken over.
+TAKE_MESSAGES: LiteralString = """,
+       taken AS (
+       INSERT INTO message_key (channel, external_id, region, incident_id)
+       SELECT message.channel,
+              message.external_id,
+              %(region)s,
+              message.incident
+         FROM head,
+              unnest(%(taken_channels)b::text[], %(taken_ids)b::text[],
+                     %(taken_incidents)b::uuid[], %(origins)b::uuid[])
+              AS message (channel, external_id, incident, origin)
+           ON CONFLICT ON CONSTRAINT message_once DO UPDATE
+          SET region = excluded.region,
+              incident_id = excluded.incident_id
+        WHERE message_key.incident_id = ANY (%(origins)b::uuid[])
+       )"""
+
 KEEP_KEYS: LiteralString = """,
        kept AS (
        INSERT INTO subject_key (subject, region, wrapped)
@@ -404,6 +427,14 @@ def _append(
             "channels": [channel for channel, _, _ in alongside.messages],
             "external_ids": [external_id for _, external_id, _ in alongside.messages],
             "message_incidents": [incident for _, _, incident in alongside.messages],
+        }
+    if alongside.taken_messages:
+        statement += TAKE_MESSAGES
+        parameters |= {
+            "taken_channels": [channel for channel, _, _, _ in alongside.taken_messages],
+            "taken_ids": [external_id for _, external_id, _, _ in alongside.taken_messages],
+            "taken_incidents": [incident for _, _, incident, _ in alongside.taken_messages],
+            "origins": [origin for _, _, _, origin in alongside.taken_messages],
         }
     if alongside.new_keys:
         statement += KEEP_KEYS

@@ -11,6 +11,7 @@ from dramatiq_postgres import schema as queue
 from psycopg_pool import ConnectionPool
 
 from domain.deadlines import NO_TERMS
+from domain.rights import sandbox_of
 from regions.calendar import load_calendars
 from regions.catalogue import Catalogue, load_catalogue
 from regions.centre import Centre
@@ -148,5 +149,5 @@ def prepare(url: str, catalogue: Catalogue) -> None:
             )
         connection.execute(
             "INSERT INTO region_head (region) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING",
-            [list(catalogue.regions)],
+            [[*catalogue.regions, *map(sandbox_of, catalogue.regions)]],
         )

@@ -1,20 +1,23 @@
 """By when something must be done: the deadline policies of a catalogue, as data.
 
-Of the policies that match a matter the most specific one counts. Specific is, in this order: one of
-the region; one for the fast track; one for the priority; one for the topic group. Two policies for
-the same of all four are never valid on the same day, so there is no tie.
+Of the policies that match a matter the most specific one counts. Specific is, in this order: one
+for a crisis; one of the region; one for the fast track; one for the priority; one for the topic
+group. Two policies for the same of all five are never valid on the same day, so there is no tie.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby, pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from domain import quality
 from domain.deadlines import Deadline, Escalation, Matter, Term
+from domain.rights import region_proper
 from domain.vocabulary import (
     Clock,
     Priority,
@@ -41,6 +44,7 @@ class Policy:
     topic_group: str | None
     priority: Priority | None
     fast_track: bool  # for matters that were granted it; False: for these too
+    crisis: bool  # only while a crisis goes on; False: then too, where no other is meant for it
     clock: Clock
     term: Term
     warn: Term | None  # when only so much working time is left
@@ -50,17 +54,36 @@ class Policy:
     source: str
 
     @property
-    def scope(self) -> tuple[str, bool, str, str]:
+    def scope(self) -> tuple[bool, str, bool, str, str]:
         """What it is for; of two that match a matter the greater one is the more specific."""
-        return self.region or "", self.fast_track, self.priority or "", self.topic_group or ""
+        return (
+            self.crisis,
+            self.region or "",
+            self.fast_track,
+            self.priority or "",
+            self.topic_group or "",
+        )
 
-    def matches(self, matter: Matter, topic_group: str | None, day: date) -> bool:
+    def matches(self, matter: Matter, topic_group: str | None, day: date, *, crisis: bool) -> bool:
         return (
             self.regime is matter.regime
             and self.priority in (None, matter.priority)
             and self.topic_group in (None, topic_group)
             and (matter.fast_track or not self.fast_track)
+            and (crisis or not self.crisis)
             and self.valid_from <= day <= self.valid_until
+        )
+
+
+class Crisis(NamedTuple):
+    """What a crisis is about, and where; none of either: everything, everywhere."""
+
+    topic_groups: frozenset[str]
+    municipality: str | None
+
+    def covers(self, topic_group: str | None, municipality: str | None) -> bool:
+        return (not self.topic_groups or topic_group in self.topic_groups) and (
+            self.municipality in (None, municipality)
         )
 
 
@@ -87,6 +110,10 @@ class RegionTerms:
     topic_groups: Mapping[str, str | None]  # of the topics
     visible_topics: Set[str]  # whose solution can be seen
     language: str
+    crisis: Crisis | None = None  # the one that goes on
+
+    def in_crisis(self, topic_groups: Collection[str], municipality: str | None) -> "RegionTerms":
+        return dataclasses.replace(self, crisis=Crisis(frozenset(topic_groups), municipality))
 
     def deadline(self, clock: Clock, matter: Matter, *, start: datetime) -> Deadline | None:
         """By the policy valid at `start`; None where there is none for it.
@@ -171,8 +198,9 @@ class RegionTerms:
     def _policy(self, clock: Clock, matter: Matter, start: datetime) -> Policy | None:
         day = self._calendar(matter.municipality).day(start)
         group = self.topic_groups.get(matter.topic) if matter.topic else None
+        crisis = self.crisis is not None and self.crisis.covers(group, matter.municipality)
         for policy in self.policies:
-            if policy.clock is clock and policy.matches(matter, group, day):
+            if policy.clock is clock and policy.matches(matter, group, day, crisis=crisis):
                 return policy
         return None
 
@@ -205,7 +233,8 @@ class NetworkTerms:
     _made: dict[str, RegionTerms] = field(default_factory=dict, init=False)
 
     def of(self, region: str) -> RegionTerms:
-        """Raises UnknownRegion."""
+        """Raises UnknownRegion. A sandbox has the terms of its region."""
+        region = region_proper(region)
         made = self._made.get(region)
         if made is None:
             made = self._made[region] = RegionTerms(
@@ -250,6 +279,7 @@ def _policy(row: Row, catalogue: Catalogue) -> Policy:
         topic_group=_topic_group(row, catalogue),
         priority=Priority(row["priority"]) if row["priority"] else None,
         fast_track=_flag(row["fast_track"]),
+        crisis=_flag(row.get("crisis", "")),
         clock=Clock(row["clock"]),
         term=_term(row, "amount", "unit", least=1),
         warn=warn,

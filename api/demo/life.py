@@ -230,7 +230,8 @@ class Life:
             back = Return(
                 reason=reason, suggested_organisation=other if other != organisation else None
             )
-            self._draft(self.clock.pass_around(3 * HOUR), back, by)
+            self.clock.at += self.random.uniform(0.2, 8) * HOUR  # later it is theirs
+            self._draft(self.clock.at, back, by)
             return self._assign_again(other)
         return Actor(organisation, Role.EXECUTOR)
 

@@ -8,6 +8,9 @@ import strawberry
 from api.context import Info
 from api.types.figures import Board, PeriodInput
 from api.types.node import Node, write_id
+from api.types.office import Crisis, SystemicDecision
+from domain.rights import region_proper
+from projections import offices
 from projections.municipal import municipality_board
 from projections.regional import region_board
 from regions import catalogue as entries
@@ -56,13 +59,30 @@ class Region(Node):
 
     @strawberry.field(description="Its municipalities, in the order of the catalogue.")
     def municipalities(self, info: Info) -> list["Municipality"]:
-        places = info.context.catalogue.municipalities_of.get(self.code, ())
+        places = info.context.catalogue.municipalities_of.get(region_proper(self.code), ())
         return [Municipality.of(place) for place in places]
 
     @strawberry.field(description="Bodies that can be made responsible for an incident.")
     def organisations(self, info: Info) -> list["Organisation"]:
-        bodies = info.context.catalogue.organisations_of.get(self.code, ())
+        bodies = info.context.catalogue.organisations_of.get(region_proper(self.code), ())
         return [Organisation.of(body) for body in bodies]
+
+    @strawberry.field(description="When it worked by the rules of a crisis, the last first.")
+    async def crises(self, info: Info) -> list[Crisis]:
+        async with info.context.reading() as connection:
+            return [Crisis.of(row) for row in await offices.crises(connection, self.code)]
+
+    @strawberry.field(description="What it changed so that problems do not return; the last first.")
+    async def systemic_decisions(
+        self,
+        info: Info,
+        topic: Annotated[
+            str | None, strawberry.argument(description="Code; null: of all topics.")
+        ] = None,
+    ) -> list[SystemicDecision]:
+        async with info.context.reading() as connection:
+            rows = await offices.systemic_decisions(connection, self.code, topic)
+        return [SystemicDecision.of(row) for row in rows]
 
     @strawberry.field(description="What the region sees of itself over a period.")
     async def board(self, info: Info, period: PeriodInput, exact: Exact = False) -> Board:

@@ -17,6 +17,7 @@ from domain.lifecycle import EVENT_OF
 from domain.vocabulary import (
     Cause,
     Clock,
+    DeliveryFailure,
     Kind,
     Outcome,
     Priority,
@@ -27,7 +28,7 @@ from domain.vocabulary import (
     Status,
 )
 from projections.history import HistoryKey, PastEvent
-from projections.incidents import IncidentRow
+from projections.incidents import Beginning, IncidentRow
 
 access_log = logging.getLogger("tsur.access")
 
@@ -142,8 +143,15 @@ COMMON = frozenset(events.Event.__struct_fields__)
 SEALED_BY: dict[type[events.Event], type[commands.Command]] = {
     EVENT_OF[command]: command
     for command in EVENT_OF
-    if command.private is not commands.Command.private and command is not commands.Register
+    if command.private is not commands.Command.private
+    and command not in (commands.Register, commands.Capture)
 }
+
+
+@strawberry.type(description="Where an incident came from.")
+class Origin:
+    region: str = strawberry.field(description="Code of the region.")
+    incident: strawberry.ID = strawberry.field(description="What it is there.")
 
 
 @strawberry.type(description="What the state must do about what a citizen wrote.")
@@ -154,12 +162,20 @@ class Incident(Node):
     position: str = strawberry.field(description="Of its last event in the region's log.")
     status: Status = strawberry.field(description="Where it stands.")
     channel: str = strawberry.field(description="Code of the channel the citizen wrote on.")
+    source: str | None = strawberry.field(
+        description="Code of the group, chat or feed it was found in."
+    )
     kind: Kind = strawberry.field(description="What the citizen wants.")
     regime: Regime = strawberry.field(description="Under which rules it must be answered.")
     priority: Priority = strawberry.field(description="How urgent it is.")
     holder: str | None = strawberry.field(description="Login of a person at the body.")
     merged_into: strawberry.ID | None = strawberry.field(
         description="The incident that answers for this one."
+    )
+    transferred_to: str | None = strawberry.field(description="Code of the region that has it now.")
+    origin: Origin | None = strawberry.field(description="The region it came from, if any.")
+    recurrence_of: strawberry.ID | None = strawberry.field(
+        description="The incident of the same topic and place that was solved before."
     )
     messages: int = strawberry.field(
         description="Of citizens, those of incidents merged into it included: all are answered."
@@ -168,18 +184,29 @@ class Incident(Node):
     outcome: Outcome | None = strawberry.field(description="Result of the last resolution.")
     cycle: int = strawberry.field(description="1, and one more with each reopening.")
     returns: int = strawberry.field(description="How often an executor sent it back to triage.")
-    hops: int = strawberry.field(description="How often another body got it.")
+    hops: int = strawberry.field(
+        description="How often it went on: sent back to triage, or given to another body."
+    )
+    undelivered: DeliveryFailure | None = strawberry.field(
+        description="Why its platform did not take our last reply."
+    )
     promised_on: date | None = strawberry.field(description="When the citizen was told it will be.")
     promise_moves: int = strawberry.field(description="How often that day was moved.")
     rating: int | None = strawberry.field(description="By the citizen, 1 to 5; the last.")
     disputes: int = strawberry.field(description="How often somebody said it is not solved.")
     root_cause: Cause | None = strawberry.field(description="Why the problem arose, once known.")
     published_at: datetime = strawberry.field(description="When the citizen wrote.")
-    registered_at: datetime = strawberry.field(description="When it became an incident.")
+    captured_at: datetime = strawberry.field(description="When the centre had the message.")
+    registered_at: datetime = strawberry.field(
+        description="When it became an incident; of a message that is none yet, when captured."
+    )
     cycle_started_at: datetime = strawberry.field(
         description="Registration, or the last reopening: resolution time counts from here."
     )
     assigned_at: datetime | None = strawberry.field(description="First assignment.")
+    accepted_at: datetime | None = strawberry.field(
+        description="When it was first taken into work."
+    )
     first_replied_at: datetime | None = strawberry.field(description="First reply by a human.")
     reply_due_at: datetime | None = strawberry.field(
         description="Until when a citizen who waits for a reply must have one."
@@ -191,6 +218,12 @@ class Incident(Node):
     resolved_at: datetime | None = strawberry.field(description="Resolution of this cycle.")
     closed_at: datetime | None = strawberry.field(description="When it was closed.")
     changed_at: datetime = strawberry.field(description="Of its last event.")
+    triage_working_seconds: float | None = strawberry.field(
+        description="Registration to the first assignment, in the place's working time."
+    )
+    accept_working_seconds: float | None = strawberry.field(
+        description="Assignment to the first taking up, in working time."
+    )
     reply_working_seconds: float | None = strawberry.field(
         description="Publication to the first reply by a human, in the place's working time."
     )
@@ -220,28 +253,40 @@ class Incident(Node):
             position=f"{row.region}:{row.pos}",
             status=Status(row.status),
             channel=row.channel,
+            source=row.source,
             kind=Kind(row.kind),
             regime=Regime(row.regime),
             priority=Priority(row.priority),
             holder=row.holder,
             messages=row.messages,
-            merged_into=(
-                write_id("Incident", f"{row.region}/{row.merged_into}") if row.merged_into else None
+            merged_into=_same_region_id(row, row.merged_into),
+            transferred_to=row.transferred_to,
+            origin=(
+                Origin(
+                    region=row.origin_region,
+                    incident=write_id("Incident", f"{row.origin_region}/{row.origin}"),
+                )
+                if row.origin_region
+                else None
             ),
+            recurrence_of=_same_region_id(row, row.recurrence_of),
             controller=row.controller,
             outcome=Outcome(row.outcome) if row.outcome else None,
             cycle=row.cycle,
             returns=row.returns,
             hops=row.hops,
+            undelivered=DeliveryFailure(row.undelivered) if row.undelivered else None,
             promised_on=row.promised_on,
             promise_moves=row.promise_moves,
             rating=row.rating,
             disputes=row.disputes,
             root_cause=Cause(row.root_cause) if row.root_cause else None,
             published_at=row.published_at,
+            captured_at=row.captured_at,
             registered_at=row.registered_at,
             cycle_started_at=row.cycle_started_at,
             assigned_at=row.assigned_at,
+            accepted_at=row.accepted_at,
             first_replied_at=row.first_replied_at,
             reply_due_at=row.reply_due_at,
             due_at=row.due_at,
@@ -249,6 +294,8 @@ class Incident(Node):
             resolved_at=row.resolved_at,
             closed_at=row.closed_at,
             changed_at=row.changed_at,
+            triage_working_seconds=row.triage_working_seconds,
+            accept_working_seconds=row.accept_working_seconds,
             reply_working_seconds=row.reply_working_seconds,
             resolution_working_seconds=row.resolution_working_seconds,
             paused_seconds=row.paused_seconds,
@@ -311,15 +358,19 @@ class Incident(Node):
         key = HistoryKey(self.region_code, self.uuid)
         past = await info.context.histories.load(key)
         first = past[0].event if past else None
-        if not isinstance(first, events.IncidentRegistered) or first.citizen is None:
+        if not isinstance(first, Beginning) or first.citizen is None:
             return None
-        content = await unsealed(
-            info, self.region_code, self.uuid, first.citizen, commands.Register
-        )
+        captured = isinstance(first, events.MessageCaptured)
+        sealed_by = commands.Capture if captured else commands.Register
+        content = await unsealed(info, self.region_code, self.uuid, first.citizen, sealed_by)
         if content is None:
             return None
         citizen = msgspec.json.decode(content, type=commands.Citizen)
         return Citizen(name=citizen.name, contact=citizen.contact, text=citizen.text)
+
+
+def _same_region_id(row: IncidentRow, other: UUID | None) -> strawberry.ID | None:
+    return write_id("Incident", f"{row.region}/{other}") if other else None
 
 
 async def unsealed(

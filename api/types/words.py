@@ -31,6 +31,8 @@ DESCRIPTIONS: dict[EnumType, str] = {
     vocabulary.RatingReason: "Why the citizen rated it so.",
     vocabulary.Verdict: "What somebody found who went there.",
     vocabulary.Cause: "Why the problem arose.",
+    vocabulary.CrisisReason: "Why a region works by the rules of a crisis.",
+    vocabulary.DeliveryFailure: "Why a platform does not take our reply.",
     Queue: "What waits for somebody.",
 }
 

@@ -24,7 +24,8 @@ def _draft_reply(it: Deciding, command: c.DraftReply) -> None:
 
 
 def _return_reply(it: Deciding, command: c.ReturnReply) -> None:
-    it.record(e.ReplyReturned, reasons=command.reasons)
+    draft = it.cycle.draft
+    it.record(e.ReplyReturned, reasons=command.reasons, status=draft.back_to if draft else None)
 
 
 def _approve_reply(it: Deciding, command: c.ApproveReply) -> None:
@@ -35,7 +36,7 @@ def _approve_reply(it: Deciding, command: c.ApproveReply) -> None:
         raise OwnDraft
     if draft.flaws and not command.despite_flaws and not it.automatic:
         raise ReplyFlawed(flaws=", ".join(draft.flaws))
-    it.record(e.ReplyApproved, kind=draft.kind, despite=draft.flaws)
+    it.record(e.ReplyApproved, kind=draft.kind, despite=draft.flaws, status=draft.back_to)
 
 
 def _publish_reply(it: Deciding, command: c.PublishReply) -> None:
@@ -63,7 +64,37 @@ def _publish_reply(it: Deciding, command: c.PublishReply) -> None:
         # Where it is the first message alone, that goes without saying.
         messages=tuple(sorted(incident.all_messages)) if len(incident.all_messages) > 1 else (),
         draft=draft.version if draft else None,
+        external_id=command.external_id,
         **(it.lasted(cycle.waiting_since) if human else {}),
+    )
+
+
+def _note_delivery(it: Deciding, command: c.NoteDelivery) -> None:
+    it.record(
+        e.ReplyDelivered,
+        draft=command.draft,
+        message=command.message,
+        channel=command.channel,
+        external_id=command.external_id,
+    )
+
+
+def _note_failed_delivery(it: Deciding, command: c.NoteFailedDelivery) -> None:
+    it.record(
+        e.ReplyPublicationFailed,
+        draft=command.draft,
+        message=command.message,
+        channel=command.channel,
+        reason=command.reason,
+    )
+
+
+def _note_deleted_reply(it: Deciding, command: c.NoteDeletedReply) -> None:
+    it.record(
+        e.ReplyDeleted,
+        channel=command.channel,
+        external_id=command.external_id,
+        deleted_at=min(command.deleted_at, it.at),
     )
 
 
@@ -86,4 +117,7 @@ DECISIONS: dict[type[c.Command], Callable[[Deciding, Any], None]] = {
     c.ReturnReply: _return_reply,
     c.ApproveReply: _approve_reply,
     c.PublishReply: _publish_reply,
+    c.NoteDelivery: _note_delivery,
+    c.NoteFailedDelivery: _note_failed_delivery,
+    c.NoteDeletedReply: _note_deleted_reply,
 }

@@ -9,16 +9,16 @@ from msgspec.structs import replace
 from domain import commands as c
 from domain import events as e
 from domain.deadlines import MANUAL, Deadline
-from domain.deciding import Deciding, resume
+from domain.deciding import RETURN_WORKING_HOURS, Deciding, resume
 from domain.errors import (
     DoneAlready,
     ForbiddenTransition,
     NotClassified,
     OtherClosed,
     OtherNotOpen,
+    ReturnTooLate,
     SameIncident,
 )
-from domain.identifiers import derived_id
 from domain.lifecycle import TRANSITIONS
 from domain.vocabulary import OPEN, Clock
 
@@ -27,20 +27,6 @@ def _reject(it: Deciding, command: c.Reject) -> None:
     it.must_not_be_held()
     it.settle(*Clock)
     it.record(e.IncidentRejected, reason=command.reason)
-
-
-def _add_message(it: Deciding, command: c.AddMessage) -> None:
-    clocks, open_now = it.cycle.clocks.running, it.incident.status in OPEN
-    waits = Clock.FIRST_REPLY in clocks or Clock.NEXT_REPLY in clocks
-    it.record(
-        e.MessageAdded,
-        message=derived_id(it.at, str(it.incident.id), str(it.incident.version + 1)),
-        channel=command.channel,
-        external_id=command.external_id,
-        published_at=min(command.published_at, it.at),
-        citizen=it.sealed,
-        deadlines=it.started(Clock.NEXT_REPLY, it.at) if open_now and not waits else (),
-    )
 
 
 def _merge(it: Deciding, command: c.Merge) -> None:
@@ -57,13 +43,17 @@ def _merge(it: Deciding, command: c.Merge) -> None:
         Clock.NEXT_REPLY
     )
     waits = {Clock.FIRST_REPLY, Clock.NEXT_REPLY} & other.cycle.clocks.running.keys()
+    taken: tuple[Deadline, ...] = (replace(reply, clock=Clock.NEXT_REPLY),) if reply else ()
+    there = Deciding(other, it.at, it.by, None, it.terms)
+    if incident.captured is not None:  # Nobody has begun to count for its author yet.
+        taken = there.started(Clock.NEXT_REPLY, it.at)
     it.record(e.IncidentMerged, into=other.id)
-    Deciding(other, it.at, it.by, None, it.terms).record(
+    there.record(
         e.MessagesTaken,
         of=incident.id,
         messages=tuple(sorted(incident.all_messages)),
         waiting_since=waiting_since,
-        deadlines=(replace(reply, clock=Clock.NEXT_REPLY),) if reply and not waits else (),
+        deadlines=() if waits else taken,
     )
 
 
@@ -88,7 +78,12 @@ def _link(it: Deciding, command: c.Link) -> None:
 
 
 def _classify(it: Deciding, command: c.Classify) -> None:
-    it.record(e.IncidentClassified, topic=command.topic)
+    it.record(
+        e.IncidentClassified,
+        topic=command.topic,
+        model=command.model,
+        confidence=command.confidence,
+    )
 
 
 def _assign(it: Deciding, command: c.Assign) -> None:
@@ -96,11 +91,14 @@ def _assign(it: Deciding, command: c.Assign) -> None:
         raise NotClassified
     if command.due_at is not None:
         it.settle(Clock.SOLUTION)
+    first = it.cycle.assigned_at is None
     it.record(
         e.IncidentAssigned,
         organisation=command.organisation,
         holder=command.holder,
+        rule=command.rule,
         deadlines=_solution_deadline(it, command.due_at),
+        **(it.lasted(it.cycle.started_at) if first else {}),
     )
 
 
@@ -115,6 +113,10 @@ def _solution_deadline(it: Deciding, due_at: datetime | None) -> tuple[Deadline,
 
 
 def _return(it: Deciding, command: c.Return) -> None:
+    """Raises ReturnTooLate: who kept it for days has taken it."""
+    kept = it.lasted(it.cycle.assigned_at).get("working_seconds", 0.0)
+    if kept > RETURN_WORKING_HOURS * 60 * 60 and not it.automatic:
+        raise ReturnTooLate(hours=RETURN_WORKING_HOURS)
     it.record(
         e.IncidentReturned,
         reason=command.reason,
@@ -167,7 +169,6 @@ def _grant_fast_track(it: Deciding, command: c.GrantFastTrack) -> None:
 
 DECISIONS: dict[type[c.Command], Callable[[Deciding, Any], None]] = {
     c.Reject: _reject,
-    c.AddMessage: _add_message,
     c.Merge: _merge,
     c.Unmerge: _unmerge,
     c.Link: _link,

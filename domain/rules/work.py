@@ -26,7 +26,7 @@ from domain.vocabulary import Clock, Outcome, ReplyAuthor, ReplyKind
 
 
 def _accept_work(it: Deciding, command: c.AcceptWork) -> None:
-    it.record(e.WorkAccepted)
+    it.record(e.WorkAccepted, **it.lasted(it.cycle.assigned_at))
 
 
 def _request_clarification(it: Deciding, command: c.RequestClarification) -> None:
@@ -64,7 +64,7 @@ def _schedule_solution(it: Deciding, command: c.ScheduleSolution) -> None:
     _check_promise(it, command)
     before = it.cycle.promised_on
     it.record(e.SolutionScheduled, promised_on=command.promised_on, reason=command.reason)
-    if before not in (None, command.promised_on):  # A reply in review ended the state meanwhile.
+    if before not in (None, command.promised_on):  # Another body got it meanwhile.
         _promise_moved(it, command, before)
     _extend_to_promise(it, command)
 

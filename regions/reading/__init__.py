@@ -1,1 +1,1 @@
-"""What a citizen's message says: what it is about, how urgent it is, where, and whether it is new."""
+"""What a citizen's message says: its topic, urgency and place, and whether it is new."""

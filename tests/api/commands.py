@@ -30,8 +30,26 @@ REGISTRATION: dict[str, Any] = {
     "publishedAt": NOON.isoformat(),
 }
 
-# registerIncident alone needs no incident.
+ON_PLATFORM = {"channel": "PHONE", "externalId": "7", "deletedAt": NOON.isoformat()}
+
+# These need no incident: they begin one.
+BEGINNING = {"registerIncident", "captureMessage"}
 GIVEN = {
+    "captureMessage": Given("CaptureMessageInput", Role.MONITOR, Role.EXECUTOR, REGISTRATION),
+    "registerCaptured": Given(
+        "RegisterCapturedInput", Role.MCU_OPERATOR, Role.EXECUTOR, {"municipality": "BRONX-02"}
+    ),
+    "editMessage": Given(
+        "EditMessageInput",
+        Role.MONITOR,
+        Role.CITIZEN,
+        {"channel": "PHONE", "externalId": "7", "editedAt": NOON.isoformat(), "text": "Нет газа"},
+    ),
+    "deleteMessage": Given("DeletedOnPlatformInput", Role.MONITOR, Role.EXECUTOR, ON_PLATFORM),
+    "noteDeletedReply": Given("DeletedOnPlatformInput", Role.MONITOR, Role.EXECUTOR, ON_PLATFORM),
+    "transferIncident": Given(
+        "TransferIncidentInput", Role.REGION_HEAD, Role.EXECUTOR, {"toRegion": "QUEENS"}
+    ),
     "registerIncident": Given(
         "RegisterIncidentInput", Role.MCU_OPERATOR, Role.EXECUTOR, REGISTRATION
     ),
@@ -134,5 +152,5 @@ GIVEN = {
 
 def given(command: str, incident: str, **changes: Any) -> dict[str, Any]:
     """The input of a command that is not refused for its fields."""
-    about = {} if command == "registerIncident" else {"incidentId": incident}
+    about = {} if command in BEGINNING else {"incidentId": incident}
     return {"commandId": str(uuid4())} | about | GIVEN[command].fields | changes

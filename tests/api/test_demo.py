@@ -188,6 +188,10 @@ UNTOLD = {
     *("IncidentRejected", "IncidentLinked", "IncidentReclassified", "IncidentRelocated"),
     *("FastTrackGranted", "CitizenContacted", "ReopenDeclined", "PersonalDataErased"),
     *("DeadlineSet", "DeadlineWarned", "EscalationRaised"),
+    # What comes from platforms and goes to them, and from region to region.
+    *("MessageCaptured", "MessageRead", "MessageEdited", "MessageDeleted"),
+    *("ReplyDelivered", "ReplyPublicationFailed", "ReplyDeleted"),
+    *("IncidentTransferredOut", "IncidentTransferredIn"),
 }
 
 

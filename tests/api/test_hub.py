@@ -12,7 +12,9 @@ from tests.scenarios import NOON
 
 
 def change(pos: int, municipality: str | None = None) -> Change:
-    row = ChangeRow("BRONX", pos, municipality, uuid4(), 1, "WorkAccepted", "IN_PROGRESS", NOON)
+    row = ChangeRow(
+        "BRONX", pos, municipality, None, uuid4(), 1, "WorkAccepted", "IN_PROGRESS", NOON
+    )
     return Change(row, None)
 
 

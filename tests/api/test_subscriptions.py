@@ -103,7 +103,14 @@ def happened(url: str, region: str, municipality: str | None = None) -> list[See
                    originator_id
               FROM events
              WHERE region = %(region)s
-               AND (%(place)s::text IS NULL OR payload ->> 'municipality' = %(place)s)
+               AND (   %(place)s::text IS NULL
+                    OR payload ->> 'municipality' = %(place)s
+                    OR (SELECT before.payload ->> 'municipality'
+                          FROM events AS before
+                         WHERE before.region = events.region
+                           AND before.originator_id = events.originator_id
+                           AND before.originator_version = events.originator_version - 1
+                           AND events.topic = 'IncidentRelocated') = %(place)s)
              ORDER BY pos
             """,
             {"region": region, "place": municipality},

@@ -14,15 +14,16 @@ import pytest
 
 from domain import commands as c
 from domain.deadlines import NO_TERMS, Deadline, Escalation, Matter, NoTerms, Terms
-from domain.decisions import alarms_due, decide, register
+from domain.decisions import alarms_due, capture, decide, register
 from domain.errors import DomainError
-from domain.events import Event, Sealed
+from domain.events import Event, Reading, Sealed
 from domain.incident import Incident, StreamEvent
 from domain.rights import Actor
 from domain.vocabulary import (
     Cause,
     Clock,
     DeclineReason,
+    DeliveryFailure,
     DisputeBy,
     LinkKind,
     Outcome,
@@ -59,6 +60,20 @@ CITIZEN = Actor("Анна", Role.CITIZEN)
 OFFICER = Actor("Орлова", Role.DATA_OFFICER)
 
 REGISTER = c.Register(channel="VK", municipality="BRONX-01", published_at=NOON)
+CAPTURE = c.Capture(
+    channel="VK", external_id="wall-1_2", municipality="BRONX-01", published_at=NOON
+)
+READ = c.NoteReading(reading=Reading(model="test"))
+REGISTER_CAPTURED = c.RegisterCaptured()
+EDIT = c.EditMessage(channel="VK", external_id="wall-1_2", edited_at=NOON, text="Яма на Красной")
+DELETE = c.DeleteMessage(channel="VK", external_id="wall-1_2", deleted_at=NOON)
+TRANSFER = c.TransferOut(to_region="QUEENS")
+ARRIVE = c.TransferIn(origin_region="QUEENS", origin=ANOTHER, correlation=ANOTHER)
+DELIVERED = c.NoteDelivery(draft=4, message=INCIDENT, channel="VK")
+NOT_DELIVERED = c.NoteFailedDelivery(
+    draft=4, message=INCIDENT, channel="VK", reason=DeliveryFailure.COMMENTS_CLOSED
+)
+REPLY_DELETED = c.NoteDeletedReply(channel="VK", external_id="wall-1_2_3", deleted_at=NOON)
 REJECT = c.Reject(reason=RejectReason.ADVERT)
 ADD = c.AddMessage(channel="OK", published_at=NOON)
 MERGE = c.Merge(into=ANOTHER)
@@ -108,6 +123,15 @@ ERASE = c.ErasePersonalData()
 
 # Who usually gives a command; a curator gives the rest.
 USUALLY: dict[type[c.Command], Actor] = {
+    c.Capture: MONITOR,
+    c.NoteReading: SYSTEM,
+    c.EditMessage: SYSTEM,
+    c.DeleteMessage: SYSTEM,
+    c.RegisterCaptured: MONITOR,
+    c.TransferIn: SYSTEM,
+    c.NoteDelivery: SYSTEM,
+    c.NoteFailedDelivery: SYSTEM,
+    c.NoteDeletedReply: SYSTEM,
     c.Register: MONITOR,
     c.Return: EXECUTOR,
     c.AcceptWork: EXECUTOR,
@@ -132,8 +156,10 @@ USUALLY: dict[type[c.Command], Actor] = {
     c.ErasePersonalData: OFFICER,
 }
 
-# How an incident gets where it is, from its registration.
+# How an incident gets where it is, from its registration, or from the capture of its message.
 WAYS: dict[Status, list[c.Command]] = {
+    Status.CAPTURED: [CAPTURE],
+    Status.TRANSFERRED: [TRANSFER],
     Status.REGISTERED: [],
     Status.REJECTED: [REJECT],
     Status.MERGED: [MERGE],
@@ -270,8 +296,15 @@ class Life:
 def life(
     *steps: c.Command | timedelta, citizen: Sealed | None = None, terms: Terms = NO_TERMS
 ) -> Life:
-    """An incident registered at NOON, after these steps, nothing pending."""
-    it = register(INCIDENT, "BRONX", REGISTER, at=NOON, by=MONITOR, sealed=citizen, terms=terms)
+    """An incident registered at NOON, after these steps, nothing pending.
+
+    If they begin with a capture, it is a message that is no incident yet.
+    """
+    if steps and isinstance(steps[0], c.Capture):
+        it = capture(INCIDENT, "BRONX", steps[0], at=NOON, by=MONITOR, sealed=citizen)
+        steps = steps[1:]
+    else:
+        it = register(INCIDENT, "BRONX", REGISTER, at=NOON, by=MONITOR, sealed=citizen, terms=terms)
     begun = Life(it, terms)
     begun.do(*steps)
     return begun

@@ -37,7 +37,7 @@ class Model(dict[str, Any]):
                 return free and by.name not in self["deciders"]
             case c.Link(to=to):
                 return to not in self["links"]
-            case c.Merge():
+            case c.Merge() | c.TransferOut():
                 return free
             case c.Assign():
                 return self["topic"] is not None

@@ -32,11 +32,18 @@ WORDS = {
 
 # command | possible while it is | then it is | who may
 TABLE = """
+capture              |                        | CAPTURED         | MONITOR SYSTEM
+noteReading          | CAPTURED open          |                  | SYSTEM
+editMessage          | all                    |                  | MONITOR SYSTEM
+deleteMessage        | all                    |                  | MONITOR SYSTEM
 register             |                        | REGISTERED       | MONITOR MCU_OPERATOR SYSTEM
-reject               | REGISTERED             | REJECTED         | MONITOR CURATOR
-addMessage           | living                 |                  | triagers CITIZEN
-merge                | open                   | MERGED           | MONITOR CURATOR SYSTEM
+registerCaptured     | CAPTURED               | REGISTERED       | MONITOR MCU_OPERATOR SYSTEM
+reject               | CAPTURED REGISTERED    | REJECTED         | MONITOR CURATOR
+addMessage           | CAPTURED living        |                  | triagers CITIZEN
+merge                | CAPTURED open          | MERGED           | MONITOR CURATOR SYSTEM
 unmerge              | MERGED                 | REGISTERED       | CURATOR
+transferOut          | CAPTURED open          | TRANSFERRED      | MONITOR CURATOR REGION_HEAD
+transferIn           | CAPTURED               |                  | SYSTEM
 link                 | living                 |                  | triagers
 classify             | triage                 |                  | triagers
 assign               | triage                 | ASSIGNED         | triagers
@@ -55,6 +62,9 @@ draftReply           | work                   | REPLY_IN_REVIEW  | EXECUTOR SYST
 returnReply          | REPLY_IN_REVIEW        | IN_PROGRESS      | ORG_HEAD CURATOR
 approveReply         | REPLY_IN_REVIEW        | IN_PROGRESS      | ORG_HEAD CURATOR
 publishReply         | open                   |                  | triagers workers
+noteDelivery         | all                    |                  | SYSTEM
+noteFailedDelivery   | all                    |                  | SYSTEM
+noteDeletedReply     | all                    |                  | MONITOR SYSTEM
 scheduleSolution     | ASSIGNED IN_PROGRESS   | SCHEDULED        | workers
 movePromise          | SCHEDULED              |                  | workers
 resolve              | work                   | RESOLVED         | workers

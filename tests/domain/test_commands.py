@@ -1,7 +1,7 @@
 """What is accepted as input: each limit, at it and beyond it."""
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -21,6 +21,7 @@ from domain.commands import (
     DraftReply,
     ErasePersonalData,
     ExtendDeadline,
+    MovePromise,
     PublishReply,
     Rate,
     Reassign,
@@ -32,8 +33,9 @@ from domain.commands import (
     RequestClarification,
     Resolve,
     ReturnReply,
+    ScheduleSolution,
 )
-from domain.errors import InvalidInput
+from domain.errors import DateAbsurd, InvalidInput
 from domain.vocabulary import (
     Cause,
     DisputeBy,
@@ -231,3 +233,12 @@ def test_what_citizen_and_executor_say_is_private_and_nothing_else() -> None:
         AcceptWork(),
     ):
         assert silent.private() is None
+
+
+@pytest.mark.parametrize("day", [date.max, date.min])
+@pytest.mark.parametrize("of", [ScheduleSolution, MovePromise])
+def test_a_promise_is_a_day_of_this_century(
+    of: type[ScheduleSolution | MovePromise], day: date
+) -> None:
+    with pytest.raises(DateAbsurd):
+        of(promised_on=day, reason=PromiseReason.SEASON).check(NOON)

@@ -235,8 +235,16 @@ def test_a_day_cannot_be_promised_once_it_is_over() -> None:
     it.refuses(changed(SCHEDULE, promised_on=NOON.date()), PromiseInPast)
 
 
-def test_a_promise_made_anew_after_a_review_was_moved() -> None:
-    it = life(*WAYS[Status.SCHEDULED], DRAFT, SEND_BACK)
+@pytest.mark.parametrize("review", [SEND_BACK, APPROVE])
+def test_a_promise_stays_one_while_a_reply_is_reviewed(review: c.Command) -> None:
+    it = life(*WAYS[Status.SCHEDULED], DRAFT)
+    assert it.it.status is Status.REPLY_IN_REVIEW
+    it.do(review)
+    assert it.it.status is Status.SCHEDULED
+
+
+def test_a_promise_made_anew_by_another_body_was_moved() -> None:
+    it = life(*WAYS[Status.SCHEDULED], REASSIGN)
     again, moved = it.do(changed(SCHEDULE, promised_on=date(2026, 3, 27)))
     assert isinstance(again, e.SolutionScheduled)
     assert isinstance(moved, e.PromiseMoved)

@@ -98,6 +98,7 @@ COMMON = {
     "actor": "Иванова",
     "role": Role.CURATOR,
 }
+AT_ONCE = {"elapsed_seconds": 0.0, "working_seconds": 0.0}
 RESOLVED = [CLASSIFY, ASSIGN, FINAL, RESOLVE]
 
 # Each command's event
@@ -134,7 +135,7 @@ EVENTS_OF_COMMANDS: list[tuple[list[c.Command], c.Command, e.Event]] = [
     (
         [CLASSIFY],
         changed(ASSIGN, holder="Сидоров"),
-        e.IncidentAssigned(organisation="BRONX-DOT", holder="Сидоров", **COMMON),
+        e.IncidentAssigned(organisation="BRONX-DOT", holder="Сидоров", **AT_ONCE, **COMMON),
     ),
     (
         [CLASSIFY, ASSIGN],
@@ -167,7 +168,7 @@ EVENTS_OF_COMMANDS: list[tuple[list[c.Command], c.Command, e.Event]] = [
         e.IncidentPrioritized(priority=Priority.HIGH, reason=PriorityReason.CHILDREN, **COMMON),
     ),
     ([], FAST_TRACK, e.FastTrackGranted(**COMMON)),
-    ([CLASSIFY, ASSIGN], ACCEPT, e.WorkAccepted(**COMMON)),
+    ([CLASSIFY, ASSIGN], ACCEPT, e.WorkAccepted(**AT_ONCE, **COMMON)),
     ([CLASSIFY, ASSIGN, ASK], ANSWER, e.ClarificationReceived(answer=sealed(), **COMMON)),
     ([CLASSIFY, ASSIGN, ASK], TIME_OUT, e.ClarificationTimedOut(**COMMON)),
     (

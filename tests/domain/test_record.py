@@ -56,6 +56,10 @@ def test_the_topics_never_change() -> None:
 
 
 TOPICS = [
+    "MessageCaptured",
+    "MessageRead",
+    "MessageEdited",
+    "MessageDeleted",
     "IncidentRegistered",
     "IncidentClassified",
     "IncidentRejected",
@@ -64,6 +68,8 @@ TOPICS = [
     "IncidentUnmerged",
     "MessagesTaken",
     "MessagesGivenBack",
+    "IncidentTransferredOut",
+    "IncidentTransferredIn",
     "IncidentLinked",
     "IncidentAssigned",
     "IncidentReturned",
@@ -81,6 +87,9 @@ TOPICS = [
     "ReplyReturned",
     "ReplyApproved",
     "ReplyPublished",
+    "ReplyDelivered",
+    "ReplyPublicationFailed",
+    "ReplyDeleted",
     "SolutionScheduled",
     "PromiseMoved",
     "IncidentResolved",

@@ -278,12 +278,21 @@ def days(node: Node, read: psycopg.Connection) -> Callable[[list[float], int], b
     """Counts incidents answered after so many seconds, and some unanswered; the histogram."""
     incidents.prepare(read)
     base = IncidentRow(
-        **dict.fromkeys(incidents.COLUMNS)  # type: ignore[arg-type]
-        | {"region": "BRONX", "version": 1, "pos": 1, "status": "REGISTERED", "channel": "PHONE"}
-        | {"kind": "COMPLAINT", "regime": "IM", "priority": "NORMAL", "registered_on": MONDAY}
-        | {"open": True, "counted": True, "cycle": 1, "paused_seconds": 0.0}
-        | dict.fromkeys(("returns", "hops", "promise_moves", "disputes", "messages"), 0)
-        | dict.fromkeys(("published_at", "registered_at", "cycle_started_at", "changed_at"), NOON)
+        id=uuid4(),
+        region="BRONX",
+        municipality=None,
+        status="REGISTERED",
+        open=True,
+        counted=True,
+        channel="PHONE",
+        kind="COMPLAINT",
+        regime="IM",
+        published_at=NOON,
+        captured_at=NOON,
+        registered_at=NOON,
+        registered_on=MONDAY,
+        cycle_started_at=NOON,
+        changed_at=NOON,
     )
 
     def count(answered: list[float], unanswered: int) -> bytes:
@@ -343,11 +352,11 @@ def test_a_bucket_of_more_cases_than_a_pair_holds_takes_several(
         INSERT INTO incident (id, region, version, pos, status, open, counted, channel, kind,
                               regime, priority, cycle, returns, hops, promise_moves,
                               messages, disputes,
-                              published_at, registered_at, registered_on, cycle_started_at,
-                              first_replied_at, changed_at, paused_seconds)
+                              published_at, captured_at, registered_at, registered_on,
+                              cycle_started_at, first_replied_at, changed_at, paused_seconds)
         SELECT gen_random_uuid(), 'BRONX', 1, 1, 'REGISTERED', true, true, 'PHONE', 'COMPLAINT',
                'IM', 'NORMAL', 1, 0, 0, 0, 1, 0,
-               moment, moment, '2026-03-02', moment, moment + interval '1 hour', moment, 0
+               moment, moment, moment, '2026-03-02', moment, moment + interval '1 hour', moment, 0
           FROM generate_series(1, %s), (VALUES (%s::timestamptz)) AS at (moment)
         """,
         [cases, NOON],

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Event as Signal
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -15,9 +16,12 @@ from dramatiq_postgres import schema as dramatiq_schema
 from eventsourcing.application import Application, Repository
 from eventsourcing.persistence import JSONTranscoder, StoredEvent
 
-from domain.commands import AcceptWork, Classify
+from domain.commands import Classify, TransferOut
+from domain.errors import SameRegion
 from domain.events import IncidentClassified, IncidentRegistered
 from domain.incident import StreamEvent
+from domain.rights import Actor
+from domain.vocabulary import Role
 from regions.event_store import (
     Alongside,
     CommandRecord,
@@ -271,7 +275,7 @@ def test_a_job_is_on_its_queue_if_and_only_if_the_events_are_stored(node: Node) 
     incident = assigned(centre).incident_id
     first, second = job(), job()
     with queue(node.url) as connection:
-        ask(centre, incident, AcceptWork(), 30, outbox=lambda _: [first])
+        centre.recorder.insert_events([stored(incident, 4)], alongside=Alongside(outbox=[first]))
         with pytest.raises(StreamConflict):
             centre.recorder.insert_events(
                 [stored(incident, 1)], alongside=Alongside(outbox=[second])
@@ -287,21 +291,24 @@ def test_a_command_given_again_enqueues_its_job_once(node: Node) -> None:
     incident = assigned(centre).incident_id
     with queue(node.url) as connection:
         for _ in range(3):
-            ask(centre, incident, AcceptWork(), 30, command_id=command_id, outbox=lambda _: [job()])
-        assert connection.execute("SELECT count(*) FROM dramatiq.queue").fetchone() == (1,)
+            ask(centre, incident, TransferOut(to_region="QUEENS"), 30, **by(command_id))
+        ((name, arguments),) = connection.execute(
+            "SELECT message->>'actor_name', message->'args' FROM dramatiq.queue"
+        ).fetchall()
+    assert (name, arguments) == ("receive_transfer", ["BRONX", str(incident), 4])
 
 
-def test_the_outbox_sees_the_incident_with_the_events_to_be_stored(node: Node) -> None:
+def by(command_id: UUID) -> dict[str, Any]:
+    return {"command_id": command_id, "by": Actor("Смирнова", Role.MONITOR)}
+
+
+def test_a_refused_command_enqueues_nothing(node: Node) -> None:
     centre = node.centre("BRONX")
     incident = assigned(centre).incident_id
-    topics = []
-
-    def outbox(changed):
-        topics.extend(pending.event.TOPIC for pending in changed.pending)
-        return []
-
-    ask(centre, incident, AcceptWork(), 30, outbox=outbox)
-    assert topics == ["WorkAccepted"]
+    with queue(node.url) as connection:
+        with pytest.raises(SameRegion):
+            ask(centre, incident, TransferOut(to_region="BRONX"), 30, **by(uuid4()))
+        assert connection.execute("SELECT count(*) FROM dramatiq.queue").fetchone() == (0,)
 
 
 def test_notifications_are_the_events_of_a_window_of_positions(node: Node) -> None:

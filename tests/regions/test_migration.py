@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
+from domain.rights import is_sandbox, sandbox_of
 from regions.catalogue import Catalogue
 from regions.migration import Migration, MigrationMismatch, migrate, read_migrations
 from regions.node import prepare
@@ -86,7 +87,8 @@ def test_preparing_a_database_again_changes_nothing(bare: str, catalogue: Catalo
     before = contents(bare)
     prepare(bare, catalogue)
     assert contents(bare) == before
-    assert len(before["public.region_head"]) == len(catalogue.regions)
+    # One head for each region, and one for the sandbox of its trainees.
+    assert len(before["public.region_head"]) == 2 * len(catalogue.regions)
 
 
 def test_a_database_belongs_to_one_catalogue(
@@ -106,4 +108,6 @@ def test_a_region_that_the_catalogue_gained_gets_its_head(bare: str, catalogue: 
         connection.execute("UPDATE region_head SET pos = 5 WHERE region = 'BRONX'")
         prepare(bare, catalogue)
         heads = dict(connection.execute("SELECT region, pos FROM region_head").fetchall())
-    assert heads == dict.fromkeys(catalogue.regions, 0) | {"BRONX": 5}
+    own = {region: pos for region, pos in heads.items() if not is_sandbox(region)}
+    assert own == dict.fromkeys(catalogue.regions, 0) | {"BRONX": 5}
+    assert {sandbox_of(region) for region in own} == heads.keys() - own.keys()

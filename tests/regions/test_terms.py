@@ -120,6 +120,7 @@ def test_every_policy_and_every_step_of_russia_names_its_source(terms: NetworkTe
         "POS_FAST_TRACK",
         "FZ59_APPEAL",
         "SPB_CLASSIFIER",
+        "IM_CRISIS",
     }
     assert all(policy.source for policy in terms.policies)
     assert all(step.source for chain in terms.chains.values() for step in chain)
@@ -501,3 +502,51 @@ def test_a_catalogue_may_ask_for_evidence_where_a_solution_can_be_seen(
 def test_the_terms_of_russia_begin_when_their_sources_say(terms: NetworkTerms) -> None:
     since = {each.code: each.valid_from for each in terms.policies if each.valid_from > date.min}
     assert since == {"IM_SEVASTOPOL": date(2020, 2, 25), "IM_BASHKORTOSTAN": date(2025, 12, 5)}
+
+
+# Crisis
+
+
+def test_in_a_crisis_deadlines_start_by_its_policies_and_running_ones_stay(
+    terms: NetworkTerms,
+) -> None:
+    usual, start = terms.of("63"), at(terms, "63", "2026-04-22 10:00")
+    crisis = usual.in_crisis((), None)
+    before = usual.deadline(Clock.FIRST_REPLY, MATTER, start=start)
+    during = crisis.deadline(Clock.FIRST_REPLY, MATTER, start=start)
+    assert before is not None
+    assert during is not None
+    assert (before.policy, before.due_at - start) == ("IM_2018_BASE", 24 * HOUR)
+    assert (during.policy, during.due_at - start) == ("IM_CRISIS", 4 * HOUR)
+    assert usual.deadline(Clock.FIRST_REPLY, MATTER, start=start) == before
+
+
+@pytest.mark.parametrize(
+    ("topic", "municipality", "policy"),
+    [
+        ("roads.pothole", "63-samara", "IM_CRISIS"),
+        ("roads.pothole", "63-tolyatti", "IM_2018_BASE"),
+        ("medicine.appointment", "63-samara", "IM_2018_BASE"),
+        (None, "63-samara", "IM_2018_BASE"),
+    ],
+)
+def test_a_crisis_is_one_of_its_topics_and_its_place(
+    terms: NetworkTerms, topic: str | None, municipality: str, policy: str
+) -> None:
+    crisis = terms.of("63").in_crisis(("roads",), "63-samara")
+    matter = MATTER._replace(topic=topic, municipality=municipality)
+    start = at(terms, "63", "2026-04-22 10:00")
+    deadline = crisis.deadline(Clock.FIRST_REPLY, matter, start=start)
+    assert deadline is not None
+    assert deadline.policy == policy
+
+
+def test_what_has_no_policy_for_a_crisis_has_its_usual_one(terms: NetworkTerms) -> None:
+    start = at(terms, "63", "2026-04-22 10:00")
+    deadline = terms.of("63").in_crisis((), None).deadline(Clock.SOLUTION, POS, start=start)
+    assert deadline is not None
+    assert deadline.policy == "POS_STANDARD"
+
+
+def test_the_sandbox_of_a_region_has_its_terms(terms: NetworkTerms) -> None:
+    assert terms.of("63~sandbox") is terms.of("63")

@@ -1,0 +1,50 @@
+"""What events ask of the workers: jobs that the statement of their save puts on the queue.
+
+"Save, then send" loses the job when the process dies between the two. A job of a save is on the
+queue exactly if its events are stored. It names identifiers only; whatever else its actor needs, it
+reads.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+import dramatiq
+
+from domain import events as e
+from domain.incident import StreamEvent
+from regions.event_store import OutboxMessage
+
+QUEUE = "default"
+
+# The actors are in workers/; they take region, incident and the version of the event.
+ACTOR_OF: dict[type[e.Event], str] = {
+    e.IncidentTransferredOut: "receive_transfer",
+    e.ReplyApproved: "plan_deliveries",
+}
+
+
+def jobs_of(region: str, pending: Iterable[StreamEvent], *, at: datetime) -> list[OutboxMessage]:
+    """The jobs of events that are about to be saved."""
+    return [
+        job(
+            ACTOR_OF[type(each.event)],
+            region,
+            str(each.originator_id),
+            each.originator_version,
+            available_at=at,
+        )
+        for each in pending
+        if type(each.event) in ACTOR_OF
+    ]
+
+
+def job(actor: str, *identifiers: str | int, available_at: datetime) -> OutboxMessage:
+    """A call of an actor, as a save takes it along."""
+    message: dramatiq.Message[None] = dramatiq.Message(QUEUE, actor, identifiers, {}, {})
+    return OutboxMessage(
+        message_id=UUID(message.message_id),
+        queue=message.queue_name,
+        body=message.encode(),
+        available_at=available_at,
+    )
