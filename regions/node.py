@@ -11,7 +11,7 @@ from dramatiq_postgres import schema as queue
 from psycopg_pool import ConnectionPool
 
 from domain.deadlines import NO_TERMS
-from regions.calendar import load_calendars
+from regions.calendars import load_calendars
 from regions.catalogue import Catalogue, load_catalogue
 from regions.centre import Centre
 from regions.migration import migrate, read_migrations
