@@ -18,6 +18,7 @@ from regions.migration import migrate, read_migrations
 from regions.postgres import Server, embedded
 from regions.server import PostgresUnavailable, check_server, create_database
 from regions.settings import Settings
+from regions.templates import Templates, load_templates
 from regions.terms import NetworkTerms, load_terms
 from regions.vault import Vault, VaultKeyInvalid, read_secret
 
@@ -31,6 +32,7 @@ class Node:
     vault: Vault
     pool: ConnectionPool
     terms: NetworkTerms | None = None  # None: nothing has a deadline
+    templates: Templates | None = None  # None: a reply begins with an empty page
     centres: dict[str, Centre] = field(default_factory=dict)
 
     def centre(self, region: str) -> Centre:
@@ -89,7 +91,9 @@ def open_node(settings: Settings, url: str) -> Iterator[Node]:
     vault = Vault(read_secret(settings.home / "vault.key"))
     check_vault(url, vault)
     with command_pool(url) as pool:
-        yield Node(url, catalogue, vault, pool, read_terms(settings.catalogue, catalogue))
+        terms = read_terms(settings.catalogue, catalogue)
+        templates = load_templates(settings.catalogue, catalogue)
+        yield Node(url, catalogue, vault, pool, terms, templates)
 
 
 def read_terms(folder: Path, catalogue: Catalogue) -> NetworkTerms:
