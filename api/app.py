@@ -27,6 +27,7 @@ from projections.release import version_of
 from regions.catalogue import load_catalogue
 from regions.node import COMMANDS_AT_ONCE, Node, check_vault, command_pool, read_terms
 from regions.settings import Settings
+from regions.templates import load_templates
 from regions.vault import Vault, read_secret
 
 Clock = Callable[[], datetime]
@@ -44,7 +45,8 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     vault = Vault(read_secret(settings.home / "vault.key"))
     check_vault(url, vault)
     terms = read_terms(settings.catalogue, catalogue)
-    node = Node(url, catalogue, vault, command_pool(url), terms)
+    templates = load_templates(settings.catalogue, catalogue)
+    node = Node(url, catalogue, vault, command_pool(url), terms, templates)
     server = Server(node, read_pool(url), clock)
     token_key = read_token_key(settings.home)
     door = Door(server.context, lambda given: read_viewer(token_key, given, catalogue))

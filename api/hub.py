@@ -35,19 +35,32 @@ class Change(NamedTuple):
     incident: IncidentRow | None
 
 
+class Followed(NamedTuple):
+    """What of a region somebody follows: all of it, one place, what one body holds."""
+
+    region: str
+    municipality: str | None = None
+    organisation: str | None = None
+
+    def includes(self, found: Change) -> bool:
+        change, incident = found
+        holder = incident.organisation if incident else None
+        # Who loses an incident to another place hears of that as well.
+        here = self.municipality in (None, change.municipality, change.moved_from)
+        return here and self.organisation in (None, holder)
+
+
 class Subscriber:
     """The changes one subscriber has not taken yet."""
 
-    def __init__(self, region: str, municipality: str | None) -> None:
-        self.region = region
-        self.municipality = municipality
+    def __init__(self, followed: Followed) -> None:
+        self.followed = followed
         self.pending: deque[Change] = deque()
         self.overflown = False
         self.ready = asyncio.Event()
 
     def offer(self, change: Change) -> None:
-        places = (change.change.municipality, change.change.moved_from)
-        if self.municipality is not None and self.municipality not in places:
+        if not self.followed.includes(change):
             return
         if self.overflown or len(self.pending) >= PENDING_MAX:
             # Nothing may follow what was left out, or the cursor would pass over it.
@@ -91,21 +104,19 @@ class ChangeHub:
                 log.exception("The change hub looks again")
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def follow(
-        self, region: str, municipality: str | None, after: int | None
-    ) -> AsyncGenerator[Change, None]:
+    async def follow(self, followed: Followed, after: int | None) -> AsyncGenerator[Change, None]:
         """Every change after a position, or from now on: the past first, then live, for ever.
 
         Raises CursorInvalid for a position never given out, StreamLagging when too slow.
         """
-        subscriber = Subscriber(region, municipality)
+        region, subscriber = followed.region, Subscriber(followed)
         self.subscribers.setdefault(region, set()).add(subscriber)
         seam = self.positions.get(region, 0)
         try:
             position = seam if after is None else after
             if position > seam:
                 await self._check_given_out(region, position)
-            async for change in self._replay(region, municipality, position, seam):
+            async for change in self._replay(followed, position, seam):
                 yield change
             while True:
                 change = await subscriber.take()
@@ -114,9 +125,8 @@ class ChangeHub:
         finally:
             self.subscribers[region].discard(subscriber)
 
-    async def _replay(
-        self, region: str, municipality: str | None, after: int, upto: int
-    ) -> AsyncIterator[Change]:
+    async def _replay(self, followed: Followed, after: int, upto: int) -> AsyncIterator[Change]:
+        region, municipality, _ = followed
         while after < upto:
             async with self.readers.connection() as connection:
                 page = await changes_of_place(
@@ -124,7 +134,9 @@ class ChangeHub:
                 )
                 incidents = await incidents_by_id(connection, [row.incident_id for row in page])
             for row in page:
-                yield Change(row, incidents.get(row.incident_id))
+                change = Change(row, incidents.get(row.incident_id))
+                if followed.includes(change):
+                    yield change
             after = page[-1].pos if len(page) == PAGE_CHANGES else upto
 
     async def _check_given_out(self, region: str, position: int) -> None:

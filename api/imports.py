@@ -220,7 +220,9 @@ TERM = re.compile(r"(?!(?:.*\d){9})[A-Za-z0-9 ._/():&'-]{1,60}")
 
 
 def _without_personal_data(error: DomainError) -> str:
-    """The refusal in words. Only a code the catalogue does not know is quoted from the row."""
-    if isinstance(error, Unknown) and not TERM.fullmatch(str(error.facts.get("value"))):
-        error = type(error)(field=error.field, **(error.facts | {"value": "…"}))
-    return str(error)
+    """The refusal in words, after the step it is about. Of the row, only codes are quoted."""
+    quoted = "value" if isinstance(error, Unknown) else "controller"
+    told = error
+    if quoted in error.facts and not TERM.fullmatch(str(error.facts[quoted])):
+        told = type(error)(field=error.field, **(error.facts | {quoted: "…"}))
+    return ": ".join([*getattr(error, "__notes__", ()), str(told)])

@@ -270,6 +270,15 @@ class ApproveReplyInput(CommandInput):
     )
 
 
+@strawberry.input(description="A reply that goes out to the citizen's platform by itself.")
+class SubmitReplyInput(CommandInput):
+    text: str = strawberry.field(description="Up to 20,000 characters; kept sealed.")
+    kind: ReplyKind = strawberry.field(
+        default=ReplyKind.FIRST,
+        description="FIRST needs no review; others only from who could approve them.",
+    )
+
+
 @strawberry.input(description="A reply that was published to the citizen.")
 class PublishReplyInput(CommandInput):
     kind: ReplyKind = strawberry.field(description="First, interim or final.")

@@ -45,6 +45,7 @@ from api.inputs import (
     ResolveIncidentInput,
     ReturnIncidentInput,
     ReturnReplyInput,
+    SubmitReplyInput,
     TransferIncidentInput,
 )
 from api.payload import CommandPayload, OfficePayload
@@ -224,6 +225,10 @@ class Mutation:
     @strawberry.mutation(description="Let a draft go out. Not by who wrote it.")
     async def approve_reply(self, info: Info, input: ApproveReplyInput) -> CommandPayload:
         return await _handle(info, input, commands.ApproveReply(despite_flaws=input.despite_flaws))
+
+    @strawberry.mutation(description="Send a reply that needs no review to where it was written.")
+    async def submit_reply(self, info: Info, input: SubmitReplyInput) -> CommandPayload:
+        return await _handle(info, input, commands.SubmitReply(kind=input.kind, text=input.text))
 
     @strawberry.mutation(description="Record a reply published to the citizen.")
     async def publish_reply(self, info: Info, input: PublishReplyInput) -> CommandPayload:

@@ -18,10 +18,11 @@ from api.types.catalogue import (
 from api.types.figures import Board, Figures, PeriodInput
 from api.types.incident import Incident
 from api.types.node import Node, read_id
+from api.types.templates import FieldValueInput, FilledTemplate, ReplyTemplate
 from domain.commands import check_date
 from domain.errors import CursorInvalid, NotFound, NotPermitted, PageTooLarge
 from domain.rights import is_sandbox, region_proper
-from domain.vocabulary import Status
+from domain.vocabulary import Outcome, ReplyKind, Status
 from projections import federal
 from projections.feed import progress
 from projections.freshness import parse_position, wait_for
@@ -236,6 +237,41 @@ class Query:
                 connection, checked, catalogue=catalogue, now=info.context.clock(), exact=exact
             )
         return Board.of(measured, lambda code: catalogue.region(code).name)
+
+    @strawberry.field(
+        description="What to start a reply from, the most specific first. Needs a token."
+    )
+    def reply_templates(
+        self,
+        info: Info,
+        kind: ReplyKind,
+        topic: Annotated[
+            str | None, strawberry.argument(description="Code of the incident's; null: not known.")
+        ] = None,
+        outcome: Annotated[
+            Outcome | None, strawberry.argument(description="Null: those of every outcome.")
+        ] = None,
+    ) -> list[ReplyTemplate]:
+        info.context.viewer.require_scope()
+        return ReplyTemplate.fitting(info.context.node, topic, kind, outcome)
+
+    @strawberry.field(
+        description="The text of a template with these values, and what the rules find wrong with "
+        "it before anybody drafts it. Nothing is recorded. Needs a token."
+    )
+    def fill_template(
+        self,
+        info: Info,
+        region: Annotated[
+            str, strawberry.argument(description="Code; the rules of its language are asked.")
+        ],
+        code: Annotated[str, strawberry.argument(description="Of the template.")],
+        values: Annotated[
+            list[FieldValueInput], strawberry.argument(description="Each field of it once.")
+        ],
+    ) -> FilledTemplate:
+        info.context.viewer.require_scope()
+        return FilledTemplate.of(info.context.node, region, code, values)
 
     @strawberry.field(description="How far the read models have come, region by region.")
     async def projection_status(self, info: Info) -> list[ProjectionStatus]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import strawberry
 
 from api.context import Info
-from api.hub import Change
+from api.hub import Change, Followed
 from api.types.incident import Incident
 from domain.errors import CursorInvalid, InvalidInput
 from domain.events import DeadlineExtended, DeadlineMissed, DeadlineWarned, EscalationRaised
@@ -47,7 +47,8 @@ DEADLINE_EVENTS = frozenset(
 class Subscription:
     @strawberry.subscription(
         description="Every change of a region or of a municipality, each once and in order: first "
-        "what came after the cursor, then live. Without a cursor, from now on."
+        "what came after the cursor, then live. Without a cursor, from now on. With the token of a "
+        "body, of the incidents that it holds when they are delivered."
     )
     async def incident_changes(
         self,
@@ -96,13 +97,20 @@ async def _changes(
     info: Info, region: str | None, municipality: str | None, after: str | None
 ) -> AsyncGenerator[Change, None]:
     """What the viewer may follow of a place. Raises NotPermitted, also when the token expires."""
-    region, municipality = _place(info, region, municipality)
-    info.context.viewer.require(region, municipality)
-    position = _after(region, after)
-    async with aclosing(info.context.hub.follow(region, municipality, position)) as changes:
+    followed = _followed(info, *_place(info, region, municipality))
+    position = _after(followed.region, after)
+    async with aclosing(info.context.hub.follow(followed, position)) as changes:
         async for change in changes:
-            info.context.viewer.require(region, municipality)
+            info.context.viewer.require(*followed)
             yield change
+
+
+def _followed(info: Info, region: str, municipality: str | None) -> Followed:
+    """A place, or for who belongs to a body what that holds there. Raises NotPermitted."""
+    viewer = info.context.viewer
+    body = viewer.scope.organisation if viewer.scope else None
+    viewer.require(region, municipality, body)
+    return Followed(region, municipality, body)
 
 
 def _shown(info: Info, found: Change) -> IncidentChange:

@@ -16,7 +16,7 @@ from bench.result import Result, at_most, info
 from bench.scratch import RUSSIA, Scratch
 from domain.deadlines import Term
 from domain.vocabulary import TermUnit
-from regions.calendar import load_calendars
+from regions.calendars import load_calendars
 from regions.node import read_terms
 from workers.deadlines import sweep
 

@@ -388,6 +388,21 @@ class ApproveReply(Command, frozen=True, kw_only=True):
     despite_flaws: bool = False  # the approver answers for what the rules found
 
 
+class SubmitReply(Command, frozen=True, kw_only=True):
+    """Let a reply out that needs no review: the platform gets it as soon as it takes it."""
+
+    NAME: ClassVar = "submitReply"
+
+    kind: ReplyKind = ReplyKind.FIRST
+    text: str
+
+    def private(self) -> bytes | None:
+        return msgspec.json.encode(self.text)
+
+    def check(self, now: datetime) -> None:
+        check_text("text", self.text, TEXT_MAX)
+
+
 class PublishReply(Command, frozen=True, kw_only=True):
     NAME: ClassVar = "publishReply"
 

@@ -185,6 +185,10 @@ class ReplyNotApproved(RuleBroken):
     field = "kind"
 
 
+class ReplyPending(RuleBroken):
+    """Another reply is on its way; wait for it."""
+
+
 class ReplyFlawed(RuleBroken):
     """The reply has flaws: {flaws}. Return it, or approve it with despiteFlaws."""
 

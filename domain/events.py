@@ -348,6 +348,16 @@ class ReplyApproved(Event, frozen=True, kw_only=True):
     status: Status | None = None  # where it stands again; None: in work
 
 
+class ReplySubmitted(Event, frozen=True, kw_only=True):
+    """A reply that needs no review is on its way to the platform."""
+
+    TOPIC: ClassVar = "ReplySubmitted"
+
+    kind: ReplyKind
+    text: Sealed | None = None
+    flaws: tuple[ReplyFlaw, ...] = ()  # found by rule
+
+
 class ReplyPublished(Event, frozen=True, kw_only=True):
     TOPIC: ClassVar = "ReplyPublished"
 

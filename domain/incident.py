@@ -261,6 +261,11 @@ def _reply_drafted(it: Incident, event: e.ReplyDrafted) -> None:
     _take_subject(it, event.text)
 
 
+def _reply_submitted(it: Incident, event: e.ReplySubmitted) -> None:
+    it.cycle.draft = Draft(event.kind, event.actor, event.flaws, it.version, approved=True)
+    _take_subject(it, event.text)
+
+
 def _reply_returned(it: Incident, event: e.ReplyReturned) -> None:
     it.cycle.draft = None
 
@@ -380,6 +385,7 @@ CHANGES: dict[type[e.Event], Callable[[Incident, Any], None]] = {
     e.ClarificationTimedOut: _end_pause,
     e.CitizenContacted: _citizen_contacted,
     e.ReplyDrafted: _reply_drafted,
+    e.ReplySubmitted: _reply_submitted,
     e.ReplyReturned: _reply_returned,
     e.ReplyApproved: _reply_approved,
     e.ReplyPublished: _reply_published,

@@ -11,12 +11,18 @@ from uuid import UUID
 
 import psycopg
 
-from domain.commands import CLOCK_SKEW_MAX, Command, Register
-from domain.errors import DateInFuture, DomainError
+from domain.commands import CLOCK_SKEW_MAX, AddMessage, Command, Link, Register
+from domain.errors import DateInFuture, DomainError, DuplicateMessage
 from domain.incident import Incident
 from domain.rights import Actor
 from regions.centre import Centre
-from regions.event_store import Alongside, AlreadyRecorded, CommandRecord, StoreUnavailable
+from regions.event_store import (
+    Alongside,
+    AlreadyRecorded,
+    CommandRecord,
+    MessageRepeated,
+    StoreUnavailable,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,7 @@ class Step:
     command: Command
     at: datetime
     by: Actor
+    reference: str = ""  # where its source tells it; a refusal of it carries that as a note
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +89,8 @@ def _record(
         incidents.append(incident)
     try:
         centre.save(*incidents, alongside=alongside)
-    except AlreadyRecorded:
-        _record_halves(centre, histories, report, now)
+    except AlreadyRecorded as conflict:
+        _record_halves(centre, histories, report, now, conflict)
     else:
         report.recorded += [command.command_id for command in alongside.commands]
         report.events += events
@@ -94,11 +101,15 @@ FINGERPRINT = b"history"
 
 
 def _record_halves(
-    centre: Centre, histories: Sequence[History], report: BulkReport, now: datetime
+    centre: Centre,
+    histories: Sequence[History],
+    report: BulkReport,
+    now: datetime,
+    conflict: AlreadyRecorded,
 ) -> None:
     """Somebody recorded one of these meanwhile, or under another command: find which."""
     if len(histories) == 1:
-        report.repeated.append(histories[0].command_id)
+        _repeated_or_refused(centre, histories[0], report, conflict)
         return
     refused = {command_id for command_id, _ in report.refused}
     left = [history for history in histories if history.command_id not in refused]
@@ -106,6 +117,33 @@ def _record_halves(
     for half in (left[:middle], left[middle:]):
         if half:
             _record(centre, half, report, now)
+
+
+def _repeated_or_refused(
+    centre: Centre, history: History, report: BulkReport, conflict: AlreadyRecorded
+) -> None:
+    """A history is there already; but a new one is not, only because a message in it is taken."""
+    first = history.registration
+    if not isinstance(conflict, MessageRepeated) or _owner(centre, first):
+        report.repeated.append(history.command_id)
+        return
+    added = (step.command for step in history.steps if isinstance(step.command, AddMessage))
+    owners = filter(None, (_owner(centre, message) for message in added))
+    taken = DuplicateMessage(incident=next(owners, history.incident_id))
+    report.refused.append((history.command_id, taken))
+
+
+def _owner(centre: Centre, message: Register | AddMessage) -> UUID | None:
+    """Whose message it is; None where it is nobody's yet."""
+    try:
+        with centre.pool.connection() as connection:
+            found = connection.execute(
+                "SELECT incident_id FROM message_key WHERE channel = %s AND external_id = %s",
+                [message.channel, message.external_id],
+            ).fetchone()
+            return found[0] if found else None
+    except psycopg.OperationalError as error:
+        raise StoreUnavailable(str(error)) from error
 
 
 def _live(centre: Centre, history: History, alongside: Alongside, now: datetime) -> Incident:
@@ -119,18 +157,30 @@ def _live(centre: Centre, history: History, alongside: Alongside, now: datetime)
         alongside=alongside,
     )
     for step in history.steps:
-        centre.check(step.command, step.at)
-        centre.proceed(
-            incident,
-            step.command,
-            at=step.at,
-            by=step.by,
-            alongside=alongside,
-            taken_over=True,
-        )
+        try:
+            _take(centre, incident, step, alongside)
+        except DomainError as refusal:
+            if step.reference:
+                refusal.add_note(step.reference)
+            raise
     if incident.last_at is not None and incident.last_at > now + CLOCK_SKEW_MAX:
         raise DateInFuture(field="at", value=incident.last_at.isoformat())
     return incident
+
+
+def _take(centre: Centre, incident: Incident, step: Step, alongside: Alongside) -> None:
+    """Raises InvalidInput, RuleBroken, or IncidentNotFound for a link to nothing."""
+    centre.check(step.command, step.at)
+    if isinstance(step.command, Link):
+        centre.incident(step.command.to)
+    centre.proceed(
+        incident,
+        step.command,
+        at=step.at,
+        by=step.by,
+        alongside=alongside,
+        taken_over=True,
+    )
 
 
 def _known_commands(centre: Centre, command_ids: list[UUID]) -> set[UUID]:

@@ -21,6 +21,8 @@ QUEUE = "default"
 ACTOR_OF: dict[type[e.Event], str] = {
     e.IncidentTransferredOut: "receive_transfer",
     e.ReplyApproved: "plan_deliveries",
+    e.ReplySubmitted: "plan_deliveries",
+    e.IncidentClassified: "route",
 }
 
 

@@ -12,13 +12,14 @@ from psycopg_pool import ConnectionPool
 
 from domain.deadlines import NO_TERMS
 from domain.rights import sandbox_of
-from regions.calendar import load_calendars
+from regions.calendars import load_calendars
 from regions.catalogue import Catalogue, load_catalogue
 from regions.centre import Centre
 from regions.migration import migrate, read_migrations
 from regions.postgres import Server, embedded
 from regions.server import PostgresUnavailable, check_server, create_database
 from regions.settings import Settings
+from regions.templates import Templates, load_templates
 from regions.terms import NetworkTerms, load_terms
 from regions.vault import Vault, VaultKeyInvalid, read_secret
 
@@ -32,6 +33,7 @@ class Node:
     vault: Vault
     pool: ConnectionPool
     terms: NetworkTerms | None = None  # None: nothing has a deadline
+    templates: Templates | None = None  # None: a reply begins with an empty page
     centres: dict[str, Centre] = field(default_factory=dict)
 
     def centre(self, region: str) -> Centre:
@@ -90,7 +92,9 @@ def open_node(settings: Settings, url: str) -> Iterator[Node]:
     vault = Vault(read_secret(settings.home / "vault.key"))
     check_vault(url, vault)
     with command_pool(url) as pool:
-        yield Node(url, catalogue, vault, pool, read_terms(settings.catalogue, catalogue))
+        terms = read_terms(settings.catalogue, catalogue)
+        templates = load_templates(settings.catalogue, catalogue)
+        yield Node(url, catalogue, vault, pool, terms, templates)
 
 
 def read_terms(folder: Path, catalogue: Catalogue) -> NetworkTerms:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.errors import InvalidInput
+from domain.errors import InvalidInput, Unknown
 from domain.vocabulary import Outcome, ReplyKind
 from regions.catalogue import Catalogue, CatalogueInvalid, Row, rows
 
@@ -16,6 +16,12 @@ FILE = "templates.csv"
 
 # Names only: a template cannot reach into a value as str.format would let it.
 _FIELD = re.compile(r"\{([a-z][a-z_]*)\}")
+
+
+class UnknownTemplate(Unknown):
+    """The catalogue knows no reply template with the code {value!r}."""
+
+    field = "code"
 
 
 class TemplateFieldMissing(InvalidInput):
@@ -56,6 +62,13 @@ class Templates:
 
     by_code: Mapping[str, Template]
     catalogue: Catalogue
+
+    def template(self, code: str) -> Template:
+        """Raises UnknownTemplate."""
+        try:
+            return self.by_code[code]
+        except KeyError:
+            raise UnknownTemplate(value=code) from None
 
     def find(
         self, topic: str | None, kind: ReplyKind, outcome: Outcome | None

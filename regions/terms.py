@@ -27,8 +27,10 @@ from domain.vocabulary import (
     Role,
     TermUnit,
 )
-from regions.calendar import Calendars, WorkCalendar, parsed, region_in, sourced
+from regions.calendar import WorkCalendar
+from regions.calendars import Calendars
 from regions.catalogue import Catalogue, CatalogueInvalid, Row
+from regions.reference import parsed, region_in, sourced
 
 WORKING = (TermUnit.WORKING_HOURS, TermUnit.WORKING_DAYS)
 AMOUNT_MAX = 1000  # of any unit; more is a slip of the pen

@@ -13,6 +13,7 @@ from domain.errors import (
     OwnDraft,
     ReplyFlawed,
     ReplyNotApproved,
+    ReplyPending,
 )
 from domain.incident import Cycle
 from domain.vocabulary import Clock, ReplyAuthor, ReplyKind, Role
@@ -37,6 +38,20 @@ def _approve_reply(it: Deciding, command: c.ApproveReply) -> None:
     if draft.flaws and not command.despite_flaws and not it.automatic:
         raise ReplyFlawed(flaws=", ".join(draft.flaws))
     it.record(e.ReplyApproved, kind=draft.kind, despite=draft.flaws, status=draft.back_to)
+
+
+def _submit_reply(it: Deciding, command: c.SubmitReply) -> None:
+    """Raises ReplyNotApproved, ReplyFlawed or ReplyPending: it goes out as it is."""
+    if command.kind is ReplyKind.FIRST and _answered(it.cycle, ReplyAuthor.HUMAN):
+        raise FirstReplyRepeated
+    if it.cycle.draft and it.cycle.draft.approved:
+        raise ReplyPending
+    if command.kind is not ReplyKind.FIRST and not _approves(it):
+        raise ReplyNotApproved
+    found = it.terms.flaws(command.text, command.kind)
+    if found and not it.automatic:
+        raise ReplyFlawed(flaws=", ".join(found))
+    it.record(e.ReplySubmitted, kind=command.kind, text=it.sealed, flaws=found)
 
 
 def _publish_reply(it: Deciding, command: c.PublishReply) -> None:
@@ -102,6 +117,10 @@ def _may_publish_directly(it: Deciding, command: c.PublishReply) -> bool:
     """That it was taken up anybody may say; more than that, only who could approve it."""
     if command.kind is ReplyKind.FIRST or command.author is ReplyAuthor.AUTO:
         return True
+    return _approves(it)
+
+
+def _approves(it: Deciding) -> bool:
     return it.automatic or it.by.role in (Role.ORG_HEAD, Role.CURATOR)
 
 
@@ -116,6 +135,7 @@ DECISIONS: dict[type[c.Command], Callable[[Deciding, Any], None]] = {
     c.DraftReply: _draft_reply,
     c.ReturnReply: _return_reply,
     c.ApproveReply: _approve_reply,
+    c.SubmitReply: _submit_reply,
     c.PublishReply: _publish_reply,
     c.NoteDelivery: _note_delivery,
     c.NoteFailedDelivery: _note_failed_delivery,

@@ -111,6 +111,9 @@ GIVEN = {
     ),
     "returnReply": Given("ReturnReplyInput", Role.ORG_HEAD, Role.EXECUTOR, {"reasons": ["FORMAL"]}),
     "approveReply": Given("ApproveReplyInput", Role.ORG_HEAD, Role.EXECUTOR, {}),
+    "submitReply": Given(
+        "SubmitReplyInput", Role.MONITOR, Role.CITIZEN, {"text": "Взяли в работу"}
+    ),
     "publishReply": Given("PublishReplyInput", Role.EXECUTOR, Role.CITIZEN, {"kind": "FINAL"}),
     "scheduleSolution": Given("PromiseInput", Role.EXECUTOR, Role.CURATOR, PROMISE),
     "movePromise": Given("PromiseInput", Role.ORG_HEAD, Role.MONITOR, PROMISE),

@@ -184,9 +184,13 @@ def fresh_database(server: Server, template: str) -> str:
 
 @contextmanager
 def serving(
-    url: str, now: datetime = NOON + timedelta(hours=24), *, send_buffer: int | None = None
+    url: str,
+    now: datetime = NOON + timedelta(hours=24),
+    *,
+    send_buffer: int | None = None,
+    folder: Path = NEW_YORK,
 ) -> Iterator[Api]:
-    """The API of a New York database, without a projector.
+    """The API of a database with the catalogue of a folder, without a projector.
 
     With `send_buffer`, the kernel keeps so many bytes for a slow reader, instead of megabytes.
     """
@@ -199,13 +203,13 @@ def serving(
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         for name in ("vault.key", "token.key"):
             (Path(home) / name).write_bytes(SECRET)
-        settings = Settings(Path(home), url, *listener.getsockname(), NEW_YORK)
+        settings = Settings(Path(home), url, *listener.getsockname(), folder)
         address = f"http://127.0.0.1:{settings.port}"
         with (
             running(create_app(settings, url, clock), listener),
             httpx.Client(base_url=address, timeout=DEADLINE_SECONDS) as client,
         ):
-            yield Api(address, url, load_catalogue(NEW_YORK), clock, client)
+            yield Api(address, url, load_catalogue(folder), clock, client)
 
 
 @contextmanager

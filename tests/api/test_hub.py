@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.hub import PENDING_MAX, Change, Subscriber
+from api.hub import PENDING_MAX, Change, Followed, Subscriber
 from domain.errors import StreamLagging
 from projections.changes import ChangeRow
 from tests.scenarios import NOON
@@ -20,7 +20,7 @@ def change(pos: int, municipality: str | None = None) -> Change:
 
 def test_nothing_follows_what_was_left_out() -> None:
     async def take_all() -> list[int]:
-        subscriber = Subscriber("BRONX", None)
+        subscriber = Subscriber(Followed("BRONX"))
         for pos in range(1, PENDING_MAX + 6):
             subscriber.offer(change(pos))
         taken = [(await subscriber.take()).change.pos for _ in range(10)]
@@ -37,9 +37,21 @@ def test_nothing_follows_what_was_left_out() -> None:
 
 def test_a_municipality_is_offered_its_own_changes_only() -> None:
     async def taken() -> list[int]:
-        subscriber = Subscriber("BRONX", "BRONX-01")
+        subscriber = Subscriber(Followed("BRONX", "BRONX-01"))
         for pos, place in enumerate(("BRONX-01", None, "BRONX-02", "BRONX-01"), start=1):
             subscriber.offer(change(pos, place))
         return [waiting.change.pos for waiting in subscriber.pending]
 
     assert asyncio.run(taken()) == [1, 4]
+
+
+def test_a_body_is_not_sent_away_for_what_it_does_not_see() -> None:
+    """What others hold, however much happens to it, fills nobody's list."""
+
+    async def taken() -> tuple[int, bool]:
+        subscriber = Subscriber(Followed("BRONX", organisation="BRONX-DEP"))
+        for pos in range(1, PENDING_MAX + 2):
+            subscriber.offer(change(pos))
+        return len(subscriber.pending), subscriber.overflown
+
+    assert asyncio.run(taken()) == (0, False)

@@ -375,7 +375,7 @@ def test_every_command_is_part_of_a_life_here() -> None:
     told_beside = {"registerIncident", "rejectIncident", "linkIncident"}
     told_beside |= {"addMessage", "mergeIncident", "unmergeIncident"}
     told_beside |= {"captureMessage", "registerCaptured", "editMessage", "deleteMessage"}
-    told_beside |= {"noteDeletedReply", "transferIncident"}
+    told_beside |= {"noteDeletedReply", "transferIncident", "submitReply"}
     assert lived | told_beside == set(GIVEN)
 
 

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from random import Random
 from typing import Any, NamedTuple
@@ -21,13 +21,15 @@ from api.types.node import write_id
 from domain.commands import (
     Assign,
     Classify,
+    ContactCitizen,
     ErasePersonalData,
     ExtendDeadline,
     Prioritize,
+    Reassign,
     Relocate,
 )
 from domain.errors import DomainError
-from domain.vocabulary import Priority, PriorityReason, PromiseReason
+from domain.vocabulary import Priority, PriorityReason, PromiseReason, ReassignReason
 from regions.bulk import record_histories
 from regions.catalogue import Catalogue
 from regions.centre import Centre
@@ -37,6 +39,7 @@ from tests.scenarios import (
     NOON,
     any_command,
     ask,
+    classified,
     closed,
     history,
     registered,
@@ -420,8 +423,8 @@ def test_a_place_that_is_none_is_refused(shared_api: Api) -> None:
         ("BRONX-02", {"municipality": "BRONX-01"}),
         ("BRONX-02", {"region": "BRONX", "municipality": "BRONX-01"}),
         ("BRONX-02", {"region": "QUEENS"}),
-        ("BRONX-DEP", {"region": "BRONX"}),  # an organisation follows no place
-        ("BRONX-DEP", {"municipality": "BRONX-01"}),
+        ("BRONX-DEP", {"region": "QUEENS"}),
+        ("BRONX-DEP", {"municipality": "QUEENS-09"}),
     ],
 )
 def test_a_place_outside_the_viewers_scope_is_refused(
@@ -461,6 +464,57 @@ def test_a_change_of_an_incident_that_went_elsewhere_does_not_show_it(
             shown[scope] = client.change()["incident"]
     assert shown["BRONX-01"] is None
     assert shown["BRONX"]["municipalityCode"] == "BRONX-02"
+
+
+def assigned_to(centre: Centre, body: str) -> UUID:
+    """An incident in the hands of a body, after three events."""
+    incident = classified(centre).incident_id
+    ask(centre, incident, Assign(organisation=body), 20)
+    return incident
+
+
+def test_a_body_follows_what_it_holds_and_hears_nothing_of_the_rest(
+    api: Api, bronx: Centre
+) -> None:
+    ours, theirs = assigned_to(bronx, "BRONX-DEP"), assigned_to(bronx, "BRONX-DOT")
+    registered(bronx)  # in nobody's hands
+    catch_up(api.url)
+    with ExitStack() as sockets:
+        clients = {}
+        for body in ("BRONX-DEP", "BRONX-DOT"):
+            clients[body] = sockets.enter_context(api.open_socket(api.token(body)))
+            clients[body].subscribe(CHANGES, region="BRONX", after="BRONX:0")
+        past = {body: [seen(client.change()) for _ in range(3)] for body, client in clients.items()}
+        for incident in (theirs, ours, theirs):
+            ask(bronx, incident, ContactCitizen(channel="PHONE"), 30)
+        registered(bronx)
+        for incident in (ours, theirs):
+            ask(bronx, incident, ErasePersonalData(), 40)
+        live = {body: [seen(one) for one in follow(client)] for body, client in clients.items()}
+    log = happened(api.url, "BRONX")
+    for body, incident in (("BRONX-DEP", ours), ("BRONX-DOT", theirs)):
+        own = write_id("Incident", f"BRONX/{incident}")
+        assert past[body] + live[body] == [one for one in log if one.incident == own]
+
+
+def test_a_body_follows_an_incident_only_while_it_holds_it(api: Api, bronx: Centre) -> None:
+    """Handed over: who has it now is told its whole life, who had it nothing more."""
+    incident = assigned_to(bronx, "BRONX-DEP")
+    catch_up(api.url)
+    with api.open_socket(api.token("BRONX-DEP")) as client:
+        client.subscribe(CHANGES, region="BRONX", after="BRONX:0")
+        assert [client.change()["version"] for _ in range(3)] == [1, 2, 3]
+        to = Reassign(organisation="BRONX-DOT", reason=ReassignReason.WRONG_BODY)
+        ask(bronx, incident, to, 30)
+        ask(bronx, assigned_to(bronx, "BRONX-DEP"), ErasePersonalData(), 30)
+        cursors = [one["cursor"] for one in follow(client)]
+        # The fourth position is the handing over. Of the next incident, what came before its
+        # assignment is told only if that was known when the hub looked.
+        assert cursors == [f"BRONX:{pos}" for pos in (5, 6, 7, 8)][-len(cursors) :]
+        assert cursors[-2:] == ["BRONX:7", "BRONX:8"]
+    with api.open_socket(api.token("BRONX-DOT")) as client:
+        client.subscribe(CHANGES, region="BRONX", after="BRONX:0")
+        assert [client.change()["version"] for _ in range(4)] == [1, 2, 3, 4]
 
 
 # What is left out

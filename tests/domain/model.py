@@ -13,6 +13,7 @@ from tests.domain.ladder import EMPTY_WORDS
 from tests.domain.table import ROWS
 
 WINDOW, PROMISE_DAYS = timedelta(days=14), 30
+KEPT = timedelta(hours=27)  # 9 of them worked; then it is not sent back any more
 
 
 class Model(dict[str, Any]):
@@ -25,7 +26,7 @@ class Model(dict[str, Any]):
 
     def begin_cycle(self) -> None:
         self.update(replies=set(), draft=None, asked=0, rated=False, resolved_at=None)
-        self.update(deciders=set())
+        self.update(deciders=set(), promised=False)
 
     def allows(self, command: c.Command, by: Actor, at: datetime) -> bool:
         """Whether it is possible; whose right it is, and what the clocks say, is not asked."""
@@ -41,6 +42,8 @@ class Model(dict[str, Any]):
                 return free
             case c.Assign():
                 return self["topic"] is not None
+            case c.Return():
+                return system or at - self["assigned_at"] <= KEPT
             case c.Reclassify(topic=topic):
                 return self["topic"] not in (None, topic)
             case c.Prioritize(priority=priority):
@@ -52,6 +55,8 @@ class Model(dict[str, Any]):
             case c.ApproveReply(despite_flaws=despite):
                 draft = self["draft"]
                 return draft["by"] != by.name and (despite or not draft["flawed"])
+            case c.SubmitReply():
+                return self.allows_submission(command, by)
             case c.PublishReply():
                 return self.allows_reply(command, by)
             case c.ScheduleSolution() | c.MovePromise():
@@ -86,6 +91,14 @@ class Model(dict[str, Any]):
         approver = by.role in (Role.ORG_HEAD, Role.CURATOR, Role.SYSTEM)
         return not human or approver or self.approved(command)
 
+    def allows_submission(self, command: c.SubmitReply, by: Actor) -> bool:
+        draft = self["draft"]
+        if draft and draft["approved"]:
+            return False
+        if command.kind is ReplyKind.FIRST:
+            return not any(author is ReplyAuthor.HUMAN for _, author in self["replies"])
+        return by.role in (Role.ORG_HEAD, Role.CURATOR, Role.SYSTEM)
+
     def answered_finally(self) -> bool:
         return (ReplyKind.FINAL, ReplyAuthor.HUMAN) in self["replies"]
 
@@ -113,10 +126,15 @@ class Model(dict[str, Any]):
             case c.DraftReply(kind=kind, text=text):
                 flawed = text == EMPTY_WORDS
                 self["draft"] = {"kind": kind, "by": by.name, "flawed": flawed, "approved": False}
+                self["promised"] = status is Status.SCHEDULED
+            case c.SubmitReply(kind=kind):
+                self["draft"] = {"kind": kind, "by": by.name, "flawed": False, "approved": True}
             case c.ApproveReply():
                 self["draft"] = self["draft"] | {"approved": True}
-            case c.Assign() | c.Reassign() | c.ReturnReply():
+            case c.ReturnReply():
                 self["draft"] = None
+            case c.Assign() | c.Reassign():
+                self["draft"], self["assigned_at"] = None, at
             case c.PublishReply(kind=kind, author=author):
                 self["replies"] = self["replies"] | {(kind, author)}
                 if self.approved(command):
@@ -151,6 +169,8 @@ class Model(dict[str, Any]):
                 return Status.REOPEN_REQUESTED
             case c.ReportFieldCheck(verdict=Verdict.NOT_DONE | Verdict.PARTLY) if done:
                 return Status.REOPEN_REQUESTED
+            case c.ReturnReply() | c.ApproveReply() if self["promised"]:
+                return Status.SCHEDULED
             case c.Resolve() if self["holder"]:
                 return Status.UNDER_CONTROL
         return after

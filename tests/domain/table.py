@@ -61,6 +61,7 @@ contactCitizen       | held                   |                  | EXECUTOR SYST
 draftReply           | work                   | REPLY_IN_REVIEW  | EXECUTOR SYSTEM
 returnReply          | REPLY_IN_REVIEW        | IN_PROGRESS      | ORG_HEAD CURATOR
 approveReply         | REPLY_IN_REVIEW        | IN_PROGRESS      | ORG_HEAD CURATOR
+submitReply          | triage work AWAITING_CITIZEN |                  | triagers workers
 publishReply         | open                   |                  | triagers workers
 noteDelivery         | all                    |                  | SYSTEM
 noteFailedDelivery   | all                    |                  | SYSTEM

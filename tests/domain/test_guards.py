@@ -16,6 +16,7 @@ from domain.errors import (
     ClarificationsExhausted,
     DoneAlready,
     EvidenceMissing,
+    FirstReplyRepeated,
     ForbiddenTransition,
     InterimReplyMissing,
     NotClassified,
@@ -24,6 +25,7 @@ from domain.errors import (
     PromiseTooLate,
     ReplyFlawed,
     ReplyNotApproved,
+    ReplyPending,
     UnderPersonalControl,
 )
 from domain.rights import Actor
@@ -72,6 +74,7 @@ from tests.domain.ladder import (
     RESOLVE,
     SCHEDULE,
     SEND_BACK,
+    SUBMIT,
     SYSTEM,
     TAKE,
     TERMS,
@@ -79,6 +82,7 @@ from tests.domain.ladder import (
     TOPIC,
     WAYS,
     FixedTerms,
+    Life,
     changed,
     life,
 )
@@ -343,3 +347,31 @@ def test_who_decided_what_elsewhere_is_not_judged_again(taken_over: bool) -> Non
         ask(*steps[0])
         with pytest.raises(OwnDraft):
             ask(*steps[1])
+
+
+# What goes out without a review
+
+
+def test_a_first_reply_goes_out_without_a_review_once_and_as_it_is() -> None:
+    it = life(*IN_WORK, terms=TERMS)
+    event = it.then(SUBMIT)
+    assert isinstance(event, e.ReplySubmitted)
+    it.refuses(SUBMIT, ReplyPending)
+    published = it.then(FIRST, by=SYSTEM)
+    assert isinstance(published, e.ReplyPublished)
+    assert published.draft == event_version(it, event)
+    it.refuses(SUBMIT, FirstReplyRepeated)
+
+
+def event_version(it: Life, event: e.Event) -> int:
+    return next(each.originator_version for each in it.stream if each.event is event)
+
+
+def test_a_final_reply_without_a_review_only_from_who_could_approve_it() -> None:
+    final = changed(SUBMIT, kind=ReplyKind.FINAL)
+    life(*IN_WORK).refuses(final, ReplyNotApproved, by=MONITOR)
+    life(*IN_WORK).do(final, by=HEAD)
+
+
+def test_empty_words_do_not_go_out() -> None:
+    life(*IN_WORK, terms=TERMS).refuses(changed(SUBMIT, text=EMPTY_WORDS), ReplyFlawed)

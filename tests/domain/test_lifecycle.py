@@ -11,14 +11,26 @@ from domain.errors import ForbiddenTransition, NotPermitted
 from domain.events import EVENTS
 from domain.lifecycle import EVENT_OF, TRANSITIONS, transition_of
 from domain.rights import Actor, Scope, check_right, sandbox_of
-from domain.vocabulary import OPEN, Clock, Role, Status
+from domain.vocabulary import OPEN, Clock, ReplyKind, Role, Status
 from tests.domain import ladder
-from tests.domain.ladder import CURATOR, DAY, HOUR, TERMS, USUALLY, WAYS, Life, life, sealed
+from tests.domain.ladder import (
+    CURATOR,
+    DAY,
+    HOUR,
+    TERMS,
+    USUALLY,
+    WAYS,
+    Life,
+    changed,
+    life,
+    sealed,
+)
 from tests.domain.table import ROWS, meant
 
 COMMANDS: dict[str, c.Command] = {
     each.NAME: each for each in vars(ladder).values() if isinstance(each, c.Command)
-} | {"publishReply": ladder.FINAL, "prioritize": ladder.RAISE}
+} | {"submitReply": changed(ladder.SUBMIT, kind=ReplyKind.INTERIM)}
+COMMANDS |= {"publishReply": ladder.FINAL, "prioritize": ladder.RAISE}
 
 # What else must have happened for a command to be possible in a state that allows it.
 NEEDED: dict[str, list[c.Command]] = {

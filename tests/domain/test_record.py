@@ -86,6 +86,7 @@ TOPICS = [
     "ReplyDrafted",
     "ReplyReturned",
     "ReplyApproved",
+    "ReplySubmitted",
     "ReplyPublished",
     "ReplyDelivered",
     "ReplyPublicationFailed",

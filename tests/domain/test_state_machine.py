@@ -73,6 +73,10 @@ VARYING: dict[type[c.Command], dict[str, st.SearchStrategy[object]]] = {
         "kind": st.sampled_from(ReplyKind),
         "text": st.sampled_from([EMPTY_WORDS, "Яму заделали 12 мая"]),
     },
+    c.SubmitReply: {
+        "kind": st.sampled_from(ReplyKind),
+        "text": st.just("Взяли в работу"),
+    },
     c.ApproveReply: {"despite_flaws": st.booleans()},
     c.PublishReply: {
         "kind": st.sampled_from(ReplyKind),

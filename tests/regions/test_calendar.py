@@ -13,15 +13,8 @@ from hypothesis import strategies as st
 from domain.deadlines import Term
 from domain.errors import UnknownRegion
 from domain.vocabulary import TermUnit
-from regions.calendar import (
-    AROUND_THE_CLOCK,
-    Calendars,
-    Hours,
-    Opening,
-    WorkCalendar,
-    load_calendars,
-    moment,
-)
+from regions.calendar import AROUND_THE_CLOCK, Hours, Opening, WorkCalendar, moment
+from regions.calendars import Calendars, load_calendars
 from regions.catalogue import Catalogue, CatalogueInvalid, load_catalogue
 from tests.conftest import NEW_YORK, RUSSIA
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from domain.deadlines import MANUAL, Deadline, Escalation, Matter, Terms
 from domain.errors import UnknownRegion
 from domain.vocabulary import Clock, Priority, Regime, ReplyKind, Role
-from regions.calendar import load_calendars
+from regions.calendars import load_calendars
 from regions.catalogue import Catalogue, CatalogueInvalid, load_catalogue
 from regions.terms import NetworkTerms, load_terms
 from tests.conftest import NEW_YORK, RUSSIA

@@ -18,7 +18,7 @@ from domain.commands import (
 )
 from domain.rights import Actor
 from domain.vocabulary import DisputeBy, ReplyKind, Role
-from regions.calendar import load_calendars
+from regions.calendars import load_calendars
 from regions.node import Node
 from regions.terms import load_terms
 from tests.scenarios import NOON, ask, assigned, registered, resolved
