@@ -1,5 +1,6 @@
 """Odnoklassniki: the messages of a group."""
 
+from workers.platforms.odnoklassniki.client import OdnoklassnikiClient
 from workers.platforms.odnoklassniki.webhook import (
     asks_confirmation,
     authentic,
@@ -9,6 +10,7 @@ from workers.platforms.odnoklassniki.webhook import (
 )
 
 __all__ = [
+    "OdnoklassnikiClient",
     "asks_confirmation",
     "authentic",
     "facts",
