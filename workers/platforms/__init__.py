@@ -1,0 +1,1 @@
+"""The platforms where citizens write: what they tell us, and how they are answered there."""
