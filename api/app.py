@@ -18,6 +18,7 @@ from api import graphiql
 from api.context import Context
 from api.door import Door
 from api.hub import ChangeHub
+from api.intake import IntakeDoors
 from api.schema import schema
 from api.viewer import Viewer, read_token_key, read_viewer
 from projections.feed import progress
@@ -25,10 +26,11 @@ from projections.history import HistoryKey, PastEvent, histories
 from projections.pool import ReadPool, read_pool
 from projections.release import version_of
 from regions.catalogue import load_catalogue
-from regions.node import COMMANDS_AT_ONCE, Node, check_vault, command_pool, read_terms
+from regions.inbox import Inbox
+from regions.node import COMMANDS_AT_ONCE, Node, check_vault, command_pool, make_node
 from regions.settings import Settings
-from regions.templates import load_templates
 from regions.vault import Vault, read_secret
+from workers.platforms.connections import Connections
 
 Clock = Callable[[], datetime]
 
@@ -44,11 +46,11 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     catalogue = load_catalogue(settings.catalogue)
     vault = Vault(read_secret(settings.home / "vault.key"))
     check_vault(url, vault)
-    terms = read_terms(settings.catalogue, catalogue)
-    templates = load_templates(settings.catalogue, catalogue)
-    node = Node(url, catalogue, vault, command_pool(url), terms, templates)
+    node = make_node(settings.catalogue, url, catalogue, vault, command_pool(url))
     server = Server(node, read_pool(url), clock)
     token_key = read_token_key(settings.home)
+    connections = Connections(settings.home, lambda source: "")  # the doors only read secrets
+    doors = IntakeDoors(server.readers, Inbox(node.pool, vault), connections, clock, server.threads)
     door = Door(server.context, lambda given: read_viewer(token_key, given, catalogue))
     return Starlette(
         routes=[
@@ -56,6 +58,7 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
             Route("/graphql", show_page, methods=["GET"]),
             Route("/graphql", door, methods=["POST"]),
             WebSocketRoute("/graphql", door),
+            *doors.routes(),
             Route("/schema.graphql", show_schema),
             Route("/livez", livez),
             Route("/readyz", server.readyz),

@@ -1,5 +1,6 @@
 """The command line: run the node, bring data in, look after the read models."""
 
+import csv
 import logging
 import os
 import threading
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import psycopg
 import typer
@@ -18,7 +20,9 @@ from rich.table import Table
 from api import lifecycle, processes
 from api.app import create_app, utc_now
 from api.demo import network
+from api.demo.comment import CommentTour
 from api.demo.live import live
+from api.demo.served import PLATFORMS_PORT, serve_platforms
 from api.door import BODY_BYTES_MAX
 from api.imports import ImportReport, describe, format_named, run_import
 from api.progress import bar, console
@@ -27,18 +31,23 @@ from api.tour import Tour, TourFailed, find_place
 from api.up import Demo, catch_up, run_everything
 from api.viewer import Viewer, issue_token, read_scope, read_token_key, scope_in
 from domain.errors import DomainError
+from domain.rights import Actor
 from domain.vocabulary import Role
-from projections import projector, versions
+from projections import listening, projector, versions
 from projections.feed import progress_now
 from projections.release import version_of
 from regions.catalogue import CatalogueInvalid, load_catalogue
 from regions.event_store import StoreUnavailable
+from regions.inbox import Inbox
 from regions.migration import MigrationMismatch
 from regions.node import Node, database, open_node
 from regions.server import PostgresUnavailable
 from regions.settings import SettingInvalid, Settings, read_settings
+from regions.sources import SourcesInvalid
 from regions.vault import VaultKeyInvalid
-from workers import deadlines
+from workers import crew, deadlines
+from workers.broker import quarantined_jobs, requeue_job
+from workers.corrections import corrections
 
 cli = typer.Typer(
     name="tsur",
@@ -49,6 +58,10 @@ cli = typer.Typer(
 )
 projections = typer.Typer(help="The read models: how far they are, and making them anew.")
 cli.add_typer(projections, name="projections")
+inbox = typer.Typer(help="What platforms delivered and is not taken in yet.", no_args_is_help=True)
+cli.add_typer(inbox, name="inbox")
+jobs = typer.Typer(help="Jobs of the workers that do not end well.", no_args_is_help=True)
+cli.add_typer(jobs, name="jobs")
 
 CatalogueOption = Annotated[
     str | None,
@@ -59,13 +72,15 @@ CatalogueOption = Annotated[
 def main() -> None:
     """The console script. What a person can mend is told in one line, without a stack."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for noisy in ("httpx", "pymorphy3"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         cli()
     except (
         SettingInvalid,
         PostgresUnavailable,
         CatalogueInvalid,
+        SourcesInvalid,
         VaultKeyInvalid,
         MigrationMismatch,
         StoreUnavailable,
@@ -138,10 +153,18 @@ def run_projector() -> None:
 
 
 @cli.command()
-def tour() -> None:
+def tour(
+    comment: Annotated[
+        bool, typer.Option(help="Follow a comment from its page to the answer below it.")
+    ] = False,
+) -> None:
     """Follow one incident through the running API: posted, solved, disputed, reopened, closed."""
     settings = _settings()
     address = f"http://{settings.host}:{settings.port}"
+    if comment:
+        pages = f"http://127.0.0.1:{PLATFORMS_PORT}"
+        CommentTour(address, pages, read_token_key(settings.home)).run()
+        return
     place = find_place(load_catalogue(settings.catalogue))
     Tour(address, read_token_key(settings.home), place).run()
 
@@ -166,9 +189,122 @@ def clock() -> None:
 
 
 @cli.command()
+def worker(
+    threads: Annotated[int, typer.Option(help="Jobs at once.")] = crew.THREADS,
+) -> None:
+    """Run the workers alone: what came in is sorted out, what was approved is sent."""
+    processes.end_with_parent()
+    settings = _settings()
+    with _node(settings) as node, processes.stop_signal() as stop:
+        crew.run(
+            node,
+            settings.catalogue,
+            settings.home,
+            stop,
+            utc_now,
+            broker_url=settings.broker_url,
+            threads=threads,
+        )
+
+
+@cli.command()
+def platforms(
+    port: Annotated[int, typer.Option(help="On this machine only.")] = PLATFORMS_PORT,
+) -> None:
+    """Run stand-ins for VK, Telegram, OK and ПОС, which deliver to the running API."""
+    processes.end_with_parent()
+    settings = _settings()
+    serve_platforms(settings, port)
+
+
+@cli.command()
+def channels(catalogue: CatalogueOption = None) -> None:
+    """The groups, chats and feeds that are listened to, and when each was last heard."""
+    with _node(_settings(catalogue)) as node, versions.connect(node.url) as connection:
+        found = listening.sources_now(connection, utc_now())
+    table = Table("source", "channel", "last heard", "messages", "quarantined", "state", "name")
+    for each in found:
+        heard = each.heard_at.isoformat(timespec="seconds") if each.heard_at else "never"
+        counts = (str(each.messages), str(each.quarantined))
+        table.add_row(each.code, each.channel, heard, *counts, each.state, each.name)
+    console.print(table)
+
+
+@cli.command("corrections")
+def export_corrections(
+    region: Annotated[str, typer.Argument(help="Code of the region.")],
+    file: Annotated[Path, typer.Argument(help="The CSV file to write.")],
+    name: Annotated[str, typer.Option(help="Who opens the texts; stands in the access log.")],
+    catalogue: CatalogueOption = None,
+) -> None:
+    """Write what people made of the model's topics: texts to learn from. Personal data."""
+    with _node(_settings(catalogue)) as node, file.open("w", encoding="utf-8", newline="") as out:
+        file.chmod(0o600)
+        rows = csv.writer(out)
+        rows.writerow(["text", "topic", "said"])
+        by = Actor(name, Role.DATA_OFFICER)
+        found = [rows.writerow([c.text, c.topic, c.said]) for c in corrections(node, region, by)]
+    console.print(f"{len(found)} corrections written to {file}.")
+
+
+@inbox.command("list")
+def list_inbox(
+    limit: Annotated[int, typer.Option(help="How many.")] = 100,
+    catalogue: CatalogueOption = None,
+) -> None:
+    """What platforms delivered and is not taken in: waiting, or quarantined with its reason."""
+    with _node(_settings(catalogue)) as node:
+        kept = Inbox(node.pool, node.vault).kept(limit=limit)
+    table = Table("id", "source", "received", "state", "reason", "in words")
+    for each in kept:
+        received = each.received_at.isoformat(timespec="seconds")
+        table.add_row(
+            str(each.id), each.source, received, each.state, each.reason or "", each.detail or ""
+        )
+    console.print(table)
+
+
+@inbox.command()
+def replay(
+    delivery: Annotated[UUID, typer.Argument(help="Its id.")], catalogue: CatalogueOption = None
+) -> None:
+    """Take a quarantined delivery in anew, after what was wrong was mended."""
+    with _node(_settings(catalogue)) as node:
+        again = Inbox(node.pool, node.vault).replay(delivery, at=utc_now())
+    console.print("It is taken in anew." if again else "Nothing with this id is quarantined.")
+
+
+@jobs.command("list")
+def list_jobs(catalogue: CatalogueOption = None) -> None:
+    """Jobs that failed and are tried again, or that were given up at the fifth attempt."""
+    with _node(_settings(catalogue)) as node:
+        found = quarantined_jobs(node.pool)
+    table = Table("id", "actor", "arguments", "attempts", "error", "state")
+    for each in found:
+        state = "given up" if each.quarantined else "tried again"
+        table.add_row(
+            str(each.message_id), each.actor, each.arguments, str(each.attempts), each.error, state
+        )
+    console.print(table)
+
+
+@jobs.command("retry")
+def retry_job(
+    message: Annotated[UUID, typer.Argument(help="Its id.")], catalogue: CatalogueOption = None
+) -> None:
+    """Put a job that was given up on the queue again, with its attempts forgotten."""
+    with _node(_settings(catalogue)) as node:
+        again = requeue_job(node.pool, message)
+    console.print("It is on the queue again." if again else "No job with this id was given up.")
+
+
+@cli.command()
 def simulate(
     per_second: Annotated[float, typer.Option(help="Commands a second on average.")] = 2.0,
     seed: Annotated[int, typer.Option(help="Which chance.")] = 1,
+    pages: Annotated[
+        str | None, typer.Option(help="Where the stand-in platforms are, to write there too.")
+    ] = None,
 ) -> None:
     """Let made-up citizens and officials work, until Ctrl-C."""
     processes.end_with_parent()
@@ -181,6 +317,7 @@ def simulate(
             stop=stop,
             now=utc_now,
             folder=settings.catalogue,
+            platforms=pages,
         )
 
 

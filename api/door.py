@@ -90,13 +90,13 @@ class Door(GraphQL[Context, None]):
         return orjson.dumps(data).decode()
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, *, limit: int = BODY_BYTES_MAX) -> bytes:
     """The whole body. Raises BodyTooLarge as soon as it is, whatever the headers say."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise BodyTooLarge(limit=BODY_BYTES_MAX)
+        if len(body) > limit:
+            raise BodyTooLarge(limit=limit)
     return bytes(body)
 
 

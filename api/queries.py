@@ -18,6 +18,7 @@ from api.types.catalogue import (
 from api.types.figures import Board, Figures, PeriodInput
 from api.types.incident import Incident
 from api.types.node import Node, read_id
+from api.types.sources import RoutingStep, Source
 from api.types.templates import FieldValueInput, FilledTemplate, ReplyTemplate
 from domain.commands import check_date
 from domain.errors import CursorInvalid, NotFound, NotPermitted, PageTooLarge
@@ -30,9 +31,11 @@ from projections.history import HistoryKey
 from projections.history import as_of as as_of_row
 from projections.incident_list import IncidentFilter, Place, incident_page, incidents_by_id
 from projections.incidents import IncidentRow
+from projections.listening import sources_of
 from projections.queues import Queue
 from projections.release import version_of
 from regions.centre import Position
+from regions.routing import Matter
 
 PAGE_MAX = 100
 
@@ -272,6 +275,42 @@ class Query:
     ) -> FilledTemplate:
         info.context.viewer.require_scope()
         return FilledTemplate.of(info.context.node, region, code, values)
+
+    @strawberry.field(description="What a region listens to, and when each was last heard.")
+    async def sources(self, info: Info, region: str, read_after: ReadAfter = None) -> list[Source]:
+        info.context.catalogue.region(region)
+        info.context.viewer.require(region, None)
+        await read_own_write(info, read_after)
+        async with info.context.reading() as connection:
+            found = await sources_of(connection, region, now=info.context.clock())
+        return [Source.of(each) for each in found]
+
+    @strawberry.field(
+        description="Who would get an incident by the rules, each rule with why it does not fit."
+    )
+    async def explain_routing(
+        self,
+        info: Info,
+        region: str,
+        topic: str,
+        channel: str,
+        municipality: str | None = None,
+        at: Annotated[
+            datetime | None, strawberry.argument(description="At which moment; null: now.")
+        ] = None,
+    ) -> list[RoutingStep]:
+        info.context.viewer.require_scope()
+        catalogue, routing = info.context.catalogue, info.context.node.routing
+        catalogue.region(region)
+        catalogue.topic(topic)
+        catalogue.channel(channel)
+        if municipality is not None:
+            catalogue.municipality(municipality, region=region)
+        if at is not None:
+            check_date("at", at)
+        matter = Matter(topic, municipality, channel, at or info.context.clock())
+        tried = routing.explain(region, matter) if routing else ()
+        return [RoutingStep.of(each) for each in tried]
 
     @strawberry.field(description="How far the read models have come, region by region.")
     async def projection_status(self, info: Info) -> list[ProjectionStatus]:

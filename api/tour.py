@@ -102,20 +102,7 @@ class Tour:
         return shown
 
     def _ask(self, query: str, variables: dict[str, Any], role: Role) -> dict[str, Any]:
-        request = urllib.request.Request(  # noqa: S310 our own address
-            f"{self.address}/graphql",
-            json.dumps({"query": query, "variables": variables}).encode(),
-            {"Content-Type": "application/json", "Authorization": f"Bearer {self._token(role)}"},
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-                answer: dict[str, Any] = json.load(response)
-        except urllib.error.URLError as error:
-            raise TourFailed(f"{self.address} does not answer ({error.reason}): make run") from None
-        if "errors" in answer:
-            raise TourFailed(answer["errors"][0]["message"])
-        data: dict[str, Any] = answer["data"]
-        return data
+        return ask(self.address, query, variables, self._token(role))
 
     def _token(self, role: Role) -> str:
         region = self.place.municipality.region
@@ -123,6 +110,24 @@ class Tour:
         scope = Scope(region, organisation=self.place.organisation.code if of_body else None)
         viewer = Viewer(f"tour-{role.lower()}", role, scope, personal_data=True)
         return issue_token(self.key, viewer, now=datetime.now(UTC), valid=timedelta(minutes=5))
+
+
+def ask(address: str, query: str, variables: dict[str, Any], token: str) -> dict[str, Any]:
+    """The data of an answer. Raises TourFailed."""
+    request = urllib.request.Request(  # noqa: S310 our own address
+        f"{address}/graphql",
+        json.dumps({"query": query, "variables": variables}).encode(),
+        {"Content-Type": "application/json", "Authorization": f"Bearer {token}"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+            answer: dict[str, Any] = json.load(response)
+    except urllib.error.URLError as error:
+        raise TourFailed(f"{address} does not answer ({error.reason}): make run") from None
+    if "errors" in answer:
+        raise TourFailed(answer["errors"][0]["message"])
+    data: dict[str, Any] = answer["data"]
+    return data
 
 
 INPUTS = {

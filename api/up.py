@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from api.app import utc_now
 from api.demo import network
+from api.demo.served import PLATFORMS_PORT, connect_platforms
 from api.processes import PARENT_HOLDS_STDIN, Children, is_ready, stop_signal
 from api.progress import bar, console
 from projections import versions
@@ -21,6 +22,9 @@ from regions.settings import SettingInvalid, Settings
 SUPERVISE_SECONDS = 0.5  # between two looks at the children
 JOINED_SECONDS = 1.0  # between two tries to have the database for ourselves
 DEMO_SEED = 1
+
+
+DEMO_COMMANDS = ["platforms", f"simulate --pages http://127.0.0.1:{PLATFORMS_PORT}"]
 
 
 class Demo(NamedTuple):
@@ -55,6 +59,7 @@ def _prepare(settings: Settings, url: str, demo: Demo | None, stop: threading.Ev
             versions.ensure(url, node.catalogue, _unless(stop, progress))
         if demo is not None:
             _fill(settings, node, demo, stop)
+            connect_platforms(node, settings)
         catch_up(node, stop)
 
 
@@ -122,7 +127,7 @@ def _supervise(
     """Run the children until `stop` is set or the database has died."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
-    commands = ["projector", "api", "clock", *(["simulate"] if demo else [])]
+    commands = ["projector", "api", "clock", "worker", *(DEMO_COMMANDS if demo else [])]
     environment = {
         "TSUR_DATABASE_URL": served.url,
         "TSUR_HOME": str(settings.home),
@@ -140,6 +145,9 @@ def _supervise(
                 announced = True
                 console.print(f"\n[bold green]tsur is up.[/] Open {address}/graphql\n")
                 console.print("For incidents, commands and streams: tsur token --scope country")
+                if demo:
+                    pages = f"http://127.0.0.1:{PLATFORMS_PORT}"
+                    console.print(f"Posts arriving and being answered: {pages}")
     finally:
         children.stop()
 

@@ -87,6 +87,12 @@ class SameIncident(InvalidInput):
     """{field} must name another incident."""
 
 
+class SourceCodeInvalid(InvalidInput):
+    """{field} begins with the code of its region and a hyphen: {region}-vk."""
+
+    field = "code"
+
+
 class PageTooLarge(InvalidInput):
     """{field} must be between 1 and {limit}; ask for the next page with its cursor."""
 

@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 
 from domain.errors import CursorInvalid
 from projections.incidents import IncidentRow
-from projections.queues import CONDITIONS, DUE_SOON, Queue
+from projections.queues import CONDITIONS, Queue, moments
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -117,7 +117,7 @@ def _conditions(
         parameters["now"] = now
     if chosen.queue is not None:
         conditions.append(CONDITIONS[chosen.queue])
-        parameters |= {"now": now, "soon": now + DUE_SOON}
+        parameters |= moments(now)
     return conditions, parameters
 
 

@@ -1,15 +1,18 @@
 """Queues: what waits for somebody, as conditions on the incident rows."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import LiteralString
 
 DUE_SOON = timedelta(days=1)
+# "Every message without exception reaches who must act" (Краснодар, 2022); the time is our own.
+STALLED_AFTER = timedelta(minutes=30)
 
 
 class Queue(StrEnum):
     INBOX = "INBOX"  # captured, and nobody has decided what it is
     UNASSIGNED = "UNASSIGNED"
+    STALLED = "STALLED"  # unassigned for longer than STALLED_AFTER: an alarm
     RETURNED = "RETURNED"
     URGENT = "URGENT"
     REPLY_OVERDUE = "REPLY_OVERDUE"
@@ -26,10 +29,13 @@ WAITING: LiteralString = (
     "(open OR status IN ('CAPTURED', 'REOPEN_REQUESTED') OR controller IS NOT NULL)"
 )
 
-# Of the moment %(now)s, and %(soon)s a day later.
+# Of the moment %(now)s, %(soon)s a day later, and %(stalled)s before.
 CONDITIONS: dict[Queue, LiteralString] = {
     Queue.INBOX: "status = 'CAPTURED'",
     Queue.UNASSIGNED: "status IN ('REGISTERED', 'RETURNED', 'REOPENED')",
+    Queue.STALLED: (
+        "(status IN ('REGISTERED', 'RETURNED', 'REOPENED') AND cycle_started_at < %(stalled)s)"
+    ),
     Queue.RETURNED: "status = 'RETURNED'",
     Queue.URGENT: "(open AND priority = 'HIGH')",
     Queue.REPLY_OVERDUE: "(open AND reply_due_at < %(now)s)",
@@ -40,3 +46,8 @@ CONDITIONS: dict[Queue, LiteralString] = {
     Queue.UNDER_CONTROL: "controller IS NOT NULL",
     Queue.UNDELIVERED: "(open AND undelivered IS NOT NULL)",
 }
+
+
+def moments(now: datetime) -> dict[str, object]:
+    """What the conditions are asked with."""
+    return {"now": now, "soon": now + DUE_SOON, "stalled": now - STALLED_AFTER}

@@ -8,7 +8,7 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 
 from projections.figures import TOTAL, Figures, Period, municipality_figures
-from projections.queues import CONDITIONS, DUE_SOON, WAITING, Queue
+from projections.queues import CONDITIONS, WAITING, Queue, moments
 from regions.catalogue import Catalogue
 
 # What trainees do counts for their own sandbox only (domain/rights.py).
@@ -80,7 +80,7 @@ async def _queues(
     )
     cursor = await connection.execute(
         "SELECT " + counts + " FROM incident WHERE " + WAITING + where,
-        parameters | {"now": now, "soon": now + DUE_SOON},
+        parameters | moments(now),
     )
     row = await cursor.fetchone()
     return dict(zip(CONDITIONS, row or (), strict=True))

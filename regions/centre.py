@@ -285,6 +285,9 @@ class Centre(Application[UUID]):
         """
         if isinstance(command, c.AddMessage) and command.external_id is not None:
             alongside.messages.append((command.channel, command.external_id, incident.id))
+        if isinstance(command, c.PublishReply | c.NoteDelivery) and command.external_id is not None:
+            channel = command.channel or incident.channel
+            alongside.replies.append((channel, command.external_id, incident.id))
         sealed = self._seal(incident.id, incident.subject, command, alongside)
         decide(
             incident,

@@ -93,6 +93,8 @@ class Alongside:
     messages: list[tuple[str, str, UUID]] = field(default_factory=list)  # channel, id, incident
     # Messages that another region hands over: channel, id, incident here, incident there.
     taken_messages: list[tuple[str, str, UUID, UUID]] = field(default_factory=list)
+    # Our own replies, by which somebody may answer: channel, id, incident.
+    replies: list[tuple[str, str, UUID]] = field(default_factory=list)
     new_keys: list[tuple[UUID, bytes]] = field(default_factory=list)  # subject, wrapped key
     destroyed_keys: list[UUID] = field(default_factory=list)
     outbox: list[OutboxMessage] = field(default_factory=list)
@@ -363,6 +365,20 @@ TAKE_MESSAGES: LiteralString = """,
         WHERE message_key.incident_id = ANY (%(origins)b::uuid[])
        )"""
 
+REMEMBER_REPLIES: LiteralString = """,
+       replied AS (
+       INSERT INTO message_key (channel, external_id, region, incident_id, ours)
+       SELECT reply.channel,
+              reply.id,
+              %(region)s,
+              reply.incident,
+              true
+         FROM head,
+              unnest(%(reply_channels)b::text[], %(reply_ids)b::text[], %(reply_incidents)b::uuid[])
+              AS reply (channel, id, incident)
+           ON CONFLICT ON CONSTRAINT message_once DO NOTHING
+       )"""
+
 KEEP_KEYS: LiteralString = """,
        kept AS (
        INSERT INTO subject_key (subject, region, wrapped)
@@ -435,6 +451,13 @@ def _append(
             "taken_ids": [external_id for _, external_id, _, _ in alongside.taken_messages],
             "taken_incidents": [incident for _, _, incident, _ in alongside.taken_messages],
             "origins": [origin for _, _, _, origin in alongside.taken_messages],
+        }
+    if alongside.replies:
+        statement += REMEMBER_REPLIES
+        parameters |= {
+            "reply_channels": [channel for channel, _, _ in alongside.replies],
+            "reply_ids": [external_id for _, external_id, _ in alongside.replies],
+            "reply_incidents": [incident for _, _, incident in alongside.replies],
         }
     if alongside.new_keys:
         statement += KEEP_KEYS

@@ -17,6 +17,7 @@ from regions.catalogue import Catalogue, load_catalogue
 from regions.centre import Centre
 from regions.migration import migrate, read_migrations
 from regions.postgres import Server, embedded
+from regions.routing import Routing, load_routing
 from regions.server import PostgresUnavailable, check_server, create_database
 from regions.settings import Settings
 from regions.templates import Templates, load_templates
@@ -34,6 +35,7 @@ class Node:
     pool: ConnectionPool
     terms: NetworkTerms | None = None  # None: nothing has a deadline
     templates: Templates | None = None  # None: a reply begins with an empty page
+    routing: Routing | None = None  # None: people alone say who gets what
     centres: dict[str, Centre] = field(default_factory=dict)
 
     def centre(self, region: str) -> Centre:
@@ -92,9 +94,23 @@ def open_node(settings: Settings, url: str) -> Iterator[Node]:
     vault = Vault(read_secret(settings.home / "vault.key"))
     check_vault(url, vault)
     with command_pool(url) as pool:
-        terms = read_terms(settings.catalogue, catalogue)
-        templates = load_templates(settings.catalogue, catalogue)
-        yield Node(url, catalogue, vault, pool, terms, templates)
+        yield make_node(settings.catalogue, url, catalogue, vault, pool)
+
+
+def make_node(
+    folder: Path, url: str, catalogue: Catalogue, vault: Vault, pool: ConnectionPool
+) -> Node:
+    """A node with all that the catalogue's folder says. Raises CatalogueInvalid."""
+    calendars = load_calendars(folder, catalogue)
+    return Node(
+        url,
+        catalogue,
+        vault,
+        pool,
+        load_terms(folder, catalogue, calendars),
+        load_templates(folder, catalogue),
+        load_routing(folder, catalogue, calendars),
+    )
 
 
 def read_terms(folder: Path, catalogue: Catalogue) -> NetworkTerms:

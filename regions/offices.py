@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from domain.errors import SourceCodeInvalid
 from domain.office import (
     DeclareCrisis,
     MakeSystemicDecision,
@@ -65,3 +66,5 @@ def check_codes(command: OfficeCommand, catalogue: Catalogue, region: str) -> No
             catalogue.topic(topic)
     if isinstance(command, OpenSource):
         catalogue.channel(command.channel)
+        if not command.code.startswith(f"{region}-"):
+            raise SourceCodeInvalid(region=region)

@@ -19,10 +19,12 @@ class Settings:
     host: str
     port: int
     catalogue: Path  # folder of reference data
+    broker_url: str | None = None  # RabbitMQ; None: jobs stay in the database
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from TSUR_HOME, TSUR_DATABASE_URL, TSUR_HOST, TSUR_PORT and TSUR_CATALOGUE.
+    """Settings from TSUR_HOME, TSUR_DATABASE_URL, TSUR_HOST, TSUR_PORT, TSUR_CATALOGUE and
+    TSUR_BROKER_URL.
 
     Raises SettingInvalid naming the variable.
     """
@@ -32,7 +34,14 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         host=environ.get("TSUR_HOST") or "127.0.0.1",
         port=_port(environ.get("TSUR_PORT") or "8000"),
         catalogue=_catalogue(environ.get("TSUR_CATALOGUE") or "russia"),
+        broker_url=_broker(environ.get("TSUR_BROKER_URL") or None),
     )
+
+
+def _broker(url: str | None) -> str | None:
+    if url is not None and not url.startswith(("amqp://", "amqps://")):
+        raise SettingInvalid("TSUR_BROKER_URL must be the amqp:// address of a RabbitMQ server")
+    return url
 
 
 def _port(text: str) -> int:

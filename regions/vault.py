@@ -41,8 +41,9 @@ class Vault:
         self._wrapping = AESGCM(vault_key)
         self._pepper = hashlib.sha256(b"tsur fingerprint" + vault_key).digest()
 
-    def new_key(self) -> SubjectKey:
-        subject, key = uuid4(), AESGCM.generate_key(256)
+    def new_key(self, subject: UUID | None = None) -> SubjectKey:
+        """Of a subject nobody else knows, or of this one."""
+        subject, key = subject or uuid4(), AESGCM.generate_key(256)
         nonce = os.urandom(NONCE_BYTES)
         return SubjectKey(subject, key, nonce + self._wrapping.encrypt(nonce, key, subject.bytes))
 
@@ -59,6 +60,10 @@ class Vault:
     def fingerprint(self, content: bytes) -> bytes:
         """A keyed hash: without the vault key nobody can try guesses of the content against it."""
         return hmac.digest(self._pepper, content, "sha256")[:16]
+
+    def pepper(self, use: bytes) -> bytes:
+        """A key of 32 bytes for hashes of one use, which says nothing of the others."""
+        return hmac.digest(self._pepper, use, "sha256")
 
 
 def seal(key: SubjectKey, content: bytes, *, bound_to: bytes) -> Sealed:

@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from threading import Event
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
+import httpx
 import psycopg
 from psycopg_pool import PoolTimeout
 
@@ -27,10 +30,12 @@ from api.demo.practice import (
     SCORES,
     Practice,
 )
+from api.demo.sources import REGIONS
 from domain.commands import (
     AcceptWork,
     ApproveReply,
     Assign,
+    Citizen,
     Classify,
     Close,
     Command,
@@ -39,10 +44,12 @@ from domain.commands import (
     PublishReply,
     Rate,
     ReceiveClarification,
+    RegisterCaptured,
     Reopen,
     RequestClarification,
     Resolve,
     Return,
+    SubmitReply,
 )
 from domain.errors import DomainError
 from domain.incident import Incident
@@ -57,6 +64,8 @@ HEAD = Actor("executor-head", Role.ORG_HEAD)
 # One command in six begins an incident: they live 7.5 events, and not all come to their end.
 REGISTERED_SHARE = 0.16
 CANDIDATES_MAX = 1000  # open incidents to go on with; more of them make replies slower
+POSTED_FIRST_SHARE = 0.5
+POSTED_SHARE = 0.5  # of the messages, where pages are listened to
 REFRESH_SECONDS = 10.0
 PAUSE_SECONDS = 1.0  # while the database is away
 BEHIND_SECONDS_MAX = 5.0  # what is missed beyond is not made up for
@@ -73,13 +82,15 @@ def live(
     stop: Event,
     now: Callable[[], datetime],
     folder: Path | None = None,
+    platforms: str | None = None,
 ) -> None:
     """Give `per_second` commands on average until `stop`; begin with what the read model shows.
 
     A database that is away is waited for. Returns within a command's time, which while the database
     is away is regions.centre.RETRY_SECONDS at most.
     """
-    stream = Stream(node, Network(node.catalogue, seed=seed, folder=folder), now)
+    pages = Pages(platforms) if platforms else None
+    stream = Stream(node, Network(node.catalogue, seed=seed, folder=folder), now, pages)
     pace = Random(seed)
     due = time.monotonic()
     while True:
@@ -94,16 +105,63 @@ def live(
             stop.wait(PAUSE_SECONDS)
 
 
+class Candidate(NamedTuple):
+    """An incident to go on with."""
+
+    incident: UUID
+    region: str
+    posted: bool  # on a page that is listened to
+
+
+class Pages:
+    """The pages of the stand-in platforms, where citizens of some regions write."""
+
+    regions = REGIONS
+
+    def __init__(self, address: str) -> None:
+        self.http = httpx.Client(base_url=address, timeout=2.0, trust_env=False)
+
+    def write(self, region: str, citizen: Citizen, number: int, random: Random) -> None:
+        """Nothing happens while the platforms are away."""
+        platform, action = random.choice(WAYS)
+        deed = {
+            "platform": platform,
+            "action": action,
+            "source": f"{region}-{platform}",
+            "text": citizen.text,
+            "author": {"id": 1_000_000 + number, "name": citizen.name or "Житель"},
+        }
+        with suppress(httpx.HTTPError):
+            self.http.post("/_citizen", json=deed)
+
+
+WAYS = (
+    ("vk", "post"),
+    ("vk", "comment"),
+    ("vk", "comment"),
+    ("telegram", "comment"),
+    ("ok", "message"),
+    ("pos", "message"),
+)
+
+
 class Stream:
     """Takes the next step somewhere in the network."""
 
-    def __init__(self, node: Node, network: Network, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        network: Network,
+        now: Callable[[], datetime],
+        pages: Pages | None = None,
+    ) -> None:
         self.node = node
         self.network = network
         self.now = now
+        self.pages = pages  # where citizens write on platforms; None: nowhere
         # With the start in it, a restart does not repeat the messages of the run before.
         self.random = Random(f"{network.seed}:{now().timestamp()}")
-        self._open: list[tuple[UUID, str]] = []
+        self._open: list[Candidate] = []
         self._refreshed = float("-inf")
         self._topics: dict[UUID, str] = {}  # what the messages of this run are about
 
@@ -111,28 +169,52 @@ class Stream:
         """One command. Raises DomainError and StoreUnavailable as the centre does."""
         self._refresh()
         if self._open and self.random.random() > REGISTERED_SHARE:
-            self._proceed(*self.random.choice(self._open))
+            self._proceed(self._some())
+        elif self.pages is not None and self.random.random() < POSTED_SHARE:
+            self._post(self.pages)
         else:
             self._register()
+
+    def _some(self) -> Candidate:
+        """One to go on with; whoever wrote on a page is answered sooner, for people look on."""
+        posted = [candidate for candidate in self._open if candidate.posted]
+        if posted and self.random.random() < POSTED_FIRST_SHARE:
+            return self.random.choice(posted)
+        return self.random.choice(self._open)
+
+    def _post(self, pages: Pages) -> None:
+        """Somebody writes on a page; what becomes of it is the centre's own doing."""
+        region = self.random.choice(pages.regions)
+        flow, practice = self.network.flows[region], self.network.practices[region]
+        message = flow.message_at(self.now().timestamp(), self.random, at_any_hour=True)
+        if message is None:
+            return
+        number = self.random.randrange(1_000_000)
+        written = practice.register(message, self.random, external_id="", number=number)
+        if written.citizen is not None:
+            pages.write(region, written.citizen, number, self.random)
 
     def _refresh(self) -> None:
         if time.monotonic() < self._refreshed + REFRESH_SECONDS:
             return
         # By registration: changed_at has no index, and this list is asked for again and again.
         with self.node.pool.connection() as connection:
-            self._open = connection.execute(
+            rows = connection.execute(
                 """
                 SELECT id,
-                       region
+                       region,
+                       source IS NOT NULL
                   FROM read.incident
                  WHERE status <> %s
+                   AND strpos(region, '~') = 0
                  ORDER BY registered_at DESC, id DESC
                  LIMIT %s
                 """,
                 [Status.CLOSED, CANDIDATES_MAX],
             ).fetchall()
+        self._open = [Candidate(*row) for row in rows]
         self._refreshed = time.monotonic()
-        still_open = {incident for incident, _ in self._open}
+        still_open = {candidate.incident for candidate in self._open}
         self._topics = {i: topic for i, topic in self._topics.items() if i in still_open}
 
     def _register(self) -> None:
@@ -148,7 +230,7 @@ class Stream:
         by = SYSTEM if register.channel in self.network.calibration.platforms else MONITOR
         result = self.node.centre(region).register(register, command_id=uuid4(), at=at, by=by)
         self._topics[result.incident_id] = message.topic
-        self._open.append((result.incident_id, region))
+        self._open.append(Candidate(result.incident_id, region, posted=False))
 
     def _message(self, at: float, tries_left: int = DAYTIME_TRIES) -> tuple[str, Message]:
         """Somebody's message; hardly from where it is night, unless it is night everywhere."""
@@ -158,12 +240,13 @@ class Stream:
         )
         return (region, message) if message else self._message(at, tries_left - 1)
 
-    def _proceed(self, incident_id: UUID, region: str) -> None:
+    def _proceed(self, candidate: Candidate) -> None:
+        incident_id, region, posted = candidate
         centre = self.node.centre(region)
         incident = centre.incident(incident_id)
-        step = self._next(incident, self.network.practices[region])
+        step = self._next(incident, self.network.practices[region], posted=posted)
         if step is None:
-            self._open.remove((incident_id, region))
+            self._open.remove(candidate)
             return
         command, by = step
         centre.handle(
@@ -175,13 +258,23 @@ class Stream:
             expected_version=incident.version,
         )
 
-    def _next(self, incident: Incident, practice: Practice) -> tuple[Command, Actor] | None:
-        """What the incident's state calls for; None if nothing."""
+    def _next(
+        self, incident: Incident, practice: Practice, *, posted: bool
+    ) -> tuple[Command, Actor] | None:
+        """What the incident's state calls for; None if nothing.
+
+        What was `posted` on a page is answered there by the workers, once a reply may go out.
+        """
+        draft = incident.cycle.draft
+        if posted and draft is not None and draft.approved:
+            return None
         match incident.status:
+            case Status.CAPTURED:
+                return RegisterCaptured(), MONITOR
             case Status.REGISTERED | Status.RETURNED | Status.REOPENED:
                 return self._triage(incident, practice)
-            case Status.ASSIGNED | Status.IN_PROGRESS:
-                return self._work(incident, practice)
+            case Status.ASSIGNED | Status.IN_PROGRESS | Status.SCHEDULED:
+                return self._work(incident, practice, posted=posted)
             case Status.AWAITING_CITIZEN:
                 return ReceiveClarification(answer=practice.answer(self.random)), CITIZEN
             case Status.REPLY_IN_REVIEW:
@@ -213,23 +306,29 @@ class Stream:
             return Rate(score=SCORES.pick(self.random), reasons=reasons), CITIZEN
         return Close(), CURATOR
 
-    def _work(self, incident: Incident, practice: Practice) -> tuple[Command, Actor]:
+    def _work(
+        self, incident: Incident, practice: Practice, *, posted: bool
+    ) -> tuple[Command, Actor]:
         by, random, cycle = EXECUTOR, self.random, incident.cycle
         if cycle.draft is not None and cycle.draft.approved:
             return PublishReply(kind=cycle.draft.kind), SYSTEM
         if not any(author is ReplyAuthor.HUMAN for _, author in incident.cycle.replies):
-            return practice.reply(ReplyKind.FIRST, random), MONITOR
+            first = practice.reply(ReplyKind.FIRST, random)
+            if posted:
+                return SubmitReply(text=first.text or ""), CURATOR
+            return first, MONITOR
         if incident.status is Status.ASSIGNED:
             if random.random() < RETURNED_SHARE:
                 return Return(reason=RETURN_REASONS.pick(random)), by
             return AcceptWork(), by
-        if not cycle.pauses and random.random() < CLARIFIED_SHARE:
+        scheduled = incident.status is Status.SCHEDULED
+        if not cycle.pauses and not scheduled and random.random() < CLARIFIED_SHARE:
             return RequestClarification(question=practice.question(random)), by
         # Drawn from the incident itself: the reply published speaks of the outcome to come.
         outcome = OUTCOMES.pick(Random(f"{incident.id}:{incident.number}"))
         if any(kind is ReplyKind.FINAL for kind, _ in incident.cycle.replies):
             return Resolve(outcome=outcome, evidence=(f"photo/{uuid4()}",)), by
-        if random.random() < INTERIM_SHARE:
+        if random.random() < INTERIM_SHARE and not posted:
             return practice.reply(ReplyKind.INTERIM, random), CURATOR
         final = practice.reply(ReplyKind.FINAL, random, outcome=outcome)
         return DraftReply(kind=ReplyKind.FINAL, text=final.text or ""), by

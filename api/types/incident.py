@@ -12,6 +12,7 @@ import strawberry
 from api.context import Info
 from api.types.catalogue import Municipality, Organisation, Region, Topic
 from api.types.node import Node, write_id
+from api.types.sources import Likeness, Reading
 from domain import commands, events
 from domain.lifecycle import EVENT_OF
 from domain.vocabulary import (
@@ -29,6 +30,7 @@ from domain.vocabulary import (
 )
 from projections.history import HistoryKey, PastEvent
 from projections.incidents import Beginning, IncidentRow
+from workers.memory import Memory
 
 access_log = logging.getLogger("tsur.access")
 
@@ -338,6 +340,28 @@ class Incident(Node):
         now = self.as_of or info.context.clock()
         late = self.due_at is not None and self.due_at < now
         return late and self.open
+
+    @strawberry.field(description="What was read from its message; null if nothing was.")
+    async def reading(self, info: Info) -> Reading | None:
+        past = await info.context.histories.load(HistoryKey(self.region_code, self.uuid))
+        read = [one.event for one in past if isinstance(one.event, events.MessageRead)]
+        return Reading.of(read[-1].reading) if read else None
+
+    @strawberry.field(description="Incidents of the last two weeks that it may repeat.")
+    async def duplicates(self, info: Info) -> list[Likeness]:
+        node, now = info.context.node, info.context.clock()
+        memory = Memory(node.pool, node.vault)
+        found = await info.context.in_thread(
+            lambda: memory.repeated_by(self.region_code, self.uuid, now=now)
+        )
+        return [
+            Likeness(
+                incident=write_id("Incident", f"{self.region_code}/{each.incident}"),
+                score=each.score,
+                reasons=list(each.reasons),
+            )
+            for each in found
+        ]
 
     @strawberry.field(
         description="Every event of its life, the first first; with `asOf`, up to that moment."

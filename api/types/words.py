@@ -6,6 +6,7 @@ import strawberry
 
 from domain import vocabulary
 from projections.queues import Queue
+from regions.reading.suggestions import LikenessReason
 
 DESCRIPTIONS: dict[EnumType, str] = {
     vocabulary.Status: "Where an incident stands.",
@@ -34,6 +35,7 @@ DESCRIPTIONS: dict[EnumType, str] = {
     vocabulary.CrisisReason: "Why a region works by the rules of a crisis.",
     vocabulary.DeliveryFailure: "Why a platform does not take our reply.",
     Queue: "What waits for somebody.",
+    LikenessReason: "Why a message may be about the same as another.",
 }
 
 

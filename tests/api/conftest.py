@@ -189,8 +189,11 @@ def serving(
     *,
     send_buffer: int | None = None,
     folder: Path = NEW_YORK,
+    sources: str = "",
 ) -> Iterator[Api]:
     """The API of a database with the catalogue of a folder, without a projector.
+
+    `sources` is the content of its sources.toml.
 
     With `send_buffer`, the kernel keeps so many bytes for a slow reader, instead of megabytes.
     """
@@ -203,6 +206,7 @@ def serving(
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         for name in ("vault.key", "token.key"):
             (Path(home) / name).write_bytes(SECRET)
+        (Path(home) / "sources.toml").write_text(sources)
         settings = Settings(Path(home), url, *listener.getsockname(), folder)
         address = f"http://127.0.0.1:{settings.port}"
         with (

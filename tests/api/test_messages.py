@@ -197,12 +197,12 @@ def test_a_systemic_decision_is_recorded_and_shown(shared_api: Api) -> None:
 
 
 def test_sources_are_opened_and_closed(shared_api: Api) -> None:
-    fields = {"code": "vk", "channel": "PHONE", "name": "Бронкс", "address": "1"}
+    fields = {"code": "BRONX-vk", "channel": "PHONE", "name": "Бронкс", "address": "1"}
     head = Role.REGION_HEAD
     opened = centre(shared_api, "openSource", "OpenSourceInput", head, **fields)
     assert codes(opened) == []
-    closed = centre(shared_api, "closeSource", "CloseSourceInput", head, code="vk")
+    closed = centre(shared_api, "closeSource", "CloseSourceInput", head, code="BRONX-vk")
     assert codes(closed) == []
-    assert codes(centre(shared_api, "closeSource", "CloseSourceInput", head, code="vk")) == [
+    assert codes(centre(shared_api, "closeSource", "CloseSourceInput", head, code="BRONX-vk")) == [
         "SOURCE_UNKNOWN"
     ]

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -12,18 +12,21 @@ from psycopg import AsyncConnection
 
 from domain.commands import (
     Assign,
+    Capture,
     Command,
     Dispute,
     DraftReply,
     LiftPersonalControl,
+    NoteFailedDelivery,
     Prioritize,
     PublishReply,
     Reject,
     Resolve,
     TakePersonalControl,
 )
-from domain.rights import Actor
+from domain.rights import SYSTEM, Actor
 from domain.vocabulary import (
+    DeliveryFailure,
     DisputeBy,
     Outcome,
     Priority,
@@ -91,18 +94,22 @@ Given = tuple[Callable[..., Result], list[Command | tuple[Command, Actor]], set[
 # A rung of the ladder, what is asked then, and the queues it waits in thirty hours after noon.
 # A reply was due after four hours: who does not reply waits for that as well.
 LIVES: dict[str, Given] = {
-    "new": (registered, [], {Queue.UNASSIGNED, Queue.REPLY_OVERDUE}),
-    "classified": (classified, [INTERIM], {Queue.UNASSIGNED}),
-    "answered by a machine": (registered, [AUTO], {Queue.UNASSIGNED, Queue.REPLY_OVERDUE}),
-    "answered": (registered, [INTERIM], {Queue.UNASSIGNED}),
+    "new": (registered, [], {Queue.UNASSIGNED, Queue.STALLED, Queue.REPLY_OVERDUE}),
+    "classified": (classified, [INTERIM], {Queue.UNASSIGNED, Queue.STALLED}),
+    "answered by a machine": (
+        registered,
+        [AUTO],
+        {Queue.UNASSIGNED, Queue.STALLED, Queue.REPLY_OVERDUE},
+    ),
+    "answered": (registered, [INTERIM], {Queue.UNASSIGNED, Queue.STALLED}),
     "rejected": (registered, [REJECT], set()),
-    "urgent": (registered, [INTERIM, URGENT], {Queue.UNASSIGNED, Queue.URGENT}),
-    "urgent no more": (registered, [INTERIM, URGENT, EASED], {Queue.UNASSIGNED}),
+    "urgent": (registered, [INTERIM, URGENT], {Queue.UNASSIGNED, Queue.STALLED, Queue.URGENT}),
+    "urgent no more": (registered, [INTERIM, URGENT, EASED], {Queue.UNASSIGNED, Queue.STALLED}),
     "urgent and solved": (due(90), [URGENT, FINAL, RESOLVE], set()),
     "returned": (
         returned,
         [INTERIM],
-        {Queue.UNASSIGNED, Queue.RETURNED, Queue.OVERDUE},
+        {Queue.UNASSIGNED, Queue.STALLED, Queue.RETURNED, Queue.OVERDUE},
     ),
     "assigned": (assigned, [INTERIM], {Queue.OVERDUE}),
     "late": (due(29), [INTERIM], {Queue.OVERDUE}),
@@ -117,8 +124,8 @@ LIVES: dict[str, Given] = {
     "closed": (closed, [], set()),
     "disputed": (resolved, [DISPUTE], {Queue.DISPUTED}),
     "disputed once closed": (closed, [DISPUTE], {Queue.DISPUTED}),
-    "reopened": (reopened, [INTERIM], {Queue.UNASSIGNED}),
-    "reopened, unanswered": (reopened, [], {Queue.UNASSIGNED, Queue.REPLY_OVERDUE}),
+    "reopened": (reopened, [INTERIM], {Queue.UNASSIGNED, Queue.STALLED}),
+    "reopened, unanswered": (reopened, [], {Queue.UNASSIGNED, Queue.STALLED, Queue.REPLY_OVERDUE}),
     "under control": (due(90), [INTERIM, CONTROL], {Queue.UNDER_CONTROL}),
     "let go": (due(90), [INTERIM, CONTROL, LIFT], set()),
     "solved under control": (resolved, [CONTROL], {Queue.UNDER_CONTROL}),
@@ -263,3 +270,32 @@ def test_a_board_counts_what_the_lists_hold(node: Node, lives: dict[str, UUID]) 
 
 def test_a_board_of_nothing_has_every_queue_and_nobody_in_it(node: Node) -> None:
     assert board(node, "BRONX", NOW).queues == dict.fromkeys(Queue, 0)
+
+
+def test_unassigned_is_an_alarm_after_half_an_hour(node: Node, project: Project) -> None:
+    incident = registered(node.centre("BRONX")).incident_id
+    project()
+    stalled = IncidentFilter(queue=Queue.STALLED)
+    assert waiting(node, stalled, NOON + timedelta(minutes=30)) == []
+    assert waiting(node, stalled, NOON + timedelta(minutes=31)) == [incident]
+
+
+def test_a_message_that_is_no_incident_yet_waits_in_the_inbox(node: Node, project: Project) -> None:
+    bronx = node.centre("BRONX")
+    capture = Capture(channel="PHONE", published_at=NOON)
+    kept = bronx.capture(capture, command_id=uuid4(), at=NOON, by=SYSTEM).incident_id
+    project()
+    assert waiting(node, IncidentFilter(queue=Queue.INBOX)) == [kept]
+
+
+def test_a_reply_that_its_platform_does_not_take_waits_for_a_person(
+    node: Node, project: Project
+) -> None:
+    bronx = node.centre("BRONX")
+    incident = accepted(bronx).incident_id
+    failed = NoteFailedDelivery(
+        draft=1, message=incident, channel="PHONE", reason=DeliveryFailure.COMMENTS_CLOSED
+    )
+    ask(bronx, incident, failed, 40, by=SYSTEM)
+    project()
+    assert waiting(node, IncidentFilter(queue=Queue.UNDELIVERED)) == [incident]

@@ -104,8 +104,8 @@ COMMANDS = [
     MakeSystemicDecision(
         number="1", title="т", topic="noise.noise", cause=Cause.WEAR, decided_on=date(2026, 3, 1)
     ),
-    OpenSource(code="vk", channel="PHONE", name="н", address="1"),
-    CloseSource(code="vk"),
+    OpenSource(code="BRONX-vk", channel="PHONE", name="н", address="1"),
+    CloseSource(code="BRONX-vk"),
 ]
 
 
@@ -128,8 +128,11 @@ def test_only_its_roles_in_its_region_give_a_command_and_others_are_noted(
         (DeclareCrisis(reason=CrisisReason.WEATHER, topic_groups=("nothing",)), UnknownTopic),
         (DeclareCrisis(reason=CrisisReason.WEATHER, topic_groups=("noise.noise",)), UnknownTopic),
         (DeclareCrisis(reason=CrisisReason.WEATHER, municipality="QUEENS-09"), UnknownMunicipality),
-        (OpenSource(code="vk", channel="PIGEON", name="н", address="1"), UnknownChannel),
-        (OpenSource(code="vk", channel="PHONE", name="н", address="1", topic="x"), UnknownTopic),
+        (OpenSource(code="BRONX-vk", channel="PIGEON", name="н", address="1"), UnknownChannel),
+        (
+            OpenSource(code="BRONX-vk", channel="PHONE", name="н", address="1", topic="x"),
+            UnknownTopic,
+        ),
     ],
 )
 def test_codes_that_the_catalogue_does_not_know_are_refused(
@@ -161,6 +164,6 @@ def test_what_the_centre_did_is_read_from_the_read_models(
     assert read.execute("SELECT number, topic FROM systemic_decision").fetchall() == [
         ("1", "noise.noise")
     ]
-    assert read.execute("SELECT code, closed_at FROM source").fetchall() == [("vk", None)]
+    assert read.execute("SELECT code, closed_at FROM source").fetchall() == [("BRONX-vk", None)]
     assert read.execute("SELECT count(*) FROM change").fetchone() == (0,)
-    assert office(bronx).sources.keys() == {"vk"}
+    assert office(bronx).sources.keys() == {"BRONX-vk"}

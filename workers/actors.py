@@ -1,0 +1,55 @@
+"""The actors: what each job of the queue does. Each may run twice and late."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import dramatiq
+
+from regions import transfers
+from regions.node import Node
+from regions.routing import Routing
+from workers.deliveries import Deliveries
+from workers.intake import Intake
+from workers.routes import route
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the actors need."""
+
+    node: Node
+    intake: Intake
+    routing: Routing
+    deliveries: Deliveries
+    now: Callable[[], datetime]
+
+    def take_in(self, delivery_id: str) -> None:
+        self.intake.take_in(UUID(delivery_id), at=self.now())
+
+    def route(self, region: str, incident_id: str, version: int) -> None:
+        centre = self.node.centre(region)
+        route(centre, self.routing, UUID(incident_id), version, at=self.now())
+
+    def receive_transfer(self, region: str, incident_id: str, version: int) -> None:
+        transfers.receive(self.node, region, UUID(incident_id), version, at=self.now())
+
+    def plan_deliveries(self, region: str, incident_id: str, version: int) -> None:
+        self.deliveries.plan(region, UUID(incident_id), version, at=self.now())
+
+    def deliver(self, delivery_id: str) -> None:
+        self.deliveries.deliver(UUID(delivery_id), at=self.now)
+
+
+def declare(broker: dramatiq.Broker, work: Work) -> None:
+    """Make the actors of a broker; their names are those of regions/jobs.py."""
+    actors: tuple[Callable[..., None], ...] = (
+        work.take_in,
+        work.route,
+        work.receive_transfer,
+        work.plan_deliveries,
+        work.deliver,
+    )
+    for actor in actors:
+        dramatiq.actor(actor_name=actor.__name__, broker=broker)(actor)

@@ -1,0 +1,240 @@
+"""The queue of jobs: PostgreSQL, or RabbitMQ fed from it, with attempts counted before the work.
+
+A job that kills its worker comes again and again, for nobody is left to count its failures. So each
+attempt is written down before it begins; the fifth that does not end well is the last, and an
+operator is shown the job (`tsur jobs`).
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString, NamedTuple
+from uuid import UUID
+
+import dramatiq
+from dramatiq.brokers.rabbitmq import RabbitmqBroker
+from dramatiq.common import compute_backoff
+from dramatiq.errors import ActorNotFound
+from dramatiq.middleware import Middleware, SkipMessage
+from dramatiq.middleware.age_limit import AgeLimit
+from dramatiq.middleware.shutdown import ShutdownNotifications
+from dramatiq.middleware.time_limit import TimeLimit
+from dramatiq_postgres import PostgresBroker
+from psycopg.types.json import Jsonb
+from psycopg_pool import ConnectionPool
+
+from regions.jobs import job
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS_MAX = 5
+BACKOFF_MILLISECONDS = (500, 5 * 60 * 1000)  # the first pause, and the longest
+POLL_SECONDS = 0.05  # between two looks at the queue; a look costs 0.2 ms
+# A worker that says nothing for so long is dead, and its jobs are somebody else's.
+HEARTBEAT = timedelta(seconds=2)
+DEAD_AFTER = timedelta(seconds=8)
+WORK_SECONDS_MAX = 60
+
+
+def postgres_broker(url: str, pool: ConnectionPool) -> PostgresBroker:
+    """Jobs in the database itself: a save enqueues in its own transaction."""
+    return PostgresBroker(
+        url=url,
+        results=False,
+        listen=False,
+        notify=False,
+        poll_interval=POLL_SECONDS,
+        heartbeat_interval=HEARTBEAT.total_seconds(),
+        heartbeat_ttl=DEAD_AFTER.total_seconds(),
+        maintenance_interval=HEARTBEAT.total_seconds(),
+        middleware=_middleware(pool),
+    )
+
+
+class QuorumBroker(RabbitmqBroker):
+    """RabbitMQ with queues that survive the loss of a node, and confirmed sends."""
+
+    def __init__(self, url: str, pool: ConnectionPool) -> None:
+        super().__init__(url=url, confirm_delivery=True, middleware=_middleware(pool))
+
+    def _build_queue_arguments(self, queue_name: str) -> dict[str, Any]:
+        arguments: dict[str, Any] = super()._build_queue_arguments(  # type: ignore[no-untyped-call]
+            queue_name
+        )
+        return arguments | {"x-queue-type": "quorum"}
+
+
+def _middleware(pool: ConnectionPool) -> list[Middleware]:
+    return [
+        AgeLimit(),
+        TimeLimit(time_limit=WORK_SECONDS_MAX * 1000),
+        ShutdownNotifications(),
+        Attempts(pool),
+    ]
+
+
+class Attempts(Middleware):
+    """Counts attempts before the work, tries again with growing pauses, gives up at the fifth.
+
+    Of an error only its kind is kept: its text, and a trace, may quote what a citizen wrote.
+    """
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self.pool = pool
+
+    def before_process_message(
+        self, broker: dramatiq.Broker, message: dramatiq.MessageProxy
+    ) -> None:
+        attempts, quarantined = self._count(message)
+        if quarantined or attempts > ATTEMPTS_MAX:
+            self._note(message, None, quarantined=True)
+            raise SkipMessage
+
+    def after_process_message(
+        self,
+        broker: dramatiq.Broker,
+        message: dramatiq.MessageProxy,
+        *,
+        result: object = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        if exception is None:
+            self._execute("DELETE FROM job WHERE message_id = %s", [message.message_id])
+            return
+        attempts = self._attempts(message)
+        given_up = attempts >= ATTEMPTS_MAX or isinstance(exception, ActorNotFound)
+        self._note(message, type(exception).__name__, quarantined=given_up)
+        log.warning("%s, attempt %s: %s", message.actor_name, attempts, type(exception).__name__)
+        if not given_up:
+            shortest, longest = BACKOFF_MILLISECONDS
+            _, delay = compute_backoff(attempts, factor=shortest, max_backoff=longest)
+            broker.enqueue(message, delay=delay)  # type: ignore[arg-type]  # as Retries does
+
+    def _count(self, message: dramatiq.MessageProxy) -> tuple[int, bool]:
+        rows = self._execute(
+            """
+            INSERT INTO job (message_id, actor, arguments, attempts)
+            VALUES (%s, %s, %s, 1)
+                ON CONFLICT (message_id) DO UPDATE
+               SET attempts = job.attempts + 1,
+                   changed_at = clock_timestamp()
+            RETURNING attempts,
+                      quarantined
+            """,
+            [message.message_id, message.actor_name, Jsonb(list(message.args))],
+        )
+        attempts, quarantined = rows[0]
+        return attempts, quarantined
+
+    def _attempts(self, message: dramatiq.MessageProxy) -> int:
+        rows = self._execute("SELECT attempts FROM job WHERE message_id = %s", [message.message_id])
+        return rows[0][0] if rows else 1
+
+    def _note(
+        self, message: dramatiq.MessageProxy, error: str | None, *, quarantined: bool
+    ) -> None:
+        self._execute(
+            """
+            UPDATE job
+               SET error = coalesce(%s, error, 'WorkerDied'),
+                   quarantined = %s,
+                   changed_at = clock_timestamp()
+             WHERE message_id = %s
+            """,
+            [error, quarantined, message.message_id],
+        )
+
+    def _execute(self, statement: LiteralString, parameters: list[Any]) -> list[tuple[Any, ...]]:
+        with self.pool.connection() as connection:
+            cursor = connection.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+
+def relay(pool: ConnectionPool, broker: RabbitmqBroker, *, limit: int = 100) -> int:
+    """Hand jobs from the database to RabbitMQ; returns how many.
+
+    They leave the database once RabbitMQ has confirmed them: one may be handed over twice, none is
+    lost.
+    """
+    with pool.connection() as connection, connection.transaction():
+        rows = connection.execute(
+            """
+            DELETE FROM dramatiq.queue
+             WHERE message_id IN (SELECT message_id
+                                    FROM dramatiq.queue
+                                   WHERE state = 'queued'
+                                     AND available_at <= now()
+                                   ORDER BY available_at, position
+                                   LIMIT %s
+                                     FOR UPDATE SKIP LOCKED)
+            RETURNING message::text
+            """,
+            [limit],
+        ).fetchall()
+        for (encoded,) in rows:
+            broker.enqueue(dramatiq.Message.decode(encoded.encode()))
+    return len(rows)
+
+
+class FailedJob(NamedTuple):
+    message_id: UUID
+    actor: str
+    arguments: str  # identifiers, as JSON
+    attempts: int
+    error: str  # its kind
+    quarantined: bool  # given up
+
+
+def quarantined_jobs(pool: ConnectionPool, *, limit: int = 100) -> list[FailedJob]:
+    """Those that failed and are tried again, or were given up; these first."""
+    with pool.connection() as connection:
+        rows = connection.execute(
+            """
+            SELECT message_id,
+                   actor,
+                   arguments::text,
+                   attempts,
+                   coalesce(error, 'under way'),
+                   quarantined
+              FROM job
+             WHERE quarantined
+                OR error IS NOT NULL
+             ORDER BY quarantined DESC, changed_at, message_id
+             LIMIT %s
+            """,
+            [limit],
+        ).fetchall()
+    return [FailedJob(*row) for row in rows]
+
+
+def requeue_job(pool: ConnectionPool, message_id: UUID) -> bool:
+    """Forget the attempts of a job that was given up, and enqueue it; False if there is none."""
+    with pool.connection() as connection, connection.transaction():
+        row = connection.execute(
+            "DELETE FROM job WHERE message_id = %s AND quarantined RETURNING actor, arguments",
+            [message_id],
+        ).fetchone()
+        if row is None:
+            return False
+        work = job(row[0], *row[1], available_at=datetime.now(UTC))
+        connection.execute(
+            """
+            INSERT INTO dramatiq.queue (message_id, queue_name, state, message)
+            VALUES (%s, %s, 'queued', %s::jsonb)
+            """,
+            [work.message_id, work.queue, work.body.decode()],
+        )
+    return True
+
+
+@contextmanager
+def working(broker: dramatiq.Broker, *, threads: int) -> Iterator[dramatiq.Worker]:
+    """Workers in this process, until the block ends; what is under way is finished first."""
+    worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=100)
+    worker.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        broker.close()
