@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 
 from api.progress import console
-from bench import append, commits, deadlines, growth, projection, rebuild, visibility
+from bench import (
+    append,
+    classification,
+    commits,
+    deadlines,
+    growth,
+    projection,
+    rebuild,
+    visibility,
+)
 from bench.result import Result, table, write
 from bench.scratch import Scratch, scratch
 
@@ -17,6 +26,7 @@ BENCHES: dict[str, Callable[[Scratch], list[Result]]] = {
     "commits": commits.run,
     "visibility": visibility.run,
     "deadlines": deadlines.run,
+    "classification": classification.run,
     "rebuild": rebuild.run,
     "growth": growth.run,
 }
