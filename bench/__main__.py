@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from api.progress import console
-from bench import append, commits, deadlines, growth, intake, projection, rebuild, visibility
+from bench import (
+    append,
+    classification,
+    commits,
+    deadlines,
+    growth,
+    intake,
+    projection,
+    rebuild,
+    visibility,
+)
 from bench.result import Result, table, write
 from bench.scratch import Scratch, scratch
 
@@ -17,6 +27,7 @@ BENCHES: dict[str, Callable[[Scratch], list[Result]]] = {
     "commits": commits.run,
     "visibility": visibility.run,
     "deadlines": deadlines.run,
+    "classification": classification.run,
     "intake": intake.run,
     "rebuild": rebuild.run,
     "growth": growth.run,
