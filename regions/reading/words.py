@@ -3,7 +3,6 @@
 from functools import cache, lru_cache
 
 import pymorphy3
-import razdel
 
 WORDS_KNOWN = 100_000  # words whose dictionary form is remembered; a large city's posts use fewer
 
@@ -14,13 +13,7 @@ def morphology() -> pymorphy3.MorphAnalyzer:
     return pymorphy3.MorphAnalyzer(lang="ru")
 
 
-def words(text: str) -> list[str]:
-    """Words and numbers in order, lower case, ё as е; punctuation and emoji are no words."""
-    tokens = (token.text for token in razdel.tokenize(text.lower().replace("ё", "е")))
-    return [token for token in tokens if any(character.isalnum() for character in token)]
-
-
 @lru_cache(maxsize=WORDS_KNOWN)
 def lemma(word: str) -> str:
-    """The dictionary form of one of `words`, ё as е: «дорогах» and «дорогу» are «дорога»."""
+    """The dictionary form of a word in small letters, ё as е: «дорогах» and «дорогу» are «дорога»."""
     return str(morphology().parse(word)[0].normal_form).replace("ё", "е")

@@ -184,13 +184,15 @@ class Network:
     def is_in(self, queue: str, incident: UUID) -> bool:
         """Whether it waits in a queue, as the API tells."""
         query = (
-            "query ($of: IncidentFilter!, $after: String) { incidents(filter: $of, first: 100,"
+            "query ($of: IncidentFilterInput!, $after: String) { incidents(filter: $of, first: 100,"
             " after: $after) { edges { node { id } } pageInfo { hasNextPage endCursor } } }"
         )
         chosen, after = {"queue": queue, "region": REGION}, None
         while True:
             page = self.api.ask(query, token=self.api.token(), of=chosen, after=after)["incidents"]
-            if write_id("Incident", incident) in (edge["node"]["id"] for edge in page["edges"]):
+            if write_id("Incident", f"{REGION}/{incident}") in (
+                edge["node"]["id"] for edge in page["edges"]
+            ):
                 return True
             if not page["pageInfo"]["hasNextPage"]:
                 return False
