@@ -37,7 +37,9 @@ EXECUTOR = Actor("Сидоров", Role.EXECUTOR)
 OFFICER = Actor("Орлова", Role.DATA_OFFICER)
 
 # Secrets of sources that a test may open; they sign, and are answered nowhere.
-FURTHER = {code: f"key of {code}" for code in ("63-news", "63-forum", "63-roads", "63-letters")}
+FURTHER = {
+    code: f"key of {code}" for code in ("63-news", "63-forum", "63-roads", "63-letters", "63-club")
+}
 
 
 def now() -> datetime:

@@ -14,6 +14,7 @@ from api import intake
 from api.intake import BODY_BYTES_MAX
 from domain.commands import EditMessage, SubmitReply
 from domain.events import MessageCaptured, MessageEdited
+from tests.api.conftest import recorded
 from tests.intake.doors import (
     appeal,
     numbers,
@@ -41,9 +42,10 @@ def kept(net: Network) -> int:
     return net.count("SELECT count(*) FROM inbox")
 
 
-def stored(net: Network) -> list[tuple[int]]:
+def stored(net: Network) -> dict[str, int]:
     """How much there is of all that a request could leave behind."""
-    return net.rows("SELECT (SELECT count(*) FROM inbox) FROM (SELECT max(pos) FROM events) AS e")
+    jobs = net.count("SELECT count(*) FROM dramatiq.queue")
+    return recorded(net.api.url) | {"inbox": kept(net), "jobs": jobs}
 
 
 def quarantined(net: Network, source: str) -> list[tuple[UUID, str | None, str | None]]:
@@ -142,6 +144,7 @@ def test_a_signature_is_good_for_one_body(net: Network) -> None:
     mine = appeal(DUMP)
     answer = signed(net, mine)
     assert answer.status_code == 202
+    net.settle()
     names = ("x-tsur-source", "x-tsur-timestamp", "x-tsur-signature")
     shown = {name: answer.request.headers[name] for name in names}
     before = stored(net)
@@ -182,21 +185,23 @@ def test_who_sends_too_much_is_asked_to_come_later_and_nothing_is_stored(
 
 @pytest.mark.xfail(strict=True, reason="ValueError: int() of the address, api/intake.py _vk")
 def test_a_group_that_is_named_by_no_number_refuses_as_any_other(net: Network) -> None:
-    net.open("63-forum", "VK", address="samara_online")
-    assert vk_sent(net, vk_body(net, "wall_post_new", {}), "63-forum").status_code == 401
+    net.open("63-club", "VK", address="samara_online")
+    assert vk_sent(net, vk_body(net, "wall_post_new", {}), "63-club").status_code == 401
 
 
+@pytest.mark.xfail(strict=True, reason="ClientDisconnect is not caught: api/intake.py _door")
 def test_half_a_request_leaves_no_trace(net: Network, caplog: pytest.LogCaptureFixture) -> None:
     host, _, port = net.api.address.removeprefix("http://").partition(":")
     before = stored(net)
-    with caplog.at_level(logging.WARNING), socket.create_connection((host, int(port))) as line:
-        line.sendall(
-            f"POST /intake/vk/{net.source('vk')} HTTP/1.1\r\nHost: x\r\n"
-            "Content-Length: 100\r\n\r\n{".encode()
-        )
-        line.shutdown(socket.SHUT_RDWR)
-        assert vk(net, "wall_post_new", {}, secret="guess").status_code == 401
-    assert caplog.text == ""
+    with caplog.at_level(logging.WARNING):
+        with socket.create_connection((host, int(port))) as line:
+            line.sendall(
+                f"POST /intake/vk/{net.source('vk')} HTTP/1.1\r\nHost: x\r\n"
+                "Content-Length: 100\r\n\r\n{".encode()
+            )
+        for _ in range(20):
+            assert vk(net, "wall_post_new", {}, secret="guess").status_code == 401
+    assert not caplog.records
     assert stored(net) == before
 
 
@@ -309,7 +314,7 @@ CITIZEN = 987_650_123
 
 def test_nobody_reads_in_the_database_what_was_sent(net: Network) -> None:
     """Not while it waits, not in quarantine, not once it is taken in and answered."""
-    written = vk_wall_post(net, f"Яма на улице Мирной, {CANARY}", from_id=CITIZEN)
+    written = vk_wall_post(net, f"{DUMP} в Самаре, {CANARY}", from_id=CITIZEN)
     broken = {"text": CANARY, "from_id": CITIZEN, "id": "?"}
     ahead(net, *(vk_body(net, "wall_post_new", about) for about in (written, broken)))
     assert_unreadable(net)
