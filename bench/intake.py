@@ -132,6 +132,7 @@ class ListeningCentre:
     key: bytes
     processes: dict[tuple[str, ...], subprocess.Popen[bytes]]
     http: httpx.Client
+    stack: ExitStack  # what ends all of them
 
     def post(self, messages: Sequence[dict[str, str]]) -> None:
         """As a platform does: again and again until it is answered 2xx."""
@@ -197,6 +198,7 @@ class ListeningCentre:
             while not done.wait(KILL_SECONDS * chance.random() * 2):
                 command = chance.choice(list(self.processes))
                 self.processes[command].send_signal(signal.SIGKILL)
+                self.processes[command].wait()
                 killed[0] += 1
                 self._restart_dead()
 
@@ -212,10 +214,8 @@ class ListeningCentre:
     def _restart_dead(self) -> None:
         for command, process in list(self.processes.items()):
             if process.poll() is not None:
-                stack = ExitStack()
-                self.processes[command] = stack.enter_context(
-                    self.scratch.running(self.url, *command, port=self.port)
-                )
+                running = self.scratch.running(self.url, *command, port=self.port)
+                self.processes[command] = self.stack.enter_context(running)
 
 
 @contextmanager
@@ -236,13 +236,12 @@ def listening(scratch: Scratch) -> Iterator[ListeningCentre]:
         address = f"http://127.0.0.1:{port}"
         assert wait_until_ready(address, threading.Event())
         http = stack.enter_context(httpx.Client(base_url=address, timeout=30, trust_env=False))
+        key = accounts[0].token.encode()
         centre = ListeningCentre(
-            scratch, url, port, accounts[0].source, accounts[0].token.encode(), processes, http
+            scratch, url, port, accounts[0].source, key, processes, http, stack
         )
         _until_open(centre)
         yield centre
-        for process in centre.processes.values():
-            process.terminate()
 
 
 def _until_open(centre: ListeningCentre) -> None:

@@ -63,9 +63,8 @@ def test_a_thousand_real_requests_through_the_door_are_what_the_import_makes_of_
     assert sent == 964
     door, file = _figures(url), _figures(node.url)
     assert _without_place(door) == _without_place(file)
-    # Where the row names no place, the door reads it from the point; else they agree in that, too.
+    # Where a row names no place, the door may read it from the point; else they agree in that too.
     assert {place for _, place, *_ in file - door} == {""}
-    assert "" not in {place for _, place, *_ in door}
 
 
 def _without_place(figures: Counter[tuple[str, ...]]) -> Counter[tuple[str, ...]]:
