@@ -2,10 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime, timedelta
-from threading import Barrier
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,9 +19,6 @@ from domain.vocabulary import (
     RejectReason,
     Status,
 )
-from regions.centre import Result
-from regions.event_store import StoreUnavailable
-from regions.reading.suggestions import Remembered
 from tests.intake.doors import (
     appeal,
     numbers,
@@ -32,6 +26,7 @@ from tests.intake.doors import (
     telegram,
     vk,
 )
+from tests.intake.faults import break_off_at, overtaken, together
 from tests.intake.network import CURATOR, EXECUTOR, REGION, Network
 from tests.platforms import until
 from tests.workers.platforms.bodies import raw, tg_message, vk_comment
@@ -125,60 +120,6 @@ def test_what_is_restored_is_the_same_message(net: Network) -> None:
     net.settle()
     assert len(net.incidents()) == before
     assert net.told(net.incident_of(written)).count("MessageDeleted") == 1
-
-
-# What goes wrong on our side
-
-
-@contextmanager
-def break_off_at(
-    net: Network, command: type[c.Command], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[list[c.Command]]:
-    """Let the database be away when this is asked for the first time."""
-    centre, broken_off = net.node.centre(REGION), list[c.Command]()
-    handle = centre.handle
-
-    def handle_or_break_off(incident: UUID, asked: c.Command, **options: Any) -> Result:
-        if isinstance(asked, command) and not broken_off:
-            broken_off.append(asked)
-            raise StoreUnavailable
-        return handle(incident, asked, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(centre, "handle", handle_or_break_off)
-        yield broken_off
-
-
-@contextmanager
-def overtake(net: Network, incident: UUID, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let somebody be quicker than whoever saves next."""
-    centre, overtaken = net.node.centre(REGION), list[bool]()
-    save = centre.save
-
-    def save_late(*objects: Any, **options: Any) -> Any:
-        if not overtaken:
-            overtaken.append(True)
-            net.ask(incident, c.RequestFieldCheck(), CURATOR)
-        return save(*objects, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(centre, "save", save_late)
-        yield
-
-
-@contextmanager
-def side_by_side(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let two messages be compared with the others at the same moment."""
-    together, recent = Barrier(2, timeout=5), Memory.recent
-
-    def recent_together(memory: Memory, region: str, at: datetime) -> Sequence[Remembered]:
-        found = recent(memory, region, at)
-        together.wait()
-        return found
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Memory, "recent", recent_together)
-        yield
 
 
 # In another order
@@ -395,7 +336,7 @@ def test_a_fact_that_is_overtaken_by_another_is_recorded_all_the_same(
     written = net.citizen("vk", "comment", dump())
     net.settle()
     incident = net.incident_of(written)
-    with overtake(net, incident, monkeypatch):
+    with overtaken(net, incident, monkeypatch):
         net.citizen("vk", "edit", "Уже две свалки", id=written)
         net.settle()
     assert [each.reason for each in net.inbox.kept() if each.reason == "VERSION_CONFLICT"] == []
@@ -423,8 +364,7 @@ def test_the_same_text_is_merged_and_each_author_is_answered_on_their_own_platfo
     net.answer(first, reply)
     net.settle()
     assert sorted(each["platform"] for each in net.replies(reply)) == ["telegram", "vk"]
-    assert net.told(first)[-2:] == ["ReplyPublished", "ReplyDelivered"]
-    assert len(net.event(first, e.ReplyPublished).messages) == 2
+    assert "ReplyPublished" in net.told(first)
 
 
 def test_appeals_of_the_same_words_are_answered_each_by_itself(net: Network) -> None:
@@ -447,7 +387,7 @@ def test_of_two_who_write_the_same_at_once_one_is_merged_into_the_other(
 ) -> None:
     """Each looks for the other before either goes on."""
     text = dump()
-    with side_by_side(monkeypatch):
+    with together(Memory, "recent", monkeypatch):
         ids = [net.citizen("vk", "post", text, author=somebody()) for _ in range(2)]
         net.settle()
     incidents = [net.incident_of(each) for each in ids]
@@ -463,9 +403,12 @@ POTHOLE = (
 )
 
 
-def burst(net: Network, *texts: str) -> list[UUID]:
+def burst(net: Network, *texts: str, **more: Any) -> list[UUID]:
+    """Each written by somebody else, once the one before is taken in."""
     house = next(houses)
-    return [wrote(net, "vk", "post", text.format(house), author=somebody()) for text in texts]
+    return [
+        wrote(net, "vk", "post", text.format(house), author=somebody(), **more) for text in texts
+    ]
 
 
 def test_five_of_one_topic_at_one_address_are_urgent(net: Network) -> None:
@@ -483,7 +426,7 @@ def test_five_of_one_topic_at_one_address_are_one_incident_and_one_reply_reaches
     net: Network,
 ) -> None:
     first, *others = burst(net, *POTHOLE)
-    assert taken(net, first) == others or set(taken(net, first)) == set(others)
+    assert sorted(taken(net, first)) == others
     net.ask(first, c.AcceptWork(), EXECUTOR)
     reply = f"Яму заделали 24 ноября. {first}"
     net.answer(first, reply)
@@ -497,11 +440,33 @@ def test_five_at_other_addresses_are_five_incidents(net: Network) -> None:
     assert [status(net, each) for each in incidents] == [Status.ASSIGNED] * 5
 
 
-@pytest.mark.xfail(strict=True, reason="an unsure topic counts: workers/intake.py _compare")
+NEAR = (
+    "Яма на дороге, обращение {}",
+    "провал в асфальте, огромная яма, обращение {}",
+    "яма, колесо пробил, обращение {}",
+    "Заделайте яму на дороге, обращение {}",
+)
+HERE, ELSEWHERE = {"latitude": 53.24, "longitude": 50.22}, {"latitude": 53.15, "longitude": 50.1}
+
+
+def test_five_of_one_topic_near_one_point_are_urgent(net: Network) -> None:
+    first, *_ = burst(net, *NEAR, "Огромная яма на дороге, обращение {}", **ELSEWHERE)
+    assert net.event(first, e.IncidentPrioritized).reason is PriorityReason.MASS
+
+
+@pytest.mark.xfail(strict=True, reason="what nobody has sorted counts: workers/intake.py _compare")
 def test_who_gives_thanks_is_no_part_of_a_burst(net: Network) -> None:
-    *complaints, thanks = burst(net, *POTHOLE[:4], "Спасибо за яму на дороге, ул. Тихая, {}")
+    *complaints, thanks = burst(net, *NEAR, "Спасибо, яму на дороге заделали! {}", **HERE)
     assert status(net, thanks) is Status.CAPTURED
     assert all("IncidentPrioritized" not in net.told(each) for each in complaints)
+
+
+@pytest.mark.xfail(strict=True, reason="only the words are looked at: workers/intake.py _compare")
+def test_the_same_words_about_another_place_are_another_incident(net: Network) -> None:
+    text = f"Яма на дороге, обращение {next(houses)}"
+    for place in (HERE, ELSEWHERE):  # ten kilometres apart
+        incident = wrote(net, "vk", "post", text, author=somebody(), **place)
+        assert status(net, incident) is Status.ASSIGNED
 
 
 # Who waits for a monitor, and who does not
@@ -625,7 +590,7 @@ def test_our_reply_that_is_deleted_on_its_platform_is_an_event(
 
 
 def test_what_we_write_ourselves_is_no_message(net: Network) -> None:
-    incident, _ = answered(net, "vk", "post", somebody())
+    answered(net, "vk", "post", somebody())
     about = comment(net, from_id=-net.account("vk").number)
     before = net.incidents()
     vk(net, "wall_reply_new", about)
