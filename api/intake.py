@@ -161,6 +161,8 @@ class Kept(NamedTuple):
 
 def _vk(given: Given) -> Kept:
     """Raises NotPermitted or NotUnderstood."""
+    if not given.source.address.isdecimal():
+        raise UnknownSource  # opened with something that is no id of a community
     if not vk.authentic(given.body, group_id=int(given.source.address), secret=given.access.secret):
         _check_json(given.body)
         raise NotPermitted

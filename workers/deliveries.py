@@ -115,6 +115,9 @@ class Deliveries:
             return
         client = self.client_of(delivery.channel, delivery.source)
         centre = self.node.centre(delivery.region)
+        if delivery.begun and self._told(delivery):
+            self._settle(delivery, "SENT", None, None)  # only this last word was missing
+            return
         try:
             if client is None:
                 raise Refused(RefusalReason.CHANNEL_UNAVAILABLE, "the source is not connected")
@@ -131,6 +134,13 @@ class Deliveries:
             self._fail(centre, delivery, DeliveryFailure.UNCERTAIN, at())
         else:
             self._succeed(centre, delivery, external_id, at())
+
+    def _told(self, delivery: Delivery) -> bool:
+        """Whether the log already says that it arrived."""
+        rows = self._execute(
+            "SELECT FROM command_result WHERE command_id = %s", [uuid5(delivery.id, "arrived")]
+        )
+        return bool(rows)
 
     def _begin(self, delivery_id: UUID) -> Delivery | None:
         """Count the attempt and note that it is under way; None if it has come to its end."""
@@ -193,7 +203,7 @@ class Deliveries:
             command = c.PublishReply(
                 kind=draft.kind, channel=incident.channel, external_id=external_id
             )
-        self._record(centre, delivery, command, at)
+        self._record(centre, delivery, command, at, "arrived")
         self._settle(delivery, "SENT", external_id, None)
 
     def _fail(
@@ -202,15 +212,22 @@ class Deliveries:
         command = c.NoteFailedDelivery(
             draft=delivery.draft, message=delivery.message, channel=delivery.channel, reason=reason
         )
-        self._record(centre, delivery, command, at)
+        self._record(centre, delivery, command, at, "failed")
         self._settle(delivery, "FAILED", None, reason)
 
-    def _record(self, centre: Centre, delivery: Delivery, command: c.Command, at: datetime) -> None:
+    def _record(
+        self,
+        centre: Centre,
+        delivery: Delivery,
+        command: c.Command,
+        at: datetime,
+        what: str,
+    ) -> None:
         try:
             centre.handle(
                 delivery.incident_id,
                 command,
-                command_id=uuid5(delivery.id, "told"),
+                command_id=uuid5(delivery.id, what),
                 at=at,
                 by=SYSTEM,
             )
@@ -262,7 +279,7 @@ class Deliveries:
             """
             UPDATE delivery
                SET state = %s,
-                   external_id = %s,
+                   external_id = coalesce(%s, external_id),
                    reason = %s,
                    changed_at = clock_timestamp()
              WHERE id = %s

@@ -5,7 +5,7 @@ of its channel. A fact about a message that has not come yet waits for it.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_OID, UUID, uuid5
@@ -15,7 +15,7 @@ from domain.errors import DomainError, DuplicateMessage
 from domain.events import Reading
 from domain.office import SourceOpened
 from domain.rights import SYSTEM
-from domain.vocabulary import Kind, Priority, PriorityReason, Regime, Status
+from domain.vocabulary import OPEN, Kind, Priority, PriorityReason, Regime, Status
 from regions.centre import Centre
 from regions.inbox import Delivered, Inbox
 from regions.node import Node
@@ -42,6 +42,10 @@ READ: dict[str, Callable[..., Any]] = {
 }
 
 
+# What a further message belongs to; a merged one answers elsewhere, but for the same matter.
+GOING_ON = OPEN | {Status.CAPTURED, Status.MERGED, Status.REOPEN_REQUESTED}
+
+
 class OriginalMissing(Exception):
     """The fact is about a message that has not come yet."""
 
@@ -63,7 +67,6 @@ class Intake:
     routing: Routing
     inbox: Inbox
     memory: Memory
-    _sources: dict[str, SourceOpened] = field(default_factory=dict)
 
     def take_in(self, delivery_id: UUID, *, at: datetime) -> None:
         """Raises StoreUnavailable; whatever else is wrong, the delivery is kept with the reason."""
@@ -84,8 +87,7 @@ class Intake:
     def _facts_of(self, delivered: Delivered, at: datetime) -> str:
         """What they came to, in a word each. Raises NotUnderstood for the first that cannot be."""
         source = self._source(delivered)
-        read = READ.get(source.channel, signed.facts)
-        facts: list[Fact | NotUnderstood] = read(delivered.body, received_at=delivered.received_at)
+        facts = read_facts(source, delivered)
         came_to, broken = [], None
         for number, fact in enumerate(facts):
             if isinstance(fact, NotUnderstood):
@@ -98,12 +100,11 @@ class Intake:
         return ", ".join(dict.fromkeys(came_to)) or "NOTHING"
 
     def _source(self, delivered: Delivered) -> SourceOpened:
-        """As it was opened; what came before it was closed is still taken in."""
-        if delivered.source not in self._sources:
-            self._sources |= office(self.node.centre(delivered.region)).sources
-        if delivered.source not in self._sources:
+        """As it is open now. Raises NotUnderstood: it was closed before this was read."""
+        source = office(self.node.centre(delivered.region)).sources.get(delivered.source)
+        if source is None:
             raise NotUnderstood("SOURCE_CLOSED", "the source is not open any more")
-        return self._sources[delivered.source]
+        return source
 
     def _wait(self, delivered: Delivered, at: datetime) -> None:
         if delivered.tries >= TRIES_MAX:
@@ -155,9 +156,12 @@ class Told:
         return "REPEATED"
 
     def _continues(self, thread: Found, post: Posted) -> bool:
-        """Whether who writes below goes on with that incident: answers us, or wrote it."""
+        """Whether who writes below goes on with that incident: answers us, or wrote it.
+
+        What is done is not gone on with: the message is a new one, and somebody looks at it.
+        """
         centre = self.intake.node.centre(thread.region)
-        if centre.incident(thread.incident_id).status is Status.REJECTED:
+        if centre.incident(thread.incident_id).status not in GOING_ON:
             return False
         author = self.intake.memory.author_of(thread.incident_id)
         same = author == self.intake.memory.vault.fingerprint(b"author:" + post.author_key.encode())
@@ -245,6 +249,8 @@ class Told:
             self._merge_burst(incident_id, burst)
 
     def _merge(self, incident_id: UUID, into: UUID) -> bool:
+        other = self.centre.incident(into)
+        into = other.merged.into if other.merged else into
         try:
             self._handle(self.centre, incident_id, c.Merge(into=into), "merge")
         except DomainError:
@@ -324,6 +330,15 @@ class Told:
     def _id(self, step: str) -> UUID:
         """The same however often the delivery is taken in."""
         return uuid5(NAMESPACE_OID, f"{self.delivered.id} {self.number} {step}")
+
+
+def read_facts(source: SourceOpened, delivered: Delivered) -> list[Fact | NotUnderstood]:
+    """What a platform tells. Raises NotUnderstood for a body that is none of its own."""
+    body, received_at = delivered.body, delivered.received_at
+    if source.channel == "TELEGRAM" and source.address.lstrip("-").isdecimal():
+        # In a group the centre's own people write in the name of its channel.
+        return [*telegram.facts(body, received_at=received_at, ours={int(source.address)})]
+    return [*READ.get(source.channel, signed.facts)(body, received_at=received_at)]
 
 
 def scoped(channel: str, source: str, external_id: str) -> str:
