@@ -1,7 +1,7 @@
 """A node that listens and answers: API, workers, projector and platforms, over real sockets."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,14 +21,13 @@ from domain.vocabulary import Role
 from regions.centre import Result
 from regions.event_store import decode_event
 from regions.inbox import Inbox
+from regions.jobs import job
 from regions.node import Node
 from regions.offices import command_office
 from tests.api.conftest import Api, catch_up, node_on, projecting, serving
 from tests.conftest import RUSSIA
 from tests.platforms import StandIns, free_port, stand_ins, until
-from workers.actors import Work
-from workers.crew import crew, group_of, make_work
-from workers.platforms.connections import Connections
+from workers.crew import crew
 
 REGION = "63"
 CURATOR = Actor("Иванова", Role.CURATOR)
@@ -105,6 +104,18 @@ class Network:
     def _nothing_is_due(self) -> bool:
         self.let_time_pass()
         return not self.rows("SELECT FROM dramatiq.queue WHERE state <> 'rejected'")
+
+    def enqueue(self, actor: str, *identifiers: str | int) -> None:
+        """Have a job done, perhaps once more."""
+        work = job(actor, *identifiers, available_at=now())
+        self.rows(
+            """
+            INSERT INTO dramatiq.queue (message_id, queue_name, state, message, available_at)
+            VALUES (%s, %s, 'queued', %s::jsonb, %s)
+            RETURNING message_id
+            """,
+            *(work.message_id, work.queue, work.body.decode(), work.available_at),
+        )
 
     def let_time_pass(self) -> None:
         """What was put off is due now."""
@@ -229,11 +240,3 @@ def unattended(url: str, home: Path, *options: str) -> Iterator[Network]:
 
 def further_access() -> str:
     return "".join(f'\n["{code}"]\nsecret = "{key}"\n' for code, key in FURTHER.items())
-
-
-@contextmanager
-def work_on(net: Network) -> Iterator[Work]:
-    """What the actors do, to be called by hand."""
-    connections = Connections(net.home, lambda source: group_of(net.node, source))
-    with closing(connections):
-        yield make_work(net.node, RUSSIA, connections, now)
