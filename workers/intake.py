@@ -152,7 +152,7 @@ class Told:
     def _repeated(self, known: Found, post: Posted) -> str:
         """It came before; what was broken off then is done now."""
         if not known.ours and self.intake.memory.author_of(known.incident_id) is None:
-            self._compare(known.incident_id, post)
+            self._compare(known.incident_id, post, self._read(post))
         return "REPEATED"
 
     def _continues(self, thread: Found, post: Posted) -> bool:
@@ -209,7 +209,7 @@ class Told:
             )
         except DuplicateMessage:
             return "REPEATED"
-        self._compare(result.incident_id, post)
+        self._compare(result.incident_id, post, reading)
         return "CAPTURED"
 
     def _read(self, post: Posted) -> Reading:
@@ -222,10 +222,9 @@ class Told:
             point=_point(post),
         )
 
-    def _compare(self, incident_id: UUID, post: Posted) -> None:
+    def _compare(self, incident_id: UUID, post: Posted, reading: Reading) -> None:
         """Remember it; merge it with what is the same, or with a burst it belongs to."""
-        incident = self.centre.incident(incident_id)
-        memory, reading = self.intake.memory, self._read(post)
+        incident, memory = self.centre.incident(incident_id), self.intake.memory
         new = memory.of(
             incident_id,
             post.text,

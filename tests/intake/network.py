@@ -102,8 +102,8 @@ class Network:
         catch_up(self.api.url)
 
     def _nothing_is_due(self) -> bool:
-        self.let_time_pass()
-        return not self.rows("SELECT FROM dramatiq.queue WHERE state <> 'rejected'")
+        waiting = "SELECT FROM dramatiq.queue WHERE state <> 'rejected'"
+        return not self.let_time_pass() and not self.rows(waiting)
 
     def enqueue(self, actor: str, *identifiers: str | int) -> None:
         """Have a job done, perhaps once more."""
@@ -117,9 +117,9 @@ class Network:
             *(work.message_id, work.queue, work.body.decode(), work.available_at),
         )
 
-    def let_time_pass(self) -> None:
-        """What was put off is due now."""
-        self.rows(
+    def let_time_pass(self) -> bool:
+        """What was put off is due now; whether anything was."""
+        put_off = self.rows(
             """
                UPDATE dramatiq.queue
                   SET available_at = now()
@@ -127,6 +127,7 @@ class Network:
             RETURNING message_id
             """
         )
+        return bool(put_off)
 
     def incidents(self) -> list[UUID]:
         """Captured here, the first first."""
