@@ -2,8 +2,11 @@
 
 import hashlib
 import os
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 def new_id(at: datetime) -> UUID:
@@ -18,7 +21,7 @@ def derived_id(at: datetime, *parts: str) -> UUID:
 
 def uuid7(at: datetime, entropy: bytes) -> UUID:
     """UUIDv7 from 48 bits of Unix milliseconds and 74 of the 80 bits given in `entropy`."""
-    milliseconds = int(at.timestamp() * 1000)
+    milliseconds = (at - EPOCH) // MILLISECOND  # whole numbers: a float of seconds may round up
     value = (milliseconds << 80) | int.from_bytes(entropy)
     value &= ~(0xF << 76) & ~(0x3 << 62)
     return UUID(int=value | (0x7 << 76) | (0x2 << 62))

@@ -86,6 +86,7 @@ class Incident:
     status: Status = Status.REGISTERED
     channel: str = ""
     captured: e.MessageCaptured | None = None  # until it is an incident
+    source: str | None = None  # the code of what it was captured from
     correlation: UUID | None = None  # of its way through the regions, once it has one
     regime: Regime = Regime.IM
     priority: Priority = Priority.NORMAL
@@ -143,6 +144,7 @@ def _captured(it: Incident, event: e.MessageCaptured) -> None:
     it.channel = event.channel
     it.regime = event.regime
     it.captured = event
+    it.source = event.source
     it.cycle = Cycle(waiting_since=event.published_at)
     _take_subject(it, event.citizen)
 

@@ -363,7 +363,7 @@ class Centre(Application[UUID]):
     ) -> Result:
         own = len(incident.pending)
         at = incident.pending[-1].event.occurred_at
-        alongside.outbox += jobs_of(self.region.code, incident.pending, at=at)
+        alongside.outbox += jobs_of(self.region.code, incident, at=at)
         alongside.commands.append(
             CommandRecord(command_id, fingerprint, incident.id, incident.version, own)
         )

@@ -5,14 +5,13 @@ queue exactly if its events are stored. It names identifiers only; whatever else
 reads.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
 import dramatiq
 
 from domain import events as e
-from domain.incident import StreamEvent
+from domain.incident import Incident
 from regions.event_store import OutboxMessage
 
 QUEUE = "default"
@@ -22,22 +21,23 @@ ACTOR_OF: dict[type[e.Event], str] = {
     e.IncidentTransferredOut: "receive_transfer",
     e.ReplyApproved: "plan_deliveries",
     e.ReplySubmitted: "plan_deliveries",
-    e.IncidentClassified: "route",
 }
+ACTOR_OF_CAPTURED = ACTOR_OF | {e.IncidentClassified: "route"}  # others are assigned by people
 
 
-def jobs_of(region: str, pending: Iterable[StreamEvent], *, at: datetime) -> list[OutboxMessage]:
-    """The jobs of events that are about to be saved."""
+def jobs_of(region: str, incident: Incident, *, at: datetime) -> list[OutboxMessage]:
+    """The jobs of the events of an incident that are about to be saved."""
+    actor_of = ACTOR_OF_CAPTURED if incident.source is not None else ACTOR_OF
     return [
         job(
-            ACTOR_OF[type(each.event)],
+            actor_of[type(each.event)],
             region,
             str(each.originator_id),
             each.originator_version,
             available_at=at,
         )
-        for each in pending
-        if type(each.event) in ACTOR_OF
+        for each in incident.pending
+        if type(each.event) in actor_of
     ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from projections import versions
 from projections.projector import Projector
@@ -22,6 +23,12 @@ RUSSIA = CHECKOUT / "regions" / "catalogues" / "russia"
 
 # Tests kill processes, never the machine: what the operating system holds survives.
 SERVER_SETTINGS = {"fsync": "off", "max_connections": "300"}
+
+# How long an example takes tells of the machine, not of the rule.
+settings.register_profile(
+    "tsur", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tsur")
 
 numbers = itertools.count(1)
 

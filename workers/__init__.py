@@ -1,1 +1,1 @@
-"""What happens after a request is answered: actors with side effects, fed by the outbox."""
+"""What happens after a request is answered: actors with side effects, fed by jobs of events."""

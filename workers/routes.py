@@ -6,13 +6,11 @@ from uuid import UUID, uuid5
 
 from domain import commands as c
 from domain.errors import DomainError
-from domain.events import MessageCaptured
 from domain.incident import Incident
 from domain.lifecycle import TRIAGE
 from domain.rights import SYSTEM
 from domain.vocabulary import LinkKind
 from regions.centre import Centre
-from regions.event_store import decode_event
 from regions.routing import Matter, Routing
 
 RECURRENCE = timedelta(days=90)  # the same topic and place again (lifecycle-and-metrics 3.4)
@@ -23,7 +21,7 @@ def route(
 ) -> None:
     """Link it to what was solved there before, and assign it, if nobody has done so meanwhile."""
     incident = centre.incident(incident_id)
-    if not _came_from_a_source(centre, incident_id) or incident.topic is None:
+    if incident.topic is None:
         return
     earlier = _solved_before(centre, incident, at)
     if earlier is not None and earlier not in incident.links:
@@ -46,12 +44,6 @@ def _try(
         centre.handle(incident_id, command, command_id=command_id, at=at, by=SYSTEM)
     except DomainError:
         return
-
-
-def _came_from_a_source(centre: Centre, incident_id: UUID) -> bool:
-    (first,) = centre.recorder.select_events(incident_id, lte=1)
-    began = decode_event(first.topic, first.state)
-    return isinstance(began, MessageCaptured) and began.source is not None
 
 
 def _solved_before(centre: Centre, incident: Incident, at: datetime) -> UUID | None:

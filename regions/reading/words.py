@@ -15,5 +15,5 @@ def morphology() -> pymorphy3.MorphAnalyzer:
 
 @lru_cache(maxsize=WORDS_KNOWN)
 def lemma(word: str) -> str:
-    """The dictionary form of a word in small letters, ё as е: «дорогах» and «дорогу» are «дорога»."""
+    """The dictionary form in small letters, ё as е: «дорогах» and «дорогу» are «дорога»."""
     return str(morphology().parse(word)[0].normal_form).replace("ё", "е")

@@ -311,12 +311,7 @@ def days(node: Node, read: psycopg.Connection) -> Callable[[list[float], int], b
     return count
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(answered=st.lists(SECONDS, max_size=50), unanswered=st.integers(0, 20))
 @example(answered=[], unanswered=0)
 @example(answered=[], unanswered=3)
@@ -375,7 +370,7 @@ def stored(pairs: list[tuple[int, int]]) -> bytes:
 HISTOGRAMS = st.dictionaries(st.integers(0, 1200), st.integers(1, 10_000), max_size=8)
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=200)
 @given(parts=st.lists(st.lists(HISTOGRAMS, max_size=6), max_size=4))
 def test_histograms_put_together_are_the_histogram_of_all(
     parts: list[list[dict[int, int]]],

@@ -6,16 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from domain.commands import Citizen, Register
 from workers.platforms.facts import Deleted, Edited, Fact, Ignored, NotUnderstood, Posted
 
 END_OF_TIME = datetime(2099, 12, 31, 23, 59, 59, tzinfo=UTC)
-
-# How long an example takes tells of the machine, not of the reader.
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 words = st.text(alphabet="aя0 .-:/\x00\u0301\n😀", max_size=12)
 scalars = (

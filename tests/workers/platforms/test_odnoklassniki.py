@@ -105,13 +105,11 @@ def test_a_message_sent_again_has_the_same_key() -> None:
     assert odnoklassniki.update_key(raw({"webhookType": "CHAT_SYSTEM"}))
 
 
-@fuzz.patient
 @given(fuzz.damaged([ok_webhook(), content(attachments=[{"type": "IMAGE"}], reply_to="mid:1")]))
 def test_a_damaged_webhook_is_read_or_not_understood(body: bytes) -> None:
     fuzz.reads(lambda: odnoklassniki.facts(body, received_at=RECEIVED))
 
 
-@fuzz.patient
 @given(fuzz.anything.map(raw))
 def test_any_json_is_read_or_not_understood(body: bytes) -> None:
     fuzz.reads(lambda: odnoklassniki.facts(body, received_at=RECEIVED))

@@ -177,19 +177,16 @@ MESSAGES = [
 ]
 
 
-@fuzz.patient
 @given(fuzz.damaged([*MESSAGES, {"messages": MESSAGES}]))
 def test_a_damaged_body_is_read_or_not_understood(body: bytes) -> None:
     fuzz.reads(lambda: signed.facts(body, received_at=RECEIVED))
 
 
-@fuzz.patient
 @given(fuzz.anything.map(raw))
 def test_any_json_is_read_or_not_understood(body: bytes) -> None:
     fuzz.reads(lambda: signed.facts(body, received_at=RECEIVED))
 
 
-@fuzz.patient
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_not_understood(body: bytes) -> None:
     fuzz.reads(lambda: signed.facts(body, received_at=RECEIVED))

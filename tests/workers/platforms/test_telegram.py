@@ -189,13 +189,11 @@ UPDATES = [
 ]
 
 
-@fuzz.patient
 @given(fuzz.damaged(UPDATES))
 def test_a_damaged_update_is_read_or_not_understood(body: bytes) -> None:
     fuzz.reads(lambda: telegram.facts(body, received_at=RECEIVED))
 
 
-@fuzz.patient
 @given(fuzz.anything.map(raw))
 def test_any_json_is_read_or_not_understood(body: bytes) -> None:
     fuzz.reads(lambda: telegram.facts(body, received_at=RECEIVED))

@@ -242,13 +242,11 @@ EVENTS = [
 ]
 
 
-@fuzz.patient
 @given(fuzz.damaged(EVENTS))
 def test_a_damaged_event_is_read_or_not_understood(body: bytes) -> None:
     fuzz.reads(lambda: vk.facts(body, received_at=RECEIVED))
 
 
-@fuzz.patient
 @given(fuzz.anything.map(raw))
 def test_any_json_is_read_or_not_understood(body: bytes) -> None:
     fuzz.reads(lambda: vk.facts(body, received_at=RECEIVED))
