@@ -10,7 +10,7 @@ import pytest
 
 from api.types.node import write_id
 from domain.commands import TEXT_MAX
-from domain.identifiers import new_id
+from domain.identifiers import derived_id
 from domain.vocabulary import Role
 from regions.node import Node
 from tests.api.commands import (
@@ -37,6 +37,7 @@ from tests.scenarios import (
 
 Ask = Callable[..., dict[str, Any]]
 
+NOBODY = derived_id(NOON, "nobody")  # the same in each process of a run
 REGISTER = """
 mutation ($input: RegisterIncidentInput!) {
   registerIncident(input: $input) {
@@ -892,9 +893,9 @@ def test_time_does_not_go_back_in_the_life_of_an_incident(
         ("\0", "NOT_FOUND"),
         (write_id("Incident", "BRONX/nonsense"), "NOT_FOUND"),
         (write_id("Region", "BRONX"), "NOT_FOUND"),
-        (write_id("Incident", f"BRONX/{new_id(NOON)}"), "INCIDENT_NOT_FOUND"),
-        (write_id("Incident", f"NOWHERE/{new_id(NOON)}"), "UNKNOWN_REGION"),
-        (write_id("Incident", f"BRONX\0/{new_id(NOON)}"), "UNKNOWN_REGION"),
+        (write_id("Incident", f"BRONX/{derived_id(NOON, 'nobody')}"), "INCIDENT_NOT_FOUND"),
+        (write_id("Incident", f"NOWHERE/{derived_id(NOON, 'nobody')}"), "UNKNOWN_REGION"),
+        (write_id("Incident", f"BRONX\0/{derived_id(NOON, 'nobody')}"), "UNKNOWN_REGION"),
     ],
 )
 def test_an_incident_that_is_none_is_not_found(

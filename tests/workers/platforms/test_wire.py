@@ -89,7 +89,8 @@ def test_a_secret_is_in_no_log_and_in_no_error(
     platforms: StandIns, connect: Connect, platform: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     account = {"vk": VK, "telegram": TELEGRAM, "ok": OK, "pos": POS}[platform]
-    caplog.set_level(logging.DEBUG)
+    for name in (None, "httpx", "httpcore"):  # the command line makes some of them quieter
+        caplog.set_level(logging.DEBUG, logger=name)
     client = connect(platform, platforms.at(platform))
     shown = [repr(client), repr(vars(client))]
     faults: list[dict[str, Any]] = [
