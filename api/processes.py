@@ -62,7 +62,11 @@ class Children:
 
 
 def end_with_parent() -> None:
-    """In a child: end when the parent's side of our standard input closes, as its death does."""
+    """In a child: end when the parent's side of our standard input closes, as its death does.
+
+    Who cannot end in order (PostgreSQL died with the parent) ends all the same: what is under way
+    is not acknowledged and will be done again.
+    """
     if os.environ.get(PARENT_HOLDS_STDIN) != "1":
         return
 
@@ -70,6 +74,8 @@ def end_with_parent() -> None:
         while os.read(0, 1024):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(CHILD_STOP_SECONDS)
+        os._exit(1)
 
     threading.Thread(target=wait, daemon=True, name="end-with-parent").start()
 

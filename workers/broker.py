@@ -35,6 +35,7 @@ POLL_SECONDS = 0.05  # between two looks at the queue; a look costs 0.2 ms
 HEARTBEAT = timedelta(seconds=2)
 DEAD_AFTER = timedelta(seconds=8)
 WORK_SECONDS_MAX = 60
+STOP_SECONDS = 5
 
 
 def postgres_broker(url: str, pool: ConnectionPool) -> PostgresBroker:
@@ -230,11 +231,15 @@ def requeue_job(pool: ConnectionPool, message_id: UUID) -> bool:
 
 @contextmanager
 def working(broker: dramatiq.Broker, *, threads: int) -> Iterator[dramatiq.Worker]:
-    """Workers in this process, until the block ends; what is under way is finished first."""
+    """Workers in this process, until the block ends; what is under way is finished first.
+
+    Not for longer than STOP_SECONDS: with the database away nothing can be finished, and what was
+    not is done again.
+    """
     worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=100)
     worker.start()
     try:
         yield worker
     finally:
-        worker.stop()
+        worker.stop(timeout=STOP_SECONDS * 1000)
         broker.close()
