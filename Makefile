@@ -20,8 +20,9 @@ $(VENV)/installed: requirements.lock pyproject.toml
 run: install
 	$(BIN)/tsur up --demo
 
+# A process per processor, a file of tests at a time.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: install
 	$(BIN)/ruff format --check .

@@ -25,7 +25,7 @@ from api.demo.live import live
 from api.demo.served import PLATFORMS_PORT, serve_platforms
 from api.door import BODY_BYTES_MAX
 from api.imports import ImportReport, describe, format_named, run_import
-from api.progress import bar, console
+from api.progress import bar, console, show
 from api.schema import schema as graphql_schema
 from api.tour import Tour, TourFailed, find_place
 from api.up import Demo, catch_up, run_everything
@@ -177,7 +177,7 @@ def show_lifecycle(
     if markdown:
         typer.echo(lifecycle.page(), nl=False)
     else:
-        Console(width=max(console.width, 160)).print(lifecycle.table())
+        show(lifecycle.table())
 
 
 @cli.command()
@@ -227,7 +227,7 @@ def channels(catalogue: CatalogueOption = None) -> None:
         heard = each.heard_at.isoformat(timespec="seconds") if each.heard_at else "never"
         counts = (str(each.messages), str(each.quarantined))
         table.add_row(each.code, each.channel, heard, *counts, each.state, each.name)
-    console.print(table)
+    show(table)
 
 
 @cli.command("corrections")
@@ -261,7 +261,7 @@ def list_inbox(
         table.add_row(
             str(each.id), each.source, received, each.state, each.reason or "", each.detail or ""
         )
-    console.print(table)
+    show(table)
 
 
 @inbox.command()
@@ -285,7 +285,7 @@ def list_jobs(catalogue: CatalogueOption = None) -> None:
         table.add_row(
             str(each.message_id), each.actor, each.arguments, str(each.attempts), each.error, state
         )
-    console.print(table)
+    show(table)
 
 
 @jobs.command("retry")
@@ -375,7 +375,7 @@ def status(catalogue: CatalogueOption = None) -> None:
         if part.head:
             state = "stopped" if part.stopped else "live"
             table.add_row(part.region, str(part.head), str(part.position), str(part.lag), state)
-    console.print(table)
+    show(table)
 
 
 @projections.command()
@@ -412,7 +412,7 @@ def show_catalogue(catalogue: CatalogueOption = None) -> None:
     table.add_row("topic groups", str(len(loaded.topics) - len(topics)))
     table.add_row("topics", str(len(topics)))
     table.add_row("channels", str(len(loaded.channels)))
-    console.print(table)
+    show(table)
 
 
 @cli.command()
@@ -464,7 +464,7 @@ def _print_report(report: ImportReport) -> None:
     table = Table("rows", "number")
     for label, count in describe(report):
         table.add_row(label, str(count))
-    console.print(table)
+    show(table)
     for kind, tallies in (("quarantined", report.quarantined), ("refused", report.refused)):
         for reason, tally in tallies.items():
             for row in tally.rows:

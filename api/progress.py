@@ -6,8 +6,14 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.progress import TimeElapsedColumn as Elapsed
+from rich.table import Table
 
 console = Console()
+
+
+def show(table: Table) -> None:
+    """Print a table; into a file or a pipe, as wide as it needs."""
+    (console if console.is_terminal else Console(width=200)).print(table)
 
 
 @contextmanager

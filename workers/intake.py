@@ -29,6 +29,7 @@ from workers.platforms.facts import Deleted, Edited, Fact, Ignored, NotUnderstoo
 from workers.reader import Reader
 from workers.sorting import sorted_out
 
+REPEATED = "REPEATED"
 TRIES_MAX = 8  # for a fact whose original has not come; with these pauses about ten minutes
 PAUSE = timedelta(seconds=2)
 MASS_MESSAGES = 5  # of one topic in one place within MASS_WINDOW: one incident (own choice)
@@ -153,7 +154,7 @@ class Told:
         """It came before; what was broken off then is done now."""
         if not known.ours and self.intake.memory.author_of(known.incident_id) is None:
             self._compare(known.incident_id, post, self._read(post))
-        return "REPEATED"
+        return REPEATED
 
     def _continues(self, thread: Found, post: Posted) -> bool:
         """Whether who writes below goes on with that incident: answers us, or wrote it.
@@ -208,7 +209,7 @@ class Told:
                 capture, command_id=self._id("capture"), at=self.at, by=SYSTEM, then=tuple(then)
             )
         except DuplicateMessage:
-            return "REPEATED"
+            return REPEATED
         self._compare(result.incident_id, post, reading)
         return "CAPTURED"
 
@@ -274,7 +275,10 @@ class Told:
     def _edited(self, edit: Edited) -> str:
         found = self._find(edit.external_id)
         if found is None and edit.message is not None:
-            return self._posted(edit.message)
+            outcome = self._posted(edit.message)
+            if outcome != REPEATED:
+                return outcome
+            found = self._find(edit.external_id)  # the original was quicker, just now
         if found is None:
             raise OriginalMissing
         if found.ours:

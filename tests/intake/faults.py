@@ -1,8 +1,8 @@
 """What goes wrong on our side: the database away, somebody quicker, two at the same moment."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import Barrier
+from contextlib import contextmanager, suppress
+from threading import Barrier, BrokenBarrierError, Lock
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from regions.centre import Result
 from regions.event_store import StoreUnavailable
 from tests.intake.network import CURATOR, REGION, Network
 
-TOGETHER_SECONDS = 10.0  # how long one waits for the other
+TOGETHER_SECONDS = 3.0  # how long one waits for the other
 
 
 @contextmanager
@@ -37,39 +37,72 @@ def break_off_at(
 
 @contextmanager
 def overtaken(
-    net: Network, incident: UUID, monkeypatch: pytest.MonkeyPatch
+    net: Network, command: type[c.Command], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[list[UUID]]:
-    """Let somebody be quicker than whoever saves next something about the incident."""
+    """Let somebody change the incident while this is decided; gives the incidents it happened to.
+
+    Only the first time: whoever decides anew is left alone.
+    """
     centre, by_others = net.node.centre(REGION), list[UUID]()
-    save = centre.save
+    handle, save, deciding = centre.handle, centre.save, list[UUID]()
+
+    def handle_slowly(incident: UUID, asked: c.Command, **options: Any) -> Result:
+        if isinstance(asked, command):
+            deciding.append(incident)
+        return handle(incident, asked, **options)
 
     def save_late(*objects: Any, **options: Any) -> Any:
-        if not by_others and objects[0].id == incident:
-            by_others.append(incident)
-            net.ask(incident, c.RequestFieldCheck(), CURATOR)
+        if objects[0].id in deciding and not by_others:
+            by_others.append(objects[0].id)
+            net.ask(objects[0].id, c.RequestFieldCheck(), CURATOR)
         return save(*objects, **options)
 
     with monkeypatch.context() as patch:
+        patch.setattr(centre, "handle", handle_slowly)
         patch.setattr(centre, "save", save_late)
         yield by_others
 
 
 @contextmanager
-def together(
-    of: type, method: str, monkeypatch: pytest.MonkeyPatch, *, first: bool = False
-) -> Iterator[None]:
-    """Let two threads come to this place before either goes on, after the call or before it."""
-    barrier = Barrier(2, timeout=TOGETHER_SECONDS)
-    original: Callable[..., Any] = getattr(of, method)
+def together(of: type, method: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let two threads come back from this call before either goes on."""
+    wait, original = _both(), getattr(of, method)
 
     def wait_for_the_other(*given: Any, **options: Any) -> Any:
-        if first:
-            barrier.wait()
         answer = original(*given, **options)
-        if not first:
-            barrier.wait()
+        wait()
         return answer
 
     with monkeypatch.context() as patch:
         patch.setattr(of, method, wait_for_the_other)
         yield
+
+
+@contextmanager
+def decided_together(
+    net: Network, command: type[c.Command], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Let two threads have decided to ask this before one asks, and then the other."""
+    centre, wait, turn = net.node.centre(REGION), _both(), Lock()
+    handle = centre.handle
+
+    def handle_in_turn(incident: UUID, asked: c.Command, **options: Any) -> Result:
+        if isinstance(asked, command):
+            wait()
+        with turn:
+            return handle(incident, asked, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(centre, "handle", handle_in_turn)
+        yield
+
+
+def _both() -> Callable[[], None]:
+    """What waits for a second caller, if there is one."""
+    barrier = Barrier(2, timeout=TOGETHER_SECONDS)
+
+    def wait() -> None:
+        with suppress(BrokenBarrierError):
+            barrier.wait()
+
+    return wait

@@ -52,6 +52,7 @@ class Network:
     platforms: StandIns
     accounts: Sequence[Account]
     home: Path
+    line: psycopg.Connection  # to look with
 
     def account(self, platform: str) -> Account:
         return next(each for each in self.accounts if each.platform == platform)
@@ -83,8 +84,7 @@ class Network:
         return Inbox(self.node.pool, self.node.vault)
 
     def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.api.url, autocommit=True) as connection:
-            return connection.execute(statement, parameters).fetchall()  # type: ignore[arg-type]
+        return self.line.execute(statement, parameters).fetchall()  # type: ignore[arg-type]
 
     def count(self, statement: str, *parameters: object) -> int:
         return int(self.rows(statement, *parameters)[0][0])
@@ -148,18 +148,20 @@ class Network:
         ((incident,),) = self.rows(
             "SELECT incident_id FROM message_key WHERE external_id IN (%s, %s)",
             external_id,
-            self._scoped(external_id),
+            self.scoped(external_id),
         )
         return incident  # type: ignore[no-any-return]  # a column of uuid
 
     def is_known(self, external_id: str) -> bool:
         statement = "SELECT count(*) FROM message_key WHERE external_id IN (%s, %s)"
-        return self.count(statement, external_id, self._scoped(external_id)) == 1
+        return self.count(statement, external_id, self.scoped(external_id)) == 1
 
-    def _scoped(self, external_id: str) -> str:
-        """Ids of one source have its code before them; of ours, no two platforms have the same."""
+    def scoped(self, external_id: str) -> str:
+        """As the log has it: ids of one source have its code before them, those of walls not."""
         prefixes = {"im-": "vk", "mid:": "ok", "POS-": "pos"}
         found = (of for prefix, of in prefixes.items() if external_id.startswith(prefix))
+        if external_id.startswith("wall"):
+            return external_id
         return f"{self.source(next(found, 'telegram'))}:{external_id}"
 
     def events(self, incident: UUID) -> list[Any]:
@@ -236,7 +238,8 @@ def unattended(url: str, home: Path, *options: str) -> Iterator[Network]:
         catch_up(url)
         to_us = ("--webhooks", api.address, "--accounts", str(home / "accounts.json"))
         platforms = stack.enter_context(stand_ins(*to_us, *options, port=port))
-        yield Network(api, node, platforms, accounts, home)
+        line = stack.enter_context(psycopg.connect(url, autocommit=True))
+        yield Network(api, node, platforms, accounts, home, line)
 
 
 def further_access() -> str:

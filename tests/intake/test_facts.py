@@ -27,7 +27,7 @@ from tests.intake.doors import (
     vk,
 )
 from tests.intake.faults import break_off_at, overtaken, together
-from tests.intake.network import CURATOR, EXECUTOR, REGION, Network
+from tests.intake.network import CURATOR, EXECUTOR, REGION, Network, now
 from tests.platforms import until
 from tests.workers.platforms.bodies import raw, tg_message, vk_comment
 from workers.memory import Memory
@@ -336,9 +336,10 @@ def test_a_fact_that_is_overtaken_by_another_is_recorded_all_the_same(
     written = net.citizen("vk", "comment", dump())
     net.settle()
     incident = net.incident_of(written)
-    with overtaken(net, incident, monkeypatch):
+    with overtaken(net, c.EditMessage, monkeypatch) as by_others:
         net.citizen("vk", "edit", "Уже две свалки", id=written)
         net.settle()
+    assert by_others == [incident]
     assert [each.reason for each in net.inbox.kept() if each.reason == "VERSION_CONFLICT"] == []
     assert holds(net, incident) == "Уже две свалки"
 
@@ -463,8 +464,9 @@ def test_who_gives_thanks_is_no_part_of_a_burst(net: Network) -> None:
 
 @pytest.mark.xfail(strict=True, reason="only the words are looked at: workers/intake.py _compare")
 def test_the_same_words_about_another_place_are_another_incident(net: Network) -> None:
+    """Ten kilometres apart."""
     text = f"Яма на дороге, обращение {next(houses)}"
-    for place in (HERE, ELSEWHERE):  # ten kilometres apart
+    for place in ({"latitude": 53.19, "longitude": 50.1}, {"latitude": 53.28, "longitude": 50.25}):
         incident = wrote(net, "vk", "post", text, author=somebody(), **place)
         assert status(net, incident) is Status.ASSIGNED
 
@@ -531,7 +533,6 @@ def test_a_source_about_one_topic_presets_it(net: Network) -> None:
     assert net.event(incident, e.IncidentAssigned).rule == "place"
 
 
-@pytest.mark.xfail(strict=True, reason="kept from the first message on: workers/intake.py _source")
 def test_a_source_that_was_opened_anew_is_what_it_is_now(net: Network) -> None:
     net.open("63-forum", "FORUM")
     signed(net, appeal("Когда это кончится?!"), "63-forum")
@@ -545,14 +546,19 @@ def test_a_source_that_was_opened_anew_is_what_it_is_now(net: Network) -> None:
     assert net.event(incident, e.IncidentClassified).topic == "roads.pothole"
 
 
-@pytest.mark.xfail(strict=True, reason="SOURCE_CLOSED: workers/intake.py _source")
-def test_what_came_before_its_source_was_closed_is_taken_in(net: Network) -> None:
-    """However long it lay there: nobody has looked at this source yet."""
+def test_what_lay_there_when_its_source_was_closed_is_kept_until_it_is_open_again(
+    net: Network,
+) -> None:
     net.open("63-letters", "OFFICIAL_SITE")
     message = appeal(dump())
     signed(net, message, "63-letters", ahead=timedelta(minutes=4))
     net.close("63-letters")
     net.settle_in_time()
+    (kept,) = (each for each in net.inbox.kept() if each.source == "63-letters")
+    assert (kept.state, kept.reason) == ("QUARANTINED", "SOURCE_CLOSED")
+    net.open("63-letters", "OFFICIAL_SITE")
+    assert net.inbox.replay(kept.id, at=now())
+    net.settle()
     assert net.is_known(f"63-letters:{message['id']}")
 
 

@@ -1,7 +1,6 @@
 """Likeness: what makes texts alike, and that a sketch tells it without telling the text."""
 
 import random
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -176,14 +175,6 @@ def test_a_text_without_words_is_like_nothing_not_even_itself(wordless: str) -> 
     assert likeness(empty, sketch(HOLE, KEY)) == likeness(sketch(HOLE, KEY), empty) == 0
 
 
-@pytest.mark.parametrize("spam", ["вода ", "а", "5 ", "😡", "НетТакого"])
-def test_a_very_long_text_is_sketched_in_bounded_time(spam: str) -> None:
-    began = time.perf_counter()
-    sketch(spam * 100_000, KEY)
-    fingerprint(spam * 100_000, KEY)
-    assert time.perf_counter() - began < 3
-
-
 # The key
 
 
@@ -235,15 +226,9 @@ def test_a_sketch_of_another_size_is_refused() -> None:
         likeness(sketch(HOLE, KEY), b"12")
 
 
-def test_a_thousand_recent_messages_are_searched_at_once(
-    record_testsuite_property: Callable[[str, Any], None],
-) -> None:
+def test_a_thousand_recent_messages_are_searched_at_once() -> None:
     chance = random.Random(20260301)
     kept = [sketch(" ".join(chance.sample(VOCABULARY, 12)), KEY) for _ in range(1_000)]
-    new = sketch(HOLE, KEY)
-    began = time.perf_counter()
-    found = likenesses(new, kept)
-    record_testsuite_property("thousand_compared_us", round((time.perf_counter() - began) * 1e6))
+    found = likenesses(sketch(HOLE, KEY), kept)
     assert len(found) == 1_000
     assert max(found) < NEAR_TEXT
-    assert time.perf_counter() - began < 0.1
