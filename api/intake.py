@@ -199,7 +199,8 @@ def _signed(given: Given) -> Kept:
     if not genuine:
         raise NotPermitted
     _check_json(given.body)
-    key = headers.get("idempotency-key") or signed.update_key(given.body)
+    # With the body: another message under a used key is not lost.
+    key = f"{signed.update_key(given.body)} {headers.get('idempotency-key', '')}"
     return Kept(key[:200], JSONResponse({"accepted": True}, status_code=202))
 
 

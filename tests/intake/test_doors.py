@@ -267,7 +267,6 @@ def test_a_key_of_the_sender_tells_a_repeated_request(net: Network) -> None:
     assert kept(net) == before + 2
 
 
-@pytest.mark.xfail(strict=True, reason="answered 202, and lost: api/intake.py _signed")
 def test_another_message_under_a_used_key_is_not_lost(net: Network) -> None:
     key = {"Idempotency-Key": f"{next(numbers)}"}
     first, second = appeal(DUMP), appeal("Не горит фонарь на улице Садовой")
