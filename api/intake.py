@@ -6,6 +6,7 @@ in a typed body, and is not kept.
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 from anyio import CapacityLimiter, to_thread
 from psycopg.rows import class_row
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -25,6 +26,7 @@ from regions.event_store import StoreUnavailable
 from regions.inbox import Inbox
 from regions.sources import Access
 from workers.platforms import odnoklassniki, signed, telegram, vk
+from workers.platforms.bodies import digest
 from workers.platforms.connections import Connections
 from workers.platforms.facts import NotUnderstood
 
@@ -105,6 +107,8 @@ class IntakeDoors:
         async def door(request: Request) -> Response:
             try:
                 return await self._take(request, channel, of)
+            except ClientDisconnect:
+                return Response(status_code=400)  # nobody waits for it
             except NotUnderstood as error:
                 return _refused(DeliveryInvalid(detail=error.code))
             except StoreUnavailable:
@@ -175,15 +179,17 @@ def _telegram(given: Given) -> Kept:
     shown = given.request.headers.get(telegram.SECRET_HEADER)
     if not telegram.authentic(shown, secret=given.access.secret):
         raise NotPermitted
-    return Kept(telegram.update_key(given.body), Response(status_code=200))
+    return Kept(_key(telegram.update_key, given.body), Response(status_code=200))
 
 
 def _ok(given: Given) -> Kept:
     if not odnoklassniki.authentic(given.request.path_params["token"], token=given.access.secret):
         raise NotPermitted
-    if odnoklassniki.asks_confirmation(given.body):
-        return Kept(None, PlainTextResponse(given.access.confirmation))
-    return Kept(odnoklassniki.update_key(given.body), JSONResponse({"success": True}))
+    key = _key(odnoklassniki.update_key, given.body)
+    with suppress(NotUnderstood):
+        if odnoklassniki.asks_confirmation(given.body):
+            return Kept(None, PlainTextResponse(given.access.confirmation))
+    return Kept(key, JSONResponse({"success": True}))
 
 
 def _signed(given: Given) -> Kept:
@@ -202,6 +208,18 @@ def _signed(given: Given) -> Kept:
     # With the body: another message under a used key is not lost.
     key = f"{signed.update_key(given.body)} {headers.get('idempotency-key', '')}"
     return Kept(key[:200], JSONResponse({"accepted": True}, status_code=202))
+
+
+def _key(of: Callable[[bytes], str], body: bytes) -> str:
+    """The platform's own, or of the body if that is not as documented: it waits in quarantine.
+
+    Raises DeliveryInvalid.
+    """
+    _check_json(body)
+    try:
+        return of(body)
+    except NotUnderstood:
+        return digest(body)
 
 
 def _check_json(body: bytes) -> None:

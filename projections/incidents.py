@@ -55,6 +55,7 @@ class IncidentRow:
     returns: int = 0
     hops: int = 0
     undelivered: str | None = None
+    undelivered_draft: int | None = None
     promised_on: date | None = None
     promise_moves: int = 0
     rating: int | None = None
@@ -226,15 +227,22 @@ def _prioritized(row: IncidentRow, event: e.IncidentPrioritized, zone: ZoneInfo)
 
 
 def _delivered(row: IncidentRow, event: e.ReplyDelivered, zone: ZoneInfo) -> None:
-    row.undelivered = None
+    _reached(row, event.draft)
+
+
+def _reached(row: IncidentRow, draft: int | None) -> None:
+    """Whom this reply did not reach is still to be answered, though it reached others."""
+    if draft is None or draft != row.undelivered_draft:
+        row.undelivered = row.undelivered_draft = None
 
 
 def _delivery_failed(row: IncidentRow, event: e.ReplyPublicationFailed, zone: ZoneInfo) -> None:
-    row.undelivered = event.reason
+    row.undelivered, row.undelivered_draft = event.reason, event.draft
 
 
 def _replied(row: IncidentRow, event: e.ReplyPublished, zone: ZoneInfo) -> None:
-    row.undelivered = None
+    # A person who answers elsewhere publishes the same draft, but says why elsewhere.
+    _reached(row, None if event.fallback_reason else event.draft)
     if event.author is not ReplyAuthor.HUMAN:
         return
     row.reply_due_at = None

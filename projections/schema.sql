@@ -58,6 +58,7 @@ CREATE TABLE incident (
     returns          integer NOT NULL,      -- how often an executor sent it back
     hops             integer NOT NULL,      -- how often it went on: sent back, or to another body
     undelivered      text,                  -- why a platform did not take the last reply
+    undelivered_draft integer,              -- of which reply: version of the event that has its text
     promised_on      date,                  -- when the citizen was told it will be solved
     promise_moves    integer NOT NULL,
     rating           integer,               -- by the citizen, 1 to 5, the last

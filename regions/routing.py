@@ -117,12 +117,16 @@ class Routing:
 
 def load_routing(folder: Path, catalogue: Catalogue, calendars: Calendars) -> Routing:
     """A folder without routing.csv routes nothing. Raises CatalogueInvalid."""
-    rules = parsed(folder / "routing.csv", lambda row: _rule(row, catalogue))
+    known: set[str] = set()
+    rules = parsed(folder / "routing.csv", lambda row: _rule(row, catalogue, known))
     return Routing(catalogue, calendars, rules)
 
 
-def _rule(row: Row, catalogue: Catalogue) -> RoutingRule:
-    """Raises KeyError for a missing column, ValueError for a code that names nothing."""
+def _rule(row: Row, catalogue: Catalogue, codes: set[str]) -> RoutingRule:
+    """Raises KeyError for a missing column, ValueError for a code that names nothing.
+
+    `codes` are those of the rules before, and take in this one's.
+    """
     rule = RoutingRule(
         code=sourced(row)["code"],
         region=region_in(row, catalogue),
@@ -144,4 +148,18 @@ def _rule(row: Row, catalogue: Catalogue) -> RoutingRule:
             raise ValueError(f"{code!r} does not exist")
     if not rule.code:
         raise ValueError("no code")
+    if rule.code in codes:
+        raise ValueError(f"the code {rule.code!r} stands there twice")
+    codes.add(rule.code)
+    _check_regions(rule, catalogue)
     return rule
+
+
+def _check_regions(rule: RoutingRule, catalogue: Catalogue) -> None:
+    """Raises ValueError for a body or a municipality of another region than the rule's."""
+    body = catalogue.organisations.get(rule.body)
+    if body is not None and body.region != rule.region:
+        raise ValueError(f"{body.code!r} belongs to region {body.region!r}: say so")
+    place = catalogue.municipalities.get(rule.municipality or "")
+    if place is not None and rule.region not in (None, place.region):
+        raise ValueError(f"{place.code!r} belongs to region {place.region!r}")

@@ -6,6 +6,8 @@ operator is shown the job (`tsur jobs`).
 """
 
 import logging
+import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,6 +15,7 @@ from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 import dramatiq
+import psycopg
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.common import compute_backoff
 from dramatiq.errors import ActorNotFound
@@ -22,7 +25,7 @@ from dramatiq.middleware.shutdown import ShutdownNotifications
 from dramatiq.middleware.time_limit import TimeLimit
 from dramatiq_postgres import PostgresBroker
 from psycopg.types.json import Jsonb
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolClosed
 
 from regions.jobs import job
 
@@ -30,6 +33,7 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS_MAX = 5
 BACKOFF_MILLISECONDS = (500, 5 * 60 * 1000)  # the first pause, and the longest
+AWAY_SECONDS = 0.1  # between two tries while the database is away
 POLL_SECONDS = 0.05  # between two looks at the queue; a look costs 0.2 ms
 # A worker that says nothing for so long is dead, and its jobs are somebody else's.
 HEARTBEAT = timedelta(seconds=2)
@@ -84,12 +88,33 @@ class Attempts(Middleware):
     def __init__(self, pool: ConnectionPool) -> None:
         self.pool = pool
 
+    def after_declare_actor(self, broker: dramatiq.Broker, actor: dramatiq.Actor[..., Any]) -> None:
+        actor.options["throws"] = Exception  # else dramatiq logs their text and trace
+
+    def after_nack(self, broker: dramatiq.Broker, message: dramatiq.MessageProxy) -> None:
+        """No process of this release knows the actor; dramatiq gives it up unasked."""
+        self._execute(
+            """
+            INSERT INTO job (message_id, actor, arguments, error, quarantined)
+            VALUES (%s, %s, %s, %s, true)
+                ON CONFLICT (message_id) DO NOTHING
+            """,
+            [
+                *(message.message_id, message.actor_name, Jsonb(list(message.args))),
+                ActorNotFound.__name__,
+            ],
+        )
+
     def before_process_message(
         self, broker: dramatiq.Broker, message: dramatiq.MessageProxy
     ) -> None:
-        attempts, quarantined = self._count(message)
-        if quarantined or attempts > ATTEMPTS_MAX:
+        attempts, quarantined, died = self._count(message)
+        if quarantined or (died and attempts >= ATTEMPTS_MAX):
             self._note(message, None, quarantined=True)
+            raise SkipMessage
+        if died:
+            # They come back together: apart, only the one that kills dies again.
+            self._put_off(broker, message, attempts, spread=random.uniform(0, 2))
             raise SkipMessage
 
     def after_process_message(
@@ -104,29 +129,44 @@ class Attempts(Middleware):
             self._execute("DELETE FROM job WHERE message_id = %s", [message.message_id])
             return
         attempts = self._attempts(message)
-        given_up = attempts >= ATTEMPTS_MAX or isinstance(exception, ActorNotFound)
+        given_up = attempts >= ATTEMPTS_MAX
         self._note(message, type(exception).__name__, quarantined=given_up)
         log.warning("%s, attempt %s: %s", message.actor_name, attempts, type(exception).__name__)
         if not given_up:
-            shortest, longest = BACKOFF_MILLISECONDS
-            _, delay = compute_backoff(attempts, factor=shortest, max_backoff=longest)
-            broker.enqueue(message, delay=delay)  # type: ignore[arg-type]  # as Retries does
+            self._put_off(broker, message, attempts)
 
-    def _count(self, message: dramatiq.MessageProxy) -> tuple[int, bool]:
+    def _put_off(
+        self,
+        broker: dramatiq.Broker,
+        message: dramatiq.MessageProxy,
+        attempts: int,
+        spread: float = 1.0,
+    ) -> None:
+        shortest, longest = BACKOFF_MILLISECONDS
+        _, delay = compute_backoff(attempts, factor=shortest, max_backoff=longest)
+        broker.enqueue(message, delay=int(delay * spread))  # type: ignore[arg-type]  # as Retries
+
+    def _count(self, message: dramatiq.MessageProxy) -> tuple[int, bool, bool]:
+        """Attempts, whether it was given up, and whether its worker died: then none is counted.
+
+        While it is under way it has no error. Who finds it so knows that nobody told its end.
+        """
         rows = self._execute(
             """
             INSERT INTO job (message_id, actor, arguments, attempts)
             VALUES (%s, %s, %s, 1)
                 ON CONFLICT (message_id) DO UPDATE
-               SET attempts = job.attempts + 1,
+               SET attempts = job.attempts + (job.error IS NOT NULL)::int,
+                   error = CASE WHEN job.error IS NULL THEN 'WorkerDied' END,
                    changed_at = clock_timestamp()
             RETURNING attempts,
-                      quarantined
+                      quarantined,
+                      error IS NOT NULL
             """,
             [message.message_id, message.actor_name, Jsonb(list(message.args))],
         )
-        attempts, quarantined = rows[0]
-        return attempts, quarantined
+        attempts, quarantined, died = rows[0]
+        return attempts, quarantined, died
 
     def _attempts(self, message: dramatiq.MessageProxy) -> int:
         rows = self._execute("SELECT attempts FROM job WHERE message_id = %s", [message.message_id])
@@ -147,9 +187,17 @@ class Attempts(Middleware):
         )
 
     def _execute(self, statement: LiteralString, parameters: list[Any]) -> list[tuple[Any, ...]]:
-        with self.pool.connection() as connection:
-            cursor = connection.execute(statement, parameters)
-            return cursor.fetchall() if cursor.description else []
+        """Until the database answers: a failure that is not noted is acknowledged as success."""
+        while True:
+            try:
+                with self.pool.connection() as connection:
+                    cursor = connection.execute(statement, parameters)
+                    return cursor.fetchall() if cursor.description else []
+            except PoolClosed:
+                raise
+            except psycopg.OperationalError as error:
+                log.warning("The database is away: %s", type(error).__name__)
+                time.sleep(AWAY_SECONDS)
 
 
 def relay(pool: ConnectionPool, broker: RabbitmqBroker, *, limit: int = 100) -> int:

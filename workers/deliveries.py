@@ -5,7 +5,8 @@ whether it arrived: where the platform recognises a repeated call, it is called 
 replies can be read, they are looked through first; where neither is possible, a person must look.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, LiteralString, NamedTuple
@@ -16,7 +17,7 @@ import psycopg
 
 from domain import commands as c
 from domain import events as e
-from domain.errors import DomainError
+from domain.errors import CommandIdReused, DomainError, VersionConflict
 from domain.identifiers import new_id
 from domain.rights import SYSTEM
 from domain.vocabulary import DeliveryFailure
@@ -24,6 +25,7 @@ from regions.centre import Centre
 from regions.event_store import decode_event, unavailable
 from regions.jobs import job
 from regions.node import Node
+from workers.asking import ask
 from workers.intake import scoped
 from workers.platforms.clients import Client, Postponed, RefusalReason, Refused, Uncertain
 
@@ -66,16 +68,28 @@ class Deliveries:
         draft = centre.incident(incident_id).cycle.draft
         if draft is None or not draft.approved:
             return
-        for message in messages_of(centre, incident_id):
-            if message.source and self.client_of(message.channel, message.source):
-                self._note(centre, incident_id, draft.version, message, at)
+        connected = [
+            message
+            for message in messages_of(centre, incident_id)
+            if message.source and self.client_of(message.channel, message.source)
+        ]
+        # All or none: once the first has arrived, the draft is no longer one.
+        with self._connection() as connection, connection.transaction():
+            for message in connected:
+                self._note(connection, centre, incident_id, draft.version, message, at)
 
     def _note(
-        self, centre: Centre, incident_id: UUID, draft: int, message: Message, at: datetime
+        self,
+        connection: psycopg.Connection,
+        centre: Centre,
+        incident_id: UUID,
+        draft: int,
+        message: Message,
+        at: datetime,
     ) -> None:
         delivery_id = new_id(at)
         work = job(DELIVER, str(delivery_id), available_at=at)
-        self._execute(
+        connection.execute(
             """
               WITH noted AS (
                    INSERT INTO delivery (id, region, incident_id, draft, message, channel, source)
@@ -115,19 +129,25 @@ class Deliveries:
             return
         client = self.client_of(delivery.channel, delivery.source)
         centre = self.node.centre(delivery.region)
-        if delivery.begun and self._told(delivery):
-            self._settle(delivery, "SENT", None, None)  # only this last word was missing
+        if delivery.begun and self._told(delivery):  # only the last words were missing
+            self._publish_draft(centre, delivery, None, at())
+            self._settle(delivery, "SENT", None, None)
             return
         try:
             if client is None:
                 raise Refused(RefusalReason.CHANNEL_UNAVAILABLE, "the source is not connected")
-            place, text = self._content(centre, delivery)
+            content = self._content(centre, delivery)
+            if content is None:
+                self._settle(delivery, "FAILED", None, "TAKEN_OUT")
+                return
+            place, text = content
             published = _publish(client, delivery, place, text)
             external_id = scoped(delivery.channel, delivery.source, published)
         except Refused as refusal:
             self._fail(centre, delivery, DeliveryFailure(refusal.reason.value), at())
         except Postponed as pause:
-            self._put_off(delivery, at(), pause.after_seconds, begun=False)
+            # What may have been sent before this attempt is still to be looked for.
+            self._put_off(delivery, at(), pause.after_seconds, begun=delivery.begun)
         except Uncertain:
             self._put_off(delivery, at(), AGAIN_SECONDS, begun=True)
         except _NobodyCanTell:
@@ -137,9 +157,8 @@ class Deliveries:
 
     def _told(self, delivery: Delivery) -> bool:
         """Whether the log already says that it arrived."""
-        rows = self._execute(
-            "SELECT FROM command_result WHERE command_id = %s", [uuid5(delivery.id, "arrived")]
-        )
+        told = [uuid5(delivery.id, what) for what in ("arrived", "noted")]
+        rows = self._execute("SELECT 1 FROM command_result WHERE command_id = ANY (%s)", [told])
         return bool(rows)
 
     def _begin(self, delivery_id: UUID) -> Delivery | None:
@@ -170,11 +189,15 @@ class Deliveries:
         )
         return Delivery(*rows[0]) if rows else None
 
-    def _content(self, centre: Centre, delivery: Delivery) -> tuple[str, str]:
-        """Where the author is answered, and the text. Raises Refused once either is erased."""
-        message = next(
-            m for m in messages_of(centre, delivery.incident_id) if m.id == delivery.message
-        )
+    def _content(self, centre: Centre, delivery: Delivery) -> tuple[str, str] | None:
+        """Where the author is answered, and the text; None if the message is another incident's.
+
+        Raises Refused once either is erased.
+        """
+        messages = messages_of(centre, delivery.incident_id)
+        message = next((m for m in messages if m.id == delivery.message), None)
+        if message is None:
+            return None
         citizen = _opened(centre, message.incident_id, message.citizen, message.sealed_by)
         (stored,) = centre.recorder.select_events(
             delivery.incident_id, gt=delivery.draft - 1, lte=delivery.draft
@@ -191,20 +214,46 @@ class Deliveries:
 
     def _succeed(self, centre: Centre, delivery: Delivery, external_id: str, at: datetime) -> None:
         """The event first: repeated, it finds itself; the row last, for it ends the delivery."""
-        incident = centre.incident(delivery.incident_id)
-        draft = incident.cycle.draft
-        command: c.Command = c.NoteDelivery(
+        noted = c.NoteDelivery(
             draft=delivery.draft,
             message=delivery.message,
             channel=delivery.channel,
             external_id=external_id,
         )
-        if draft is not None and draft.approved and draft.version == delivery.draft:
-            command = c.PublishReply(
+        if delivery.channel != centre.incident(delivery.incident_id).channel:
+            # Who goes on below it is found by the name it has on its own channel.
+            self._tell(centre, delivery, noted, at, "noted")
+            self._publish_draft(centre, delivery, None, at)
+        elif not self._publish_draft(centre, delivery, external_id, at):
+            self._tell(centre, delivery, noted, at, "noted")
+        self._settle(delivery, "SENT", external_id, None)
+
+    def _publish_draft(
+        self, centre: Centre, delivery: Delivery, external_id: str | None, at: datetime
+    ) -> bool:
+        """Whoever arrives first makes the draft a published reply; whether it was this one."""
+        while True:
+            incident = centre.incident(delivery.incident_id)
+            draft = incident.cycle.draft
+            if draft is None or not draft.approved or draft.version != delivery.draft:
+                return False
+            publish = c.PublishReply(
                 kind=draft.kind, channel=incident.channel, external_id=external_id
             )
-        self._record(centre, delivery, command, at, "arrived")
-        self._settle(delivery, "SENT", external_id, None)
+            try:
+                centre.handle(
+                    delivery.incident_id,
+                    publish,
+                    command_id=uuid5(delivery.id, "arrived"),
+                    at=at,
+                    by=SYSTEM,
+                    expected_version=incident.version,
+                )
+            except VersionConflict:
+                continue  # another may have arrived meanwhile
+            except DomainError:
+                return False  # the incident has gone on without it
+            return True
 
     def _fail(
         self, centre: Centre, delivery: Delivery, reason: DeliveryFailure, at: datetime
@@ -212,41 +261,21 @@ class Deliveries:
         command = c.NoteFailedDelivery(
             draft=delivery.draft, message=delivery.message, channel=delivery.channel, reason=reason
         )
-        self._record(centre, delivery, command, at, "failed")
+        self._tell(centre, delivery, command, at, "failed")
         self._settle(delivery, "FAILED", None, reason)
 
-    def _record(
-        self,
-        centre: Centre,
-        delivery: Delivery,
-        command: c.Command,
-        at: datetime,
-        what: str,
+    def _tell(
+        self, centre: Centre, delivery: Delivery, command: c.Command, at: datetime, what: str
     ) -> None:
-        try:
-            centre.handle(
+        """Once: told before, in this or in other words, it stays as it was told."""
+        with suppress(CommandIdReused):
+            ask(
+                centre,
                 delivery.incident_id,
                 command,
                 command_id=uuid5(delivery.id, what),
                 at=at,
-                by=SYSTEM,
             )
-        except DomainError:
-            # The incident has gone on without it: that it arrived is noted all the same.
-            if isinstance(command, c.PublishReply):
-                noted = c.NoteDelivery(
-                    draft=delivery.draft,
-                    message=delivery.message,
-                    channel=delivery.channel,
-                    external_id=command.external_id,
-                )
-                centre.handle(
-                    delivery.incident_id,
-                    noted,
-                    command_id=uuid5(delivery.id, "noted"),
-                    at=at,
-                    by=SYSTEM,
-                )
 
     def _put_off(
         self, delivery: Delivery, at: datetime, after_seconds: float, *, begun: bool
@@ -288,10 +317,15 @@ class Deliveries:
         )
 
     def _execute(self, statement: LiteralString, parameters: list[Any]) -> list[tuple[Any, ...]]:
+        with self._connection() as connection:
+            cursor = connection.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection]:
         try:
             with self.node.pool.connection() as connection:
-                cursor = connection.execute(statement, parameters)
-                return cursor.fetchall() if cursor.description else []
+                yield connection
         except psycopg.OperationalError as error:
             raise unavailable(error) from error
 

@@ -5,6 +5,7 @@ of its channel. A fact about a message that has not come yet waits for it.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from regions.offices import office
 from regions.reading.distance import metres_between
 from regions.reading.suggestions import LikenessReason, Remembered, suggestions
 from regions.routing import Routing
+from workers.asking import ask
 from workers.memory import Memory
 from workers.platforms import odnoklassniki, signed, telegram, vk
 from workers.platforms.facts import Deleted, Edited, Fact, Ignored, NotUnderstood, Posted
@@ -86,18 +88,24 @@ class Intake:
             self.inbox.settle(delivery_id, came_to, at=at)
 
     def _facts_of(self, delivered: Delivered, at: datetime) -> str:
-        """What they came to, in a word each. Raises NotUnderstood for the first that cannot be."""
+        """What they came to, in a word each; one that is wrong keeps back no other.
+
+        Raises NotUnderstood, OriginalMissing or DomainError for one that was.
+        """
         source = self._source(delivered)
-        facts = read_facts(source, delivered)
-        came_to, broken = [], None
-        for number, fact in enumerate(facts):
-            if isinstance(fact, NotUnderstood):
-                broken = broken or fact
-                continue
-            told = Told(self, source, delivered, number, at)
-            came_to.append(told.take(fact))
-        if broken is not None:
-            raise broken
+        came_to = list[str]()
+        wrong = list[NotUnderstood | OriginalMissing | DomainError]()
+        for number, fact in enumerate(read_facts(source, delivered)):
+            try:
+                if isinstance(fact, NotUnderstood):
+                    raise fact
+                came_to.append(Told(self, source, delivered, number, at).take(fact))
+            except (NotUnderstood, OriginalMissing, DomainError) as error:
+                wrong.append(error)
+        if wrong:
+            # What waits may still come; only then the others are somebody's to look at.
+            waiting = [each for each in wrong if isinstance(each, OriginalMissing)]
+            raise waiting[0] if waiting and delivered.tries < TRIES_MAX else wrong[0]
         return ", ".join(dict.fromkeys(came_to)) or "NOTHING"
 
     def _source(self, delivered: Delivered) -> SourceOpened:
@@ -180,10 +188,14 @@ class Told:
             published_at=post.published_at,
             citizen=_citizen(post),
         )
-        self._handle(centre, incident.id, add, "add")
+        # The answer first: once the message is known, nobody comes back here.
         if incident.status is Status.AWAITING_CITIZEN:
             answer = c.ReceiveClarification(answer=post.text)
             self._handle(centre, incident.id, answer, "answer")
+        try:
+            self._handle(centre, incident.id, add, "add")
+        except DuplicateMessage:
+            return REPEATED
         return "ADDED"
 
     def _capture(self, post: Posted) -> str:
@@ -231,54 +243,49 @@ class Told:
             post.text,
             post.author_key,
             written_at=self.at,
-            topic=incident.topic or (reading.topics[0].topic if reading.topics else None),
+            topic=incident.topic,  # what nobody is sure of decides nothing
             municipality=incident.municipality,
             address=reading.address,
             point=_point(post),
         )
-        recent = memory.recent(self.source.region, self.at)
+        # First remembered, then compared: of two at once at least one sees the other.
         memory.keep(self.source.region, new)
+        recent = memory.recent(self.source.region, self.at)
         if incident.regime is not Regime.IM:
             return  # each appeal has an answer of its own
-        for suggestion in suggestions(new, recent, now=self.at):
-            same = LikenessReason.SAME_TEXT in suggestion.reasons
-            if same and self._merge(incident_id, suggestion.incident):
+        for other in _of_the_same_text(new, recent):
+            first, later = sorted((new, other), key=_age)
+            if self._merge(later.incident, first.incident) and later is new:
                 return
-        burst = burst_of(new, recent)
-        if burst is not None:
-            self._merge_burst(incident_id, burst)
+        self._merge_burst(burst_of(new, recent))
 
     def _merge(self, incident_id: UUID, into: UUID) -> bool:
         other = self.centre.incident(into)
         into = other.merged.into if other.merged else into
         try:
-            self._handle(self.centre, incident_id, c.Merge(into=into), "merge")
+            self._handle(self.centre, incident_id, c.Merge(into=into), f"merge {incident_id}")
         except DomainError:
             return False  # the other is done, or went elsewhere meanwhile
         return True
 
-    def _merge_burst(self, incident_id: UUID, first: UUID) -> None:
+    def _merge_burst(self, burst: Sequence[UUID]) -> None:
         """One topic in one place, again and again: one incident, and an urgent one."""
-        if not self._merge(incident_id, first):
+        still_open = [each for each in burst if self.centre.incident(each).status in OPEN]
+        if len(burst) < MASS_MESSAGES or len(still_open) < 2:
             return
-        try:
-            self.centre.handle(
-                first,
-                c.Prioritize(priority=Priority.HIGH, reason=PriorityReason.MASS),
-                command_id=uuid5(first, "mass"),
-                at=self.at,
-                by=SYSTEM,
-            )
-        except DomainError:
-            return  # it is urgent already
+        first, *others = still_open
+        for other in others:
+            self._merge(other, first)
+        urgent = c.Prioritize(priority=Priority.HIGH, reason=PriorityReason.MASS)
+        with suppress(DomainError):  # it is urgent already
+            ask(self.centre, first, urgent, command_id=uuid5(first, "mass"), at=self.at)
 
     def _edited(self, edit: Edited) -> str:
-        found = self._find(edit.external_id)
+        came_to, found = "EDITED", self._find(edit.external_id)
         if found is None and edit.message is not None:
-            outcome = self._posted(edit.message)
-            if outcome != REPEATED:
-                return outcome
-            found = self._find(edit.external_id)  # the original was quicker, just now
+            came_to = self._posted(edit.message)
+            # When it was changed stands in the log too: an earlier change may come later.
+            found = self._find(edit.external_id)
         if found is None:
             raise OriginalMissing
         if found.ours:
@@ -291,7 +298,7 @@ class Told:
             text=edit.text,
         )
         self._handle(centre, found.incident_id, changed, "edit")
-        return "EDITED"
+        return came_to
 
     def _deleted(self, deletion: Deleted) -> str:
         found = self._find(deletion.external_id)
@@ -310,7 +317,7 @@ class Told:
         return "DELETED"
 
     def _handle(self, centre: Centre, incident_id: UUID, command: c.Command, step: str) -> None:
-        centre.handle(incident_id, command, command_id=self._id(step), at=self.at, by=SYSTEM)
+        ask(centre, incident_id, command, command_id=self._id(step), at=self.at)
 
     def _find(self, external_id: str) -> Found | None:
         row = self.centre.row(
@@ -351,19 +358,41 @@ def scoped(channel: str, source: str, external_id: str) -> str:
     return f"{source}:{external_id}"
 
 
-def burst_of(new: Remembered, recent: Sequence[Remembered]) -> UUID | None:
-    """The first incident of a burst: so many of one topic, close to each other, within an hour."""
-    same = [
-        each
-        for each in recent
+def _of_the_same_text(new: Remembered, recent: Sequence[Remembered]) -> list[Remembered]:
+    """The likeliest first. The same words about another place are another matter."""
+    others = {each.incident: each for each in recent if not _is_elsewhere(each, new)}
+    latest = max((each.written_at for each in recent), default=new.written_at)
+    return [
+        others[suggestion.incident]
+        for suggestion in suggestions(new, others.values(), now=latest)
+        if LikenessReason.SAME_TEXT in suggestion.reasons
+    ]
+
+
+def _age(message: Remembered) -> tuple[datetime, UUID]:
+    return message.written_at, message.incident
+
+
+def burst_of(new: Remembered, recent: Sequence[Remembered]) -> list[UUID]:
+    """Those of one topic near `new` within an hour, itself among them; the first comes first."""
+    same = {
+        each.incident: each
+        for each in (*recent, new)
         if each.topic is not None
         and each.topic == new.topic
-        and new.written_at - each.written_at <= MASS_WINDOW
+        and abs(new.written_at - each.written_at) <= MASS_WINDOW
         and _is_close(each, new)
-    ]
-    if len(same) + 1 < MASS_MESSAGES:
-        return None
-    return min(same, key=lambda each: each.written_at).incident
+    }
+    return [each.incident for each in sorted(same.values(), key=_age)]
+
+
+def _is_elsewhere(one: Remembered, other: Remembered) -> bool:
+    """Whether both places are known, and not the same. Addresses are not read that surely."""
+    if one.point is not None and other.point is not None:
+        return metres_between(one.point, other.point) > MASS_METRES
+    return None not in (one.municipality, other.municipality) and (
+        one.municipality != other.municipality
+    )
 
 
 def _is_close(one: Remembered, other: Remembered) -> bool:

@@ -88,7 +88,7 @@ class Memory:
         return suggestions(own, earlier, now=now)
 
     def recent(self, region: str, now: datetime) -> Sequence[Remembered]:
-        """The latest of a region, within the window."""
+        """The latest of a region, within the window; those taken in beside this one too."""
         with self._connection() as connection:
             rows = connection.execute(
                 """
@@ -104,11 +104,11 @@ class Memory:
                        author
                   FROM remembered
                  WHERE region = %s
-                   AND written_at BETWEEN %s AND %s
+                   AND written_at >= %s
                  ORDER BY written_at DESC
                  LIMIT %s
                 """,
-                [region, now - WINDOW, now, COMPARED_MAX],
+                [region, now - WINDOW, COMPARED_MAX],
             ).fetchall()
         return [_remembered(*row) for row in rows]
 

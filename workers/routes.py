@@ -6,12 +6,13 @@ from uuid import UUID, uuid5
 
 from domain import commands as c
 from domain.errors import DomainError
+from domain.events import IncidentAssigned
 from domain.incident import Incident
 from domain.lifecycle import TRIAGE
-from domain.rights import SYSTEM
 from domain.vocabulary import LinkKind
 from regions.centre import Centre
 from regions.routing import Matter, Routing
+from workers.asking import ask
 
 RECURRENCE = timedelta(days=90)  # the same topic and place again (lifecycle-and-metrics 3.4)
 
@@ -27,7 +28,7 @@ def route(
     if earlier is not None and earlier not in incident.links:
         link = c.Link(to=earlier, kind=LinkKind.RECURRENCE)
         _try(centre, incident_id, link, uuid5(incident_id, f"recurrence {version}"), at)
-    if incident.status not in TRIAGE or incident.organisation is not None:
+    if incident.status not in TRIAGE or _was_assigned_since(centre, incident_id, version):
         return
     matter = Matter(incident.topic, incident.municipality, incident.channel, at)
     found = routing.route(centre.region.code, matter)
@@ -36,12 +37,18 @@ def route(
         _try(centre, incident_id, assign, uuid5(incident_id, f"route {version}"), at)
 
 
+def _was_assigned_since(centre: Centre, incident_id: UUID, version: int) -> bool:
+    """Then this job has nothing to say any more, not even if it was returned."""
+    since = centre.recorder.select_events(incident_id, gt=version)
+    return any(event.topic == IncidentAssigned.TOPIC for event in since)
+
+
 def _try(
     centre: Centre, incident_id: UUID, command: c.Command, command_id: UUID, at: datetime
 ) -> None:
     """A person who was quicker, or decided otherwise, is right."""
     try:
-        centre.handle(incident_id, command, command_id=command_id, at=at, by=SYSTEM)
+        ask(centre, incident_id, command, command_id=command_id, at=at)
     except DomainError:
         return
 

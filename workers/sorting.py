@@ -32,7 +32,7 @@ def sorted_out(
     if not _becomes_an_incident(reading, capture, topic):
         return
     place = place_of(reading)
-    yield c.RegisterCaptured(municipality=place, kind=reading.kind)
+    yield c.RegisterCaptured(municipality=place)
     if reading.urgency is not None:
         yield c.Prioritize(priority=Priority.HIGH, reason=reading.urgency)
     sure = topic_of(reading)

@@ -61,7 +61,7 @@ def wrapped(variable: str) -> bytes:
         b'{"query": "\xed\xa0\x80"}',
         b'{"query": "\\ud800"}',
         '{"query": "{ __typename }"}'.encode("utf-16"),
-        gzip.compress(b'{"query": "{ __typename }"}'),
+        gzip.compress(b'{"query": "{ __typename }"}', mtime=0),
         b'{"query": "{ __typename }", "variables": {"a": NaN}}',
         b'{"query": "{ __typename }", "variables": {"a": 1e999}}',
         b"[" * 100_000,

@@ -11,6 +11,7 @@ from regions.node import prepare
 from regions.postgres import Server
 from regions.server import create_database
 from tests.intake.network import Network, network
+from workers import broker
 
 
 @pytest.fixture(scope="session")
@@ -35,5 +36,13 @@ def intake_url(server: Server, russian_template: str, home: Path) -> str:
 
 @pytest.fixture(scope="module")
 def net(intake_url: str, home: Path) -> Iterator[Network]:
-    with network(intake_url, home) as net:
-        yield net
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(broker, "POLL_SECONDS", 0.01)
+        with network(intake_url, home) as net:
+            yield net
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses of the workers in this process that a test can wait for."""
+    monkeypatch.setattr(broker, "BACKOFF_MILLISECONDS", (200, 10_000))

@@ -276,7 +276,6 @@ def test_where_nobody_can_tell_a_person_is_asked_and_nothing_is_sent_again(
     assert len(written.replies) == ("lost" in fault)
 
 
-@pytest.mark.xfail(strict=True, reason="forgets that it was begun: workers/deliveries.py _deliver")
 def test_what_may_have_been_sent_is_looked_for_however_long_the_platform_is_away(
     net: Network,
 ) -> None:
@@ -308,7 +307,6 @@ def test_a_delivery_whose_worker_died_where_nobody_can_tell_is_not_sent(net: Net
     assert written.delivery()[1:] == ("FAILED", 2, "UNCERTAIN")
 
 
-@pytest.mark.xfail(strict=True, reason="rows without columns are none: workers/deliveries.py _told")
 def test_a_delivery_whose_worker_died_after_it_was_told_is_not_doubted(net: Network) -> None:
     written = Written(net, "telegram", "message")
     written.submit()
@@ -368,7 +366,6 @@ def test_workers_at_the_same_delivery_at_once_send_it_once(
     assert written.delivery()[2] == 1
 
 
-@pytest.mark.xfail(strict=True, reason="no lock: workers/platforms/connections.py")
 def test_sources_asked_for_at_once_have_one_client_each(net: Network) -> None:
     """Two would each keep a pace of their own, and one would be closed while it is used."""
     at_once = Barrier(8)
@@ -383,7 +380,6 @@ def test_sources_asked_for_at_once_have_one_client_each(net: Network) -> None:
                 assert len({*pool.map(client, [connections] * 8)}) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="taken for refused: workers/deliveries.py _record")
 @pytest.mark.parametrize(
     ("spoil", "command", "told"),
     [
@@ -430,7 +426,6 @@ def test_a_reply_to_what_was_merged_reaches_all_on_their_own_platforms(net: Netw
     assert "ReplyPublished" in net.told(first.incident)
 
 
-@pytest.mark.xfail(strict=True, reason="each publishes it: workers/deliveries.py _succeed")
 def test_a_reply_that_reaches_two_at_once_is_published_once(
     net: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -442,7 +437,6 @@ def test_a_reply_that_reaches_two_at_once_is_published_once(
     assert sorted(net.told(first.incident)[-2:]) == ["ReplyDelivered", "ReplyPublished"]
 
 
-@pytest.mark.xfail(strict=True, reason="known by another channel's name: workers/deliveries.py")
 def test_who_was_reached_first_goes_on_below_our_reply(net: Network) -> None:
     """Though the incident began on another platform."""
     first, other = merged(net, "vk", "telegram")
@@ -459,18 +453,7 @@ def test_who_was_reached_first_goes_on_below_our_reply(net: Network) -> None:
     assert net.incident_of(again) == first.incident
 
 
-@pytest.mark.parametrize(
-    "late",
-    [
-        "vk",
-        pytest.param(
-            "telegram",
-            marks=pytest.mark.xfail(
-                strict=True, reason="who is reached later covers it: projections/incidents.py"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("late", ["vk", "telegram"])
 def test_who_was_not_reached_is_a_person_s_to_answer_though_others_were(
     net: Network, late: str
 ) -> None:
@@ -486,7 +469,6 @@ def test_who_was_not_reached_is_a_person_s_to_answer_though_others_were(
     assert net.is_in("UNDELIVERED", first.incident)
 
 
-@pytest.mark.xfail(strict=True, reason="the draft is gone by then: workers/deliveries.py plan")
 def test_who_was_not_planned_for_when_it_was_broken_off_is_reached_later(
     net: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -508,7 +490,6 @@ def test_who_was_not_planned_for_when_it_was_broken_off_is_reached_later(
     assert places(first) == sorted([first.id, other.id])
 
 
-@pytest.mark.xfail(raises=StopIteration, strict=True, reason="workers/deliveries.py _content")
 def test_what_was_taken_out_again_gets_no_reply_of_the_other(net: Network) -> None:
     first, other = merged(net, "vk", "telegram")
     net.platforms.control(outage=["telegram"])

@@ -163,16 +163,8 @@ def tg_told(net: Network, *, of: int, text: str, edited: int | None = None) -> N
 @pytest.mark.parametrize(
     "order",
     [
-        *((None, 10, 20), (None, 20, 10), (10, None, 20), (10, 20, None)),
-        *(
-            pytest.param(
-                order,
-                marks=pytest.mark.xfail(
-                    strict=True, reason="when it was changed is lost: workers/intake.py _edited"
-                ),
-            )
-            for order in ((20, None, 10), (20, 10, None))
-        ),
+        *((None, 10, 20), (None, 20, 10), (10, None, 20)),
+        *((10, 20, None), (20, None, 10), (20, 10, None)),
     ],
 )
 def test_in_whatever_order_edits_come_the_latest_holds(
@@ -270,7 +262,6 @@ def test_what_a_citizen_writes_while_we_wait_for_it_answers_our_question(
     assert status(net, incident) is Status.IN_PROGRESS
 
 
-@pytest.mark.xfail(strict=True, reason="added, and then known: workers/intake.py _add")
 def test_an_answer_is_not_lost_where_its_taking_in_was_broken_off(
     net: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,7 +320,6 @@ def test_what_is_written_below_a_merged_message_is_added_where_it_is_answered(
     assert net.incident_of(again) == first
 
 
-@pytest.mark.xfail(strict=True, reason="VersionConflict ends in quarantine: workers/intake.py")
 def test_a_fact_that_is_overtaken_by_another_is_recorded_all_the_same(
     net: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -382,7 +372,6 @@ def test_the_same_words_about_another_region_are_not_merged(net: Network) -> Non
     assert [status(net, each) for each in (one, other)] == [Status.CAPTURED] * 2
 
 
-@pytest.mark.xfail(strict=True, reason="looked for before remembered: workers/intake.py _compare")
 def test_of_two_who_write_the_same_at_once_one_is_merged_into_the_other(
     net: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -422,7 +411,6 @@ def test_five_of_one_topic_at_one_address_are_urgent(net: Network) -> None:
     assert status(net, incidents[4]) is Status.MERGED
 
 
-@pytest.mark.xfail(strict=True, reason="the second to fourth stay apart: workers/intake.py")
 def test_five_of_one_topic_at_one_address_are_one_incident_and_one_reply_reaches_all(
     net: Network,
 ) -> None:
@@ -455,14 +443,12 @@ def test_five_of_one_topic_near_one_point_are_urgent(net: Network) -> None:
     assert net.event(first, e.IncidentPrioritized).reason is PriorityReason.MASS
 
 
-@pytest.mark.xfail(strict=True, reason="what nobody has sorted counts: workers/intake.py _compare")
 def test_who_gives_thanks_is_no_part_of_a_burst(net: Network) -> None:
     *complaints, thanks = burst(net, *NEAR, "Спасибо, яму на дороге заделали! {}", **HERE)
     assert status(net, thanks) is Status.CAPTURED
     assert all("IncidentPrioritized" not in net.told(each) for each in complaints)
 
 
-@pytest.mark.xfail(strict=True, reason="only the words are looked at: workers/intake.py _compare")
 def test_the_same_words_about_another_place_are_another_incident(net: Network) -> None:
     """Ten kilometres apart."""
     text = f"Яма на дороге, обращение {next(houses)}"
@@ -572,7 +558,6 @@ def test_what_a_source_knows_already_is_taken_from_it(net: Network) -> None:
     assert net.event(incident, e.IncidentClassified).topic == "roads.pothole"
 
 
-@pytest.mark.xfail(strict=True, reason="what was read overrides it: workers/sorting.py")
 def test_the_kind_that_a_source_knows_is_taken_from_it(net: Network) -> None:
     message = appeal(dump(), kind="SUGGESTION")
     signed(net, message)

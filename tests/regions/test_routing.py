@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ from domain.commands import (
     AcceptWork,
     Assign,
     Classify,
+    GrantFastTrack,
     Merge,
     Reclassify,
     Reject,
@@ -230,7 +232,6 @@ def test_what_nobody_knows_is_refused_with_file_and_line(
         ("good,63,,,,,region,", "good"),  # its code stands in the events: which one was it?
     ],
 )
-@pytest.mark.xfail(strict=True, reason="not looked at: regions/routing.py _rule")
 def test_what_contradicts_itself_is_refused_with_file_and_line(
     ruled: Callable[..., Routing], wrong: str, told: str
 ) -> None:
@@ -329,7 +330,6 @@ def test_what_was_accepted_is_never_moved(bronx: Centre, run: Callable[..., None
     assert bronx.incident(incident).version == accepted + 1
 
 
-@pytest.mark.xfail(strict=True, reason="a late job undoes it: workers/routes.py route")
 def test_what_was_returned_does_not_go_back_by_a_late_job(
     bronx: Centre, run: Callable[..., None]
 ) -> None:
@@ -339,6 +339,24 @@ def test_what_was_returned_does_not_go_back_by_a_late_job(
     ask(bronx, incident, Return(reason=ReturnReason.NOT_COMPETENT), 20)
     run(incident, version)
     assert bronx.incident(incident).organisation is None
+
+
+def test_what_changes_while_it_is_routed_is_assigned_all_the_same(
+    bronx: Centre, run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident, version = classified(bronx)
+    save, changed = bronx.save, list[bool]()
+
+    def save_late(*objects: Any, **options: Any) -> Any:
+        if not changed:
+            changed.append(True)
+            ask(bronx, incident, GrantFastTrack(), 11)
+        return save(*objects, **options)
+
+    monkeypatch.setattr(bronx, "save", save_late)
+    run(incident, version)
+    assert changed
+    assert bronx.incident(incident).organisation == bodies(bronx)[0]
 
 
 def test_what_is_classified_anew_after_its_return_goes_where_that_belongs(

@@ -103,7 +103,7 @@ def hurry() -> None:
     """Miss a dead worker within a second, and let no pause last for long."""
     brokers.HEARTBEAT = timedelta(seconds=0.15)
     brokers.DEAD_AFTER = timedelta(seconds=0.6)
-    brokers.BACKOFF_MILLISECONDS = (100, 10_000)
+    brokers.BACKOFF_MILLISECONDS = (40, 10_000)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import RLock
 
 from regions.sources import ADDRESSES, FILE, Access, read_access
 from workers.platforms.clients import Client, Secret
@@ -21,27 +22,30 @@ class Connections:
     _read_at: float = -1.0
     _access: Mapping[str, Access] = field(default_factory=dict)
     _clients: dict[str, Client] = field(default_factory=dict)
+    _lock: RLock = field(default_factory=RLock)  # threads ask at once
 
     def access(self, source: str) -> Access | None:
         """Raises SourcesInvalid."""
         file = self.home / FILE
-        changed_at = file.stat().st_mtime if file.is_file() else 0.0
-        if changed_at != self._read_at:
-            self._access, self._read_at = read_access(self.home), changed_at
-            self.close()
-        return self._access.get(source)
+        with self._lock:
+            changed_at = file.stat().st_mtime if file.is_file() else 0.0
+            if changed_at != self._read_at:
+                self._access, self._read_at = read_access(self.home), changed_at
+                self.close()
+            return self._access.get(source)
 
     def client(self, channel: str, source: str) -> Client | None:
         """None where there is no token to answer with, or no address."""
-        access = self.access(source)
-        if access is None or not access.token:
-            return None
-        if source not in self._clients:
-            made = _client(channel, source, access, self.group_of)
-            if made is None:
+        with self._lock:
+            access = self.access(source)
+            if access is None or not access.token:
                 return None
-            self._clients[source] = made
-        return self._clients[source]
+            if source not in self._clients:
+                made = _client(channel, source, access, self.group_of)
+                if made is None:
+                    return None
+                self._clients[source] = made
+            return self._clients[source]
 
     def close(self) -> None:
         """Close the connections of all clients."""
