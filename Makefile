@@ -20,9 +20,9 @@ $(VENV)/installed: requirements.lock pyproject.toml
 run: install
 	$(BIN)/tsur up --demo
 
-# A process per processor, a file of tests at a time.
+# Processes take a file of tests at a time, the slow ones among the first.
 test: install
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: install
 	$(BIN)/ruff format --check .

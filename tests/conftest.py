@@ -1,6 +1,7 @@
 """One real PostgreSQL for the whole run, one database of its own for each test."""
 
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -34,6 +35,11 @@ settings.register_profile(
 settings.load_profile("tsur")
 
 numbers = itertools.count(1)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half of what a test takes it waits for another process."""
+    return max(2, (os.cpu_count() or 2) * 3 // 2)
 
 
 @pytest.fixture(scope="session")

@@ -242,5 +242,5 @@ class Lives(RuleBasedStateMachine):
 @pytest.mark.parametrize("start", Status)
 def test_lives_at_random_follow_the_table(start: Status) -> None:
     """The same lives in each run, from every state there is."""
-    few = settings(max_examples=20, stateful_step_count=40, derandomize=True)
+    few = settings(max_examples=12, stateful_step_count=40, derandomize=True)
     run_state_machine_as_test(lambda: Lives(start), settings=few)

@@ -25,7 +25,7 @@ from tests.intake.network import Network, unattended
 from workers.broker import quarantined_jobs
 
 SEED = 20261125
-MESSAGES = 150
+MESSAGES = 100
 WORKERS = 2
 DEADLINE_SECONDS = 40.0
 LOOK_SECONDS = 0.2  # between two looks; nothing relies on it
