@@ -24,7 +24,12 @@ NEW_YORK = CHECKOUT / "examples" / "nyc311"
 RUSSIA = CHECKOUT / "regions" / "catalogues" / "russia"
 
 # Tests kill processes, never the machine: what the operating system holds survives.
-SERVER_SETTINGS = {"fsync": "off", "max_connections": "300", "max_wal_size": "512MB"}
+SERVER_SETTINGS = {
+    "autovacuum": "off",  # no test grows old enough
+    "fsync": "off",
+    "max_connections": "300",
+    "max_wal_size": "512MB",
+}
 MEMORY = Path("/dev/shm")  # noqa: S108 - a database of some 250 files is made ten times as fast there
 MEMORY_BYTES_MIN = 4 * 2**30  # free for the servers of all processes of the run
 
