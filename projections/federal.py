@@ -60,7 +60,8 @@ async def country_board(
 
 
 def _speed(figures: Figures) -> float:
-    return float("inf") if figures.reply_median is None else figures.reply_median
+    median = figures.lasted("reply").median
+    return float("inf") if median is None else median
 
 
 def _places(ascending: Sequence[float]) -> list[int]:

@@ -1,21 +1,21 @@
 """The figures of a unit over a period: how many, how fast, how late. One definition for every view.
 
-    registered      incidents registered on the period's local days: the cohort
-    reply time      publication of the message to the first reply by a human; who has none yet
-                    counts as slower than everybody answered: ignoring people improves nothing
-    resolution time start of the last cycle to its resolution, of the resolved
-    overdue         deadlines that fell on days of the period that are over, kept or missed; open
-                    and late is missed
+What is counted and timed: projections/measures.py. The cohort are the incidents registered on the
+period's local days; who has no reply yet counts as slower than everybody answered: ignoring people
+improves nothing. Deadlines and promises count on the day they fall on, once it is over; open and
+late is missed. Reopenings count for the day of the first resolution, once they can no more come.
 
 Sources: lifecycle-and-metrics 3.4 and 3.5 (docs/decisions/0007-unanswered-counts-as-not-yet.md).
 Quantiles are nearest rank: within 1 % from histograms (projections/histogram.py), or exact from
 the incident rows.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from enum import StrEnum
+from functools import cache
+from typing import Any, LiteralString, NamedTuple
 
 import numpy as np
 from psycopg import AsyncConnection
@@ -23,6 +23,7 @@ from psycopg import AsyncConnection
 from domain.errors import PeriodInvalid
 from domain.rights import region_proper
 from projections.histogram import counts, quantiles
+from projections.measures import CENSORED, COUNT_NAMES, COUNTS, DURATION_NAMES, LASTED, Cohort
 from regions.catalogue import Catalogue
 
 PERIOD_DAYS_MAX = 3 * 366  # a daily row of each region and day is read: the bound keeps it one page
@@ -41,35 +42,83 @@ class Period(NamedTuple):
         return self
 
 
+class Duration(NamedTuple):
+    """How long something took, in seconds; None where there is nothing to tell it from."""
+
+    cases: int = 0  # that are over
+    mean: float | None = None  # of these
+    median: float | None = None  # with those that are not over, where they count (CENSORED)
+    p90: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Times in seconds; None where there is nothing to tell it from."""
+    """Durations in the order of DURATION_NAMES, then the counts in that of COUNT_NAMES."""
 
+    durations: tuple[Duration, ...] = (Duration(),) * len(DURATION_NAMES)
     registered: int = 0
     answered: int = 0
-    reply_median: float | None = None
-    reply_mean: float | None = None  # of the answered only: what the network publishes
-    reply_p90: float | None = None
     resolved: int = 0
-    resolution_median: float | None = None
-    resolution_mean: float | None = None
-    resolution_p90: float | None = None
     reopened: int = 0
+    assigned: int = 0
     returned: int = 0
+    hops: int = 0
+    disputed: int = 0
+    rated: int = 0
+    rating_sum: int = 0
+    final_replies: int = 0
+    final_on_source: int = 0
+    ended: int = 0
+    solved: int = 0
+    recurred: int = 0
     due: int = 0
-    missed: int = 0
+    kept: int = 0
+    first_resolved: int = 0
+    reopened_soon: int = 0
+    promised: int = 0
+    promise_kept: int = 0
+
+    def lasted(self, name: str) -> Duration:
+        """Raises ValueError for what is not measured."""
+        return self.durations[DURATION_NAMES.index(name)]
+
+    @property
+    def missed(self) -> int:
+        return self.due - self.kept
 
     @property
     def unanswered_share(self) -> float | None:
-        return _share(self.registered - self.answered, self.registered)
+        return share(self.registered - self.answered, self.registered)
 
     @property
     def overdue_share(self) -> float | None:
-        return _share(self.missed, self.due)
+        return share(self.missed, self.due)
+
+    @property
+    def reopen_rate(self) -> float | None:
+        return share(self.reopened_soon, self.first_resolved)
+
+    @property
+    def satisfaction(self) -> float | None:
+        return share(self.rating_sum, self.rated)
+
+    @property
+    def promise_share(self) -> float | None:
+        return share(self.promise_kept, self.promised)
 
 
 SHARES = (0.5, 0.9)  # of the quantiles told
 TOTAL = ""  # the key of all units together
+
+
+class Unit(StrEnum):
+    """What incidents are told apart by: the column of their row."""
+
+    REGION = "region"
+    MUNICIPALITY = "municipality"
+    ORGANISATION = "organisation"
+    TOPIC = "topic"
+    CHANNEL = "channel"
 
 
 async def region_figures(
@@ -83,7 +132,7 @@ async def region_figures(
     """By region code, and of the country under TOTAL. Regions without incidents are absent."""
     today = {code: _today(catalogue, code, now) for code in catalogue.regions}
     if exact:
-        return await _exact(connection, period, today, by_municipality=False)
+        return await _exact(connection, period, today, by=Unit.REGION)
     sums = await _sums(connection, period, today, [TOTAL])
     return _figures({region: found for (region, _), found in sums.items()}, with_total=True)
 
@@ -104,12 +153,30 @@ async def municipality_figures(
     """
     today = {region: _today(catalogue, region, now)}
     if exact:
-        found = await _exact(connection, period, today, by_municipality=True)
+        found = await _exact(connection, period, today, by=Unit.MUNICIPALITY)
         return {code: of for code, of in found.items() if municipality in (None, code) or not code}
     of_region = [place.code for place in catalogue.municipalities_of.get(region_proper(region), ())]
     wanted = of_region if municipality is None else [municipality]
     sums = await _sums(connection, period, today, [TOTAL, *wanted])
     return _figures({place: found for (_, place), found in sums.items()}, with_total=False)
+
+
+async def figures_by(
+    connection: AsyncConnection[Any],
+    period: Period,
+    unit: Unit,
+    *,
+    catalogue: Catalogue,
+    now: datetime,
+    regions: Collection[str],
+    municipality: str | None = None,
+) -> dict[str, Figures]:
+    """By code of the unit, side by side, and of all together under TOTAL; exact.
+
+    What is not located, not classified or not assigned counts for the whole only.
+    """
+    today = {region: _today(catalogue, region, now) for region in regions}
+    return await _exact(connection, period, today, by=unit, municipality=municipality)
 
 
 def _today(catalogue: Catalogue, region: str, now: datetime) -> date:
@@ -122,17 +189,9 @@ def _today(catalogue: Catalogue, region: str, now: datetime) -> date:
 class _Sums(NamedTuple):
     """What adds up over days and units."""
 
-    registered: int
-    answered: int
-    reply_seconds: float
-    replies: bytes
-    resolved: int
-    resolution_seconds: float
-    resolutions: bytes
-    reopened: int
-    returned: int
-    due: int
-    missed: int
+    counts: tuple[int, ...]  # by COUNT_NAMES
+    seconds: tuple[float, ...]  # by DURATION_NAMES
+    histograms: tuple[bytes, ...]
 
 
 async def _sums(
@@ -142,28 +201,7 @@ async def _sums(
     municipalities: Collection[str],
 ) -> dict[tuple[str, str], _Sums]:
     cursor = await connection.execute(
-        """
-        SELECT region,
-               municipality,
-               sum(registered)::int8,
-               sum(answered)::int8,
-               sum(reply_seconds)::float8,
-               string_agg(reply_histogram, ''),
-               sum(resolved)::int8,
-               sum(resolution_seconds)::float8,
-               string_agg(resolution_histogram, ''),
-               sum(reopened)::int8,
-               sum(returned)::int8,
-               coalesce(sum(due) FILTER (WHERE day < today), 0)::int8,
-               coalesce(sum(due - kept) FILTER (WHERE day < today), 0)::int8
-          FROM daily
-          JOIN unnest(%(regions)s::text[], %(today)s::date[]) AS unit (region, today)
-         USING (region)
-         WHERE region = ANY (%(regions)s)
-           AND municipality = ANY (%(municipalities)s)
-           AND day BETWEEN %(first)s AND %(last)s
-         GROUP BY region, municipality
-        """,
+        SUMS,
         {
             "regions": list(today),
             "today": list(today.values()),
@@ -173,60 +211,91 @@ async def _sums(
         },
         binary=True,
     )
-    return {(region, place): _Sums(*sums) async for region, place, *sums in cursor}
+    first, second = len(COUNT_NAMES), len(COUNT_NAMES) + len(DURATION_NAMES)
+    return {
+        (region, place): _Sums(tuple(sums[:first]), tuple(sums[first:second]), tuple(sums[second:]))
+        async for region, place, *sums in cursor
+    }
+
+
+def _settled(cohort: Cohort) -> LiteralString:
+    """When a day of this cohort tells something that will not change by waiting."""
+    match cohort:
+        case Cohort.REGISTERED:
+            return "true"
+        case Cohort.RESOLVED:
+            return "day < today - 14"  # REOPENED_WITHIN_DAYS
+        case _:
+            return "day < today"
+
+
+SUMS: LiteralString = (
+    "SELECT region, municipality, "
+    + ", ".join(
+        "coalesce(sum(" + name + ") FILTER (WHERE " + _settled(cohort) + "), 0)::int8"
+        for cohort, counts in COUNTS.items()
+        for name in counts
+    )
+    + ", "
+    + ", ".join("sum(" + name + "_seconds)::float8" for name in DURATION_NAMES)
+    + ", "
+    + ", ".join("string_agg(" + name + "_histogram, '')" for name in DURATION_NAMES)
+    + """
+      FROM daily
+      JOIN unnest(%(regions)s::text[], %(today)s::date[]) AS unit (region, today)
+     USING (region)
+     WHERE region = ANY (%(regions)s)
+       AND municipality = ANY (%(municipalities)s)
+       AND day BETWEEN %(first)s AND %(last)s
+     GROUP BY region, municipality
+    """
+)
 
 
 def _figures(sums: Mapping[str, _Sums], *, with_total: bool) -> dict[str, Figures]:
     """By unit, and (`with_total`) of all of them together under TOTAL."""
-    units = dict(sums)
-    replies = counts([unit.replies for unit in units.values()])
-    resolutions = counts([unit.resolutions for unit in units.values()])
+    codes = [*sums, TOTAL] if with_total else list(sums)
+    table = np.array([unit.counts for unit in sums.values()], int).reshape(-1, len(COUNT_NAMES))
     if with_total:
-        units[TOTAL] = _together(sums.values())
-        replies = np.vstack([replies, replies.sum(axis=0)])
-        resolutions = np.vstack([resolutions, resolutions.sum(axis=0)])
-    reply_times = quantiles(replies, [unit.registered for unit in units.values()], SHARES)
-    resolution_times = quantiles(resolutions, [unit.resolved for unit in units.values()], SHARES)
+        table = np.vstack([table, table.sum(axis=0)])
+    registered, answered = (
+        table[:, COUNT_NAMES.index(name)] for name in ("registered", "answered")
+    )
+    unanswered = (registered - answered).tolist()
+    columns = [
+        _durations(sums.values(), number, unanswered, with_total=with_total)
+        for number in range(len(DURATION_NAMES))
+    ]
     return {
-        code: Figures(
-            registered=unit.registered,
-            answered=unit.answered,
-            reply_median=reply_median,
-            reply_mean=_share(unit.reply_seconds, unit.answered),
-            reply_p90=reply_p90,
-            resolved=unit.resolved,
-            resolution_median=resolution_median,
-            resolution_mean=_share(unit.resolution_seconds, unit.resolved),
-            resolution_p90=resolution_p90,
-            reopened=unit.reopened,
-            returned=unit.returned,
-            due=unit.due,
-            missed=unit.missed,
-        )
-        for (code, unit), (reply_median, reply_p90), (resolution_median, resolution_p90) in zip(
-            units.items(), reply_times, resolution_times, strict=True
+        code: Figures(durations, *row)
+        for code, row, durations in zip(
+            codes, table.tolist(), zip(*columns, strict=True), strict=True
         )
     }
 
 
-def _together(parts: Collection[_Sums]) -> _Sums:
-    """Whatever is a number; the histograms add up as counts."""
-    return _Sums(
-        registered=sum(part.registered for part in parts),
-        answered=sum(part.answered for part in parts),
-        reply_seconds=sum(part.reply_seconds for part in parts),
-        replies=b"",
-        resolved=sum(part.resolved for part in parts),
-        resolution_seconds=sum(part.resolution_seconds for part in parts),
-        resolutions=b"",
-        reopened=sum(part.reopened for part in parts),
-        returned=sum(part.returned for part in parts),
-        due=sum(part.due for part in parts),
-        missed=sum(part.missed for part in parts),
-    )
+def _durations(
+    sums: Collection[_Sums], number: int, unanswered: Sequence[int], *, with_total: bool
+) -> list[Duration]:
+    """One measure of all units."""
+    counted = counts([unit.histograms[number] for unit in sums])
+    seconds = [unit.seconds[number] for unit in sums]
+    if with_total:
+        counted = np.vstack([counted, counted.sum(axis=0)])
+        seconds.append(sum(seconds))
+    cases = counted.sum(axis=1).tolist()
+    open_cases = unanswered if DURATION_NAMES[number] in CENSORED else [0] * len(cases)
+    whole = [over + still for over, still in zip(cases, open_cases, strict=True)]
+    return [
+        Duration(over, share(lasted, over), median, p90)
+        for over, lasted, (median, p90) in zip(
+            cases, seconds, quantiles(counted, whole, SHARES), strict=True
+        )
+    ]
 
 
-def _share(part: float, whole: int) -> float | None:
+def share(part: float, whole: int) -> float | None:
+    """None of nothing."""
     return part / whole if whole else None
 
 
@@ -235,82 +304,118 @@ async def _exact(
     period: Period,
     today: Mapping[str, date],
     *,
-    by_municipality: bool,
+    by: Unit,
+    municipality: str | None = None,
 ) -> dict[str, Figures]:
     """The same from the incident rows: exact quantiles, at a cost that grows with the incidents."""
     cursor = await connection.execute(
-        """
-          WITH cohort AS (
-               SELECT CASE WHEN %(by_municipality)s THEN municipality ELSE region END AS unit,
-                      extract(epoch FROM first_replied_at - published_at)::float8 AS reply,
-                      extract(epoch FROM resolved_at - cycle_started_at)::float8 AS resolution,
-                      cycle,
-                      returns
-                 FROM incident
-                WHERE region = ANY (%(regions)s)
-                  AND registered_on BETWEEN %(first)s AND %(last)s
-                  AND counted
-               ),
-               speed AS (
-               SELECT CASE grouping(unit) WHEN 1 THEN '' ELSE unit END AS unit,
-                      count(*) AS registered,
-                      count(reply) AS answered,
-                      percentile_disc(ARRAY[0.5, 0.9])
-                          WITHIN GROUP (ORDER BY coalesce(reply, 'infinity')) AS replies,
-                      avg(reply) AS reply_mean,
-                      count(resolution) AS resolved,
-                      percentile_disc(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY resolution)
-                          AS resolutions,
-                      avg(resolution) AS resolution_mean,
-                      count(*) FILTER (WHERE cycle > 1) AS reopened,
-                      count(*) FILTER (WHERE returns > 0) AS returned
-                 FROM cohort
-                GROUP BY GROUPING SETS ((unit), ())
-               ),
-               deadline AS (
-               SELECT CASE WHEN %(by_municipality)s THEN municipality ELSE region END AS unit,
-                      resolved_at <= due_at AS kept
-                 FROM incident
-                 JOIN unnest(%(regions)s::text[], %(today)s::date[]) AS unit (region, today)
-                USING (region)
-                WHERE region = ANY (%(regions)s)
-                  AND due_on BETWEEN %(first)s AND %(last)s
-                  AND due_on < today
-                  AND counted
-               ),
-               punctuality AS (
-               SELECT CASE grouping(unit) WHEN 1 THEN '' ELSE unit END AS unit,
-                      count(*) AS due,
-                      count(*) FILTER (WHERE kept IS NOT TRUE) AS missed
-                 FROM deadline
-                GROUP BY GROUPING SETS ((unit), ())
-               )
-        SELECT unit,
-               coalesce(registered, 0),
-               coalesce(answered, 0),
-               nullif(replies[1], 'infinity'),
-               reply_mean,
-               nullif(replies[2], 'infinity'),
-               coalesce(resolved, 0),
-               resolutions[1],
-               resolution_mean,
-               resolutions[2],
-               coalesce(reopened, 0),
-               coalesce(returned, 0),
-               coalesce(due, 0),
-               coalesce(missed, 0)
-          FROM speed
-          FULL JOIN punctuality USING (unit)
-         -- What is not located counts for the whole only.
-         WHERE unit IS NOT NULL
-        """,
+        _exact_query(by.value),
         {
-            "by_municipality": by_municipality,
             "regions": list(today),
             "today": list(today.values()),
+            "municipality": municipality,
             "first": period.first,
             "last": period.last,
         },
         binary=True,
     )
-    return {unit: Figures(*found) async for unit, *found in cursor}
+    return {unit: _exactly(row) async for unit, *row in cursor}
+
+
+def _exactly(row: Sequence[Any]) -> Figures:
+    told = row[len(COUNT_NAMES) :]
+    durations = (
+        Duration(cases, mean, *(None if each == float("inf") else each for each in quantiles or ()))
+        for cases, mean, quantiles in zip(told[0::3], told[1::3], told[2::3], strict=True)
+    )
+    return Figures(tuple(durations), *row[: len(COUNT_NAMES)])
+
+
+@cache
+def _exact_query(unit: LiteralString) -> LiteralString:
+    """Rows of: the unit or '' for all together, its counts, then (cases, mean, quantiles) each."""
+    cohorts: list[LiteralString] = [
+        cohort.name + " AS (" + _exact_counts(cohort, unit) + ")" for cohort in Cohort
+    ]
+    names: list[LiteralString] = [cohort.name + " USING (unit)" for cohort in Cohort]
+    counted: LiteralString = ", ".join("coalesce(" + name + ", 0)" for name in COUNT_NAMES)
+    timed: LiteralString = ", ".join(
+        "coalesce(max(cases) FILTER (WHERE measure = '" + name + "'), 0),"
+        " max(mean) FILTER (WHERE measure = '" + name + "'),"
+        " max(quantiles) FILTER (WHERE measure = '" + name + "')"
+        for name in DURATION_NAMES
+    )
+    return (
+        "WITH "
+        + ", ".join(cohorts)
+        + ", timed AS ("
+        + _exact_durations(unit)
+        + ") SELECT unit, "
+        + counted
+        + ", "
+        + timed
+        + " FROM "
+        + " FULL JOIN ".join(names).replace(" USING (unit)", "", 1)
+        # What is in no unit (not located, not classified) counts for the whole only.
+        + " LEFT JOIN timed USING (unit) WHERE unit IS NOT NULL GROUP BY unit, "
+        + ", ".join(COUNT_NAMES)
+    )
+
+
+def _exact_counts(cohort: Cohort, unit: LiteralString) -> LiteralString:
+    counted: LiteralString = ", ".join(sql + " AS " + name for name, sql in COUNTS[cohort].items())
+    return "SELECT " + UNIT_OF_SET + ", " + counted + " FROM " + _of(cohort, unit) + BY_UNIT
+
+
+def _exact_durations(unit: LiteralString) -> LiteralString:
+    censored: LiteralString = ", ".join("'" + name + "'" for name in sorted(CENSORED))
+    return (
+        "SELECT "
+        + UNIT_OF_SET
+        + """,
+               measure,
+               count(*) FILTER (WHERE seconds < 'infinity') AS cases,
+               avg(seconds) FILTER (WHERE seconds < 'infinity') AS mean,
+               percentile_disc(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY seconds) AS quantiles
+          FROM (SELECT unit,
+                       measure,
+                       CASE WHEN first_replied_at IS NULL AND measure IN ("""
+        + censored
+        + """)
+                            THEN 'infinity'
+                            ELSE seconds END AS seconds
+                  FROM """
+        + _of(Cohort.REGISTERED, unit)
+        + ", LATERAL ("
+        + LASTED
+        + """) AS of (measure, seconds)) AS lasted
+         WHERE seconds IS NOT NULL
+         GROUP BY measure, GROUPING SETS ((unit), ())
+        """
+    )
+
+
+def _of(cohort: Cohort, unit: LiteralString) -> LiteralString:
+    """The incidents of a cohort, with `unit` and `day`."""
+    day: LiteralString = cohort.value
+    return (
+        "(SELECT * FROM (SELECT incident.*, "
+        + unit
+        + " AS unit, "
+        + day
+        + " AS day, today FROM incident"
+        " JOIN unnest(%(regions)s::text[], %(today)s::date[]) AS reporting (region, today)"
+        " USING (region) WHERE region = ANY (%(regions)s)"
+        " AND (%(municipality)s::text IS NULL OR municipality = %(municipality)s)"
+        " AND counted AND "
+        + day
+        + " BETWEEN %(first)s AND %(last)s) AS dated WHERE "
+        + _settled(cohort)
+        + ") AS "
+        + cohort.name
+        + "_incident"
+    )
+
+
+UNIT_OF_SET: LiteralString = "CASE grouping(unit) WHEN 1 THEN '' ELSE unit END AS unit"
+BY_UNIT: LiteralString = " GROUP BY GROUPING SETS ((unit), ())"

@@ -1,7 +1,7 @@
 """The incident rows: what each event changes in the row of its incident."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from operator import attrgetter
 from typing import Any, get_args, get_type_hints
@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 from domain import events as e
 from domain.deadlines import Deadline
 from domain.lifecycle import status_after
-from domain.vocabulary import OPEN, Clock, LinkKind, Priority, ReplyAuthor, Status
+from domain.vocabulary import OPEN, Clock, LinkKind, Priority, ReplyAuthor, ReplyKind, Status
 from regions.reading.cells import cell_of
 
 UNCOUNTED = frozenset({Status.CAPTURED, Status.REJECTED, Status.MERGED, Status.TRANSFERRED})
@@ -58,8 +58,14 @@ class IncidentRow:
     undelivered_draft: int | None = None
     promised_on: date | None = None
     promise_moves: int = 0
+    promise_kept: bool | None = None
     rating: int | None = None
     disputes: int = 0
+    recurred: bool = False
+    final_replies: int = 0
+    final_replies_on_source: int = 0
+    auto_replies: int = 0
+    replies_deleted: int = 0
     root_cause: str | None = None
     published_at: datetime
     captured_at: datetime
@@ -76,15 +82,27 @@ class IncidentRow:
     alarms: str | None = None
     alarm_at: datetime | None = None
     resolved_at: datetime | None = None
+    first_resolved_at: datetime | None = None
+    first_resolved_on: date | None = None
+    first_reopened_at: datetime | None = None
     closed_at: datetime | None = None
     changed_at: datetime
     triage_working_seconds: float | None = None
     accept_working_seconds: float | None = None
     reply_working_seconds: float | None = None
     resolution_working_seconds: float | None = None
+    first_resolution_working_seconds: float | None = None
+    next_reply_seconds: list[float] = field(default_factory=list)
+    next_reply_working_seconds: list[float] = field(default_factory=list)
     paused_seconds: float = 0.0
     latitude: float | None = None
     longitude: float | None = None
+
+
+def days_of(row: IncidentRow) -> list[tuple[str, date]]:
+    """The local days of its region on which it counts (projections/measures.py)."""
+    days = (row.registered_on, row.due_on, row.first_resolved_on, row.promised_on)
+    return [(row.region, day) for day in days if day is not None]
 
 
 Beginning = e.MessageCaptured | e.IncidentRegistered
@@ -179,6 +197,12 @@ def _linked(row: IncidentRow, event: e.IncidentLinked, zone: ZoneInfo) -> None:
         row.recurrence_of = event.to
 
 
+def recur(row: IncidentRow | None, event: e.IncidentLinked) -> None:
+    """Tell the incident that was solved before that its matter has come again."""
+    if row is not None and event.kind is LinkKind.RECURRENCE:
+        row.recurred = True
+
+
 def _messages_taken(row: IncidentRow, event: e.MessagesTaken, zone: ZoneInfo) -> None:
     row.messages += len(event.messages)
     _start_clocks(row, event.deadlines, zone)
@@ -220,6 +244,8 @@ def _relocated(row: IncidentRow, event: e.IncidentRelocated, zone: ZoneInfo) -> 
     row.registered_on = row.registered_at.astimezone(zone).date()
     if row.due_at is not None:
         row.due_on = row.due_at.astimezone(zone).date()
+    if row.first_resolved_at is not None:
+        row.first_resolved_on = row.first_resolved_at.astimezone(zone).date()
 
 
 def _prioritized(row: IncidentRow, event: e.IncidentPrioritized, zone: ZoneInfo) -> None:
@@ -244,25 +270,42 @@ def _replied(row: IncidentRow, event: e.ReplyPublished, zone: ZoneInfo) -> None:
     # A person who answers elsewhere publishes the same draft, but says why elsewhere.
     _reached(row, None if event.fallback_reason else event.draft)
     if event.author is not ReplyAuthor.HUMAN:
+        row.auto_replies += 1
         return
     row.reply_due_at = None
     _hush(row, Clock.FIRST_REPLY, Clock.NEXT_REPLY)
+    if event.kind is ReplyKind.FINAL:
+        row.final_replies += 1
+        row.final_replies_on_source += event.channel == row.channel
     if row.first_replied_at is None:
         row.first_replied_at = event.occurred_at
         row.reply_working_seconds = event.working_seconds
+    elif event.elapsed_seconds is not None and event.working_seconds is not None:
+        row.next_reply_seconds.append(event.elapsed_seconds)
+        row.next_reply_working_seconds.append(event.working_seconds)
+
+
+def _reply_deleted(row: IncidentRow, event: e.ReplyDeleted, zone: ZoneInfo) -> None:
+    row.replies_deleted += 1
 
 
 def _promised(
     row: IncidentRow, event: e.SolutionScheduled | e.PromiseMoved, zone: ZoneInfo
 ) -> None:
     row.promise_moves += isinstance(event, e.PromiseMoved)
-    row.promised_on = event.promised_on
+    row.promised_on, row.promise_kept = event.promised_on, None
 
 
 def _resolved(row: IncidentRow, event: e.IncidentResolved, zone: ZoneInfo) -> None:
     row.outcome = event.outcome
     row.resolved_at = event.occurred_at
     row.resolution_working_seconds = event.working_seconds
+    if row.first_resolved_at is None:
+        row.first_resolved_at = event.occurred_at
+        row.first_resolved_on = event.occurred_at.astimezone(zone).date()
+        row.first_resolution_working_seconds = event.working_seconds
+    if row.promised_on is not None:
+        row.promise_kept = event.occurred_at.astimezone(zone).date() <= row.promised_on
     row.paused_seconds = event.paused_seconds
     row.reply_due_at = None
     _hush(row, *Clock)
@@ -305,8 +348,9 @@ def _disputed(row: IncidentRow, event: e.ResolutionDisputed, zone: ZoneInfo) -> 
 def _reopened(row: IncidentRow, event: e.IncidentReopened, zone: ZoneInfo) -> None:
     row.cycle += 1
     row.cycle_started_at = event.occurred_at
+    row.first_reopened_at = row.first_reopened_at or event.occurred_at
     row.outcome = row.organisation = row.holder = None
-    row.due_at = row.due_on = row.first_due_at = row.promised_on = None
+    row.due_at = row.due_on = row.first_due_at = row.promised_on = row.promise_kept = None
     row.resolved_at = row.resolution_working_seconds = None
     row.paused_seconds = 0.0
     _start_clocks(row, event.deadlines, zone)
@@ -453,6 +497,7 @@ HANDLERS: dict[type[e.Event], Callable[[IncidentRow, Any, ZoneInfo], None]] = {
     e.IncidentPrioritized: _prioritized,
     e.WorkAccepted: _accepted,
     e.ReplyPublished: _replied,
+    e.ReplyDeleted: _reply_deleted,
     e.ReplyDelivered: _delivered,
     e.ReplyPublicationFailed: _delivery_failed,
     e.SolutionScheduled: _promised,
@@ -486,9 +531,17 @@ POSTGRES_TYPES = {
     float: "float8",
     date: "date",
     datetime: "timestamptz",
+    list[float]: "float8[]",
 }
+
+
+def _of(hint: Any) -> Any:
+    """The type of a column that may be null."""
+    return hint if hint in POSTGRES_TYPES else get_args(hint)[0]
+
+
 COLUMN_TYPES = [
-    "int8" if name == "pos" else POSTGRES_TYPES[next(iter(get_args(hint)), hint)]
+    "int8" if name == "pos" else POSTGRES_TYPES[_of(hint)]
     for name, hint in get_type_hints(IncidentRow).items()
 ]
 UPSERT = sql.SQL(

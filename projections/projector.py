@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 
+from domain.events import IncidentLinked
 from domain.office import OfficeEvent
 from projections import changes, incidents, offices, statistics
 from projections.changes import ChangeRow
@@ -178,22 +179,18 @@ class Projector:
     def _take_in(self, due: list[Range]) -> None:
         self._track(due)
         recorded = self._read(due)
-        rows = incidents.load(
-            self.connection, [event.incident_id for event in recorded if event.version > 1]
-        )
-        touched = {(row.region, row.due_on) for row in rows.values()}
-        touched |= {(row.region, row.registered_on) for row in rows.values()}
+        changed = [event.incident_id for event in recorded if event.version > 1]
+        rows = incidents.load(self.connection, [*changed, *_recurring(recorded)])
+        touched = {day for row in rows.values() for day in incidents.days_of(row)}
         applied = (self._apply(event, rows) for event in recorded)
         feed = [entry for entry in applied if entry is not None]
         incidents.store(self.connection, rows.values())
         changes.append(self.connection, feed)
-        touched |= {(row.region, row.due_on) for row in rows.values()}
-        touched |= {(row.region, row.registered_on) for row in rows.values()}
-        days = {(region, day) for region, day in touched if day is not None}
+        touched |= {day for row in rows.values() for day in incidents.days_of(row)}
         if self.deferred is None:
-            statistics.recompute(self.connection, days)
+            statistics.recompute(self.connection, touched)
         else:
-            self.deferred |= days
+            self.deferred |= touched
 
     def recount(self) -> None:
         """Make the days that were put off, region by region; from now on none is put off."""
@@ -258,6 +255,8 @@ class Projector:
             raise Orphan
         before = row.municipality
         incidents.change(row, event, zone)
+        if isinstance(event, IncidentLinked):
+            incidents.recur(rows.get(event.to), event)
         row.version = recorded.version
         row.pos = recorded.pos
         return ChangeRow(
@@ -318,6 +317,16 @@ class Projector:
             if marked.rowcount != 1:
                 raise LostLead("Another projector has taken in the same event")
         return skipped
+
+
+def _recurring(recorded: list[Recorded]) -> list[UUID]:
+    """The incidents that others of the batch are linked to: what is told of these changes them."""
+    decoded = (
+        decode_event(event.topic, event.payload)
+        for event in recorded
+        if event.topic == IncidentLinked.TOPIC
+    )
+    return [event.to for event in decoded if isinstance(event, IncidentLinked)]
 
 
 def _arrays(due: list[Range]) -> tuple[list[str], list[int], list[int]]:

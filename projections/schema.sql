@@ -61,8 +61,14 @@ CREATE TABLE incident (
     undelivered_draft integer,              -- of which reply: version of the event that has its text
     promised_on      date,                  -- when the citizen was told it will be solved
     promise_moves    integer NOT NULL,
+    promise_kept     boolean,               -- of this cycle; null: nothing promised, or open
     rating           integer,               -- by the citizen, 1 to 5, the last
     disputes         integer NOT NULL,
+    recurred         boolean NOT NULL,      -- solved, and the same topic and place came again
+    final_replies    integer NOT NULL,      -- by humans, of all cycles
+    final_replies_on_source integer NOT NULL, -- of them, on the channel where the citizen wrote
+    auto_replies     integer NOT NULL,      -- by no human
+    replies_deleted  integer NOT NULL,      -- gone from their platform, whoever deleted them
     root_cause       text,
     published_at     timestamptz NOT NULL,  -- when the citizen wrote
     captured_at      timestamptz NOT NULL,  -- when the centre had it
@@ -79,12 +85,18 @@ CREATE TABLE incident (
     alarms           text,                  -- what the clocks still have to say, by their names
     alarm_at         timestamptz,           -- the first of it
     resolved_at      timestamptz,           -- of this cycle
+    first_resolved_at timestamptz,          -- of the first cycle
+    first_resolved_on date,                 -- its local day
+    first_reopened_at timestamptz,
     closed_at        timestamptz,
     changed_at       timestamptz NOT NULL,  -- of its last event
     triage_working_seconds     double precision, -- registered to first assigned, in working time
     accept_working_seconds     double precision, -- assigned to first accepted, in working time
     reply_working_seconds      double precision, -- published to first reply, in working time
     resolution_working_seconds double precision, -- cycle start to resolved, without pauses
+    first_resolution_working_seconds double precision, -- the same of the first cycle
+    next_reply_seconds         double precision[] NOT NULL, -- further message to its human reply
+    next_reply_working_seconds double precision[] NOT NULL, -- the same in working time
     paused_seconds   double precision NOT NULL, -- waiting for the citizen, in this cycle
     latitude         double precision,
     longitude        double precision
@@ -95,6 +107,10 @@ CREATE INDEX incident_by_municipality
 CREATE INDEX incident_by_time ON incident (registered_at DESC, id DESC);
 CREATE INDEX incident_by_registration_day ON incident (region, registered_on);
 CREATE INDEX incident_by_due_day ON incident (region, due_on) WHERE due_on IS NOT NULL;
+CREATE INDEX incident_by_resolution_day ON incident (region, first_resolved_on)
+    WHERE first_resolved_on IS NOT NULL;
+CREATE INDEX incident_by_promised_day ON incident (region, promised_on)
+    WHERE promised_on IS NOT NULL;
 CREATE INDEX incident_by_topic ON incident (topic, registered_at DESC, id DESC);
 CREATE INDEX incident_unfinished ON incident (status, registered_at DESC, id DESC)
     WHERE status <> 'CLOSED';
@@ -165,24 +181,15 @@ CREATE TABLE source (
     PRIMARY KEY (region, code)
 );
 
--- Counts of one local day of a region and of each municipality in it, recomputed whole from the
--- incident rows whenever one of them changes. A histogram: see projections/histogram.py.
--- The rows of whole regions lie together: a ranking reads all of them and nothing else.
+-- One local day of a region and of each municipality in it, recomputed whole from the incident rows
+-- whenever one of them changes. What each column counts: projections/measures.py; a histogram: see
+-- projections/histogram.py. The rows of whole regions lie together: a ranking reads all of them and
+-- nothing else.
 CREATE TABLE daily (
-    municipality         text NOT NULL,     -- '' is the whole region, unlocated incidents included
-    day                  date NOT NULL,
-    region               text NOT NULL,
-    registered           integer NOT NULL,  -- incidents registered this day
-    answered             integer NOT NULL,  -- of them, with a reply by a human
-    reply_seconds        numeric NOT NULL,  -- sum over the answered: published to replied
-    reply_histogram      bytea NOT NULL,
-    resolved             integer NOT NULL,  -- of them, resolved in their last cycle
-    resolution_seconds   numeric NOT NULL,  -- sum over the resolved: cycle start to resolved
-    resolution_histogram bytea NOT NULL,
-    reopened             integer NOT NULL,  -- of them, in a second or later cycle
-    returned             integer NOT NULL,  -- of them, sent back at least once
-    due                  integer NOT NULL,  -- incidents whose deadline falls on this day
-    kept                 integer NOT NULL,  -- of them, resolved by then
+    municipality text NOT NULL,             -- '' is the whole region, unlocated incidents included
+    day          date NOT NULL,
+    region       text NOT NULL,
+    /* the columns of projections/measures.py */
     PRIMARY KEY (region, day, municipality)
 ) PARTITION BY LIST (municipality);
 CREATE TABLE daily_of_region PARTITION OF daily FOR VALUES IN ('');

@@ -6,12 +6,142 @@ Never kept by +1 and -1: a count that is made anew from the rows cannot drift fr
 import math
 from collections.abc import Collection
 from datetime import date
+from typing import LiteralString
 
 import psycopg
 
 from projections.histogram import COUNT_MAX, GAMMA
+from projections.measures import COUNT_NAMES, COUNTS, DURATION_NAMES, LASTED, Cohort
 
 LN_GAMMA = math.log(GAMMA)
+
+# GROUPING SETS counts each region and each of its municipalities in one pass over the rows.
+BOTH: LiteralString = "GROUPING SETS ((region, day), (region, day, municipality))"
+UNIT: LiteralString = (
+    "region, day, CASE grouping(municipality) WHEN 1 THEN '' ELSE municipality END AS municipality"
+)
+
+
+def _counted(cohort: Cohort) -> LiteralString:
+    counts: LiteralString = ", ".join(sql + " AS " + name for name, sql in COUNTS[cohort].items())
+    day: LiteralString = cohort.value
+    return (
+        "SELECT "
+        + UNIT
+        + ", "
+        + counts
+        + " FROM touched JOIN incident USING (region) WHERE "
+        + day
+        + " = day AND counted GROUP BY "
+        + BOTH
+    )
+
+
+def _cohorts() -> LiteralString:
+    """`REGISTERED AS (SELECT …), DUE AS (SELECT …), …`"""
+    parts: list[LiteralString] = []
+    for cohort in Cohort:
+        name: LiteralString = cohort.name
+        parts.append(name + " AS (" + _counted(cohort) + ")")
+    return ", ".join(parts)
+
+
+def _joined() -> LiteralString:
+    names: list[LiteralString] = [cohort.name for cohort in Cohort]
+    return " FULL JOIN ".join(
+        name if number == 0 else name + " USING (region, day, municipality)"
+        for number, name in enumerate(names)
+    )
+
+
+def _each(names: Collection[LiteralString], sql: LiteralString) -> LiteralString:
+    """`sql` for each name, which stands there as `@`."""
+    return ", ".join(sql.replace("@", name) for name in names)
+
+
+RECOMPUTE: LiteralString = (
+    """
+      WITH touched AS (
+           SELECT region,
+                  day
+             FROM unnest(%(regions)s::text[], %(days)s::date[]) AS touched (region, day)
+           ),
+           """
+    + _cohorts()
+    + """,
+           lasted AS (
+           SELECT region,
+                  municipality,
+                  day,
+                  measure,
+                  seconds,
+                  ceil(ln(greatest(seconds, 1)) / %(ln_gamma)s)::int2 AS bucket
+             FROM touched
+             JOIN incident USING (region),
+                  LATERAL ("""
+    + LASTED
+    + """) AS of (measure, seconds)
+            WHERE registered_on = day
+              AND counted
+              AND seconds IS NOT NULL
+           ),
+           bucket AS (
+           SELECT """
+    + UNIT
+    + """,
+                  measure,
+                  bucket,
+                  count(*) AS cases,
+                  sum(seconds::numeric) AS seconds
+             FROM lasted
+            GROUP BY measure, bucket, """
+    + BOTH
+    + """
+           ),
+           histogram AS (
+           SELECT region,
+                  day,
+                  municipality,
+                  measure,
+                  sum(seconds) FILTER (WHERE rest = cases) AS seconds,
+                  string_agg(pair, '' ORDER BY bucket) AS pairs
+             FROM bucket,
+                  generate_series(cases, 1, -%(count_max)s) AS rest,
+                  LATERAL (SELECT int2send(bucket)
+                                  || int2send(least(rest, %(count_max)s)::int2)) AS of (pair)
+            GROUP BY region, day, municipality, measure
+           ),
+           timed AS (
+           SELECT region,
+                  day,
+                  municipality,
+                  """
+    + _each(
+        DURATION_NAMES,
+        "max(seconds) FILTER (WHERE measure = '@') AS @_seconds,"
+        " string_agg(pairs, '') FILTER (WHERE measure = '@') AS @_histogram",
+    )
+    + """
+             FROM histogram
+            GROUP BY region, day, municipality
+           )
+    INSERT INTO daily (region, day, municipality, """
+    + _each(COUNT_NAMES, "@")
+    + ", "
+    + _each(DURATION_NAMES, "@_seconds, @_histogram")
+    + """)
+    SELECT region, day, municipality, """
+    + _each(COUNT_NAMES, "coalesce(@, 0)")
+    + ", "
+    + _each(DURATION_NAMES, "coalesce(@_seconds, 0), coalesce(@_histogram, '')")
+    + " FROM "
+    + _joined()
+    + """
+      LEFT JOIN timed USING (region, day, municipality)
+     -- An incident that is not located counts for its region only.
+     WHERE municipality IS NOT NULL
+    """
+)
 
 
 def recompute(connection: psycopg.Connection, touched: Collection[tuple[str, date]]) -> None:
@@ -29,110 +159,4 @@ def recompute(connection: psycopg.Connection, touched: Collection[tuple[str, dat
         """,
         days,
     )
-    # GROUPING SETS counts each region and each of its municipalities in one pass over the rows.
-    connection.execute(
-        """
-          WITH touched AS (
-               SELECT region,
-                      day
-                 FROM unnest(%(regions)s::text[], %(days)s::date[]) AS touched (region, day)
-               ),
-               cohort AS (
-               SELECT region,
-                      municipality,
-                      day,
-                      extract(epoch FROM first_replied_at - published_at) AS reply_seconds,
-                      extract(epoch FROM resolved_at - cycle_started_at) AS resolution_seconds,
-                      -- date_part gives a float at once; of a numeric each bucket costs twice that.
-                      ceil(ln(greatest(date_part('epoch', first_replied_at - published_at), 1))
-                           / %(ln_gamma)s)::int2 AS reply_bucket,
-                      ceil(ln(greatest(date_part('epoch', resolved_at - cycle_started_at), 1))
-                           / %(ln_gamma)s)::int2 AS resolution_bucket,
-                      cycle,
-                      returns
-                 FROM touched
-                 JOIN incident USING (region)
-                WHERE registered_on = day
-                  AND counted
-               ),
-               counted AS (
-               SELECT region,
-                      day,
-                      CASE grouping(municipality) WHEN 1 THEN '' ELSE municipality END
-                          AS municipality,
-                      count(*) AS registered,
-                      count(reply_seconds) AS answered,
-                      coalesce(sum(reply_seconds), 0) AS reply_seconds,
-                      count(resolution_seconds) AS resolved,
-                      coalesce(sum(resolution_seconds), 0) AS resolution_seconds,
-                      count(*) FILTER (WHERE cycle > 1) AS reopened,
-                      count(*) FILTER (WHERE returns > 0) AS returned
-                 FROM cohort
-                GROUP BY GROUPING SETS ((region, day), (region, day, municipality))
-               ),
-               bucket AS (
-               SELECT region,
-                      day,
-                      CASE grouping(municipality) WHEN 1 THEN '' ELSE municipality END
-                          AS municipality,
-                      measure,
-                      bucket,
-                      count(*) AS cases
-                 FROM cohort,
-                      LATERAL (VALUES ('reply', reply_seconds, reply_bucket),
-                                      ('resolution', resolution_seconds, resolution_bucket))
-                          AS of (measure, seconds, bucket)
-                WHERE seconds IS NOT NULL
-                GROUP BY measure, bucket,
-                         GROUPING SETS ((region, day), (region, day, municipality))
-               ),
-               histogram AS (
-               SELECT region,
-                      day,
-                      municipality,
-                      string_agg(pair, '' ORDER BY bucket)
-                          FILTER (WHERE measure = 'reply') AS reply,
-                      string_agg(pair, '' ORDER BY bucket)
-                          FILTER (WHERE measure = 'resolution') AS resolution
-                 FROM bucket,
-                      generate_series(cases, 1, -%(count_max)s) AS rest,
-                      LATERAL (SELECT int2send(bucket)
-                                      || int2send(least(rest, %(count_max)s)::int2)) AS of (pair)
-                GROUP BY region, day, municipality
-               ),
-               deadline AS (
-               SELECT region,
-                      day,
-                      CASE grouping(municipality) WHEN 1 THEN '' ELSE municipality END
-                          AS municipality,
-                      count(*) AS due,
-                      count(*) FILTER (WHERE resolved_at <= due_at) AS kept
-                 FROM touched
-                 JOIN incident USING (region)
-                WHERE due_on = day
-                  AND counted
-                GROUP BY GROUPING SETS ((region, day), (region, day, municipality))
-               )
-        INSERT INTO daily
-        SELECT municipality,
-               day,
-               region,
-               coalesce(registered, 0),
-               coalesce(answered, 0),
-               coalesce(reply_seconds, 0),
-               coalesce(histogram.reply, ''),
-               coalesce(resolved, 0),
-               coalesce(resolution_seconds, 0),
-               coalesce(histogram.resolution, ''),
-               coalesce(reopened, 0),
-               coalesce(returned, 0),
-               coalesce(due, 0),
-               coalesce(kept, 0)
-          FROM counted
-          FULL JOIN deadline USING (region, day, municipality)
-          LEFT JOIN histogram USING (region, day, municipality)
-         -- An incident that is not located counts for its region only.
-         WHERE municipality IS NOT NULL
-        """,
-        days | {"ln_gamma": LN_GAMMA, "count_max": COUNT_MAX},
-    )
+    connection.execute(RECOMPUTE, days | {"ln_gamma": LN_GAMMA, "count_max": COUNT_MAX})

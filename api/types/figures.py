@@ -5,8 +5,9 @@ from datetime import date
 
 import strawberry
 
+from projections.figures import Duration as MeasuredDuration
 from projections.figures import Figures as Measured
-from projections.figures import Period
+from projections.figures import Period, share
 from projections.queues import Queue
 from projections.regional import Board as MeasuredBoard
 
@@ -23,9 +24,43 @@ class PeriodInput:
         return Period(self.first, self.last).checked()
 
 
+@strawberry.type(description="How long something took, in seconds; null where nothing tells it.")
+class Duration:
+    n: int = strawberry.field(description="How many cases are over.")
+    mean_seconds: float | None = strawberry.field(description="Mean of these.")
+    median_seconds: float | None = strawberry.field(
+        description="Half took no longer, those included that are not over yet."
+    )
+    p90_seconds: float | None = strawberry.field(description="90 % took no longer.")
+
+    @classmethod
+    def of(cls, measured: MeasuredDuration) -> "Duration":
+        return cls(
+            n=measured.cases,
+            mean_seconds=measured.mean,
+            median_seconds=measured.median,
+            p90_seconds=measured.p90,
+        )
+
+
 @strawberry.type(
-    description="What is counted and measured of one unit over a period. Durations are in seconds "
-    "of calendar time; null where nothing tells them."
+    description="Something in calendar time, and in working time of the place it belongs to."
+)
+class TimedDuration:
+    calendar: Duration = strawberry.field(description="As the citizen waits.")
+    working: Duration = strawberry.field(description="By the production calendar of the place.")
+
+    @classmethod
+    def of(cls, measured: Measured, name: str) -> "TimedDuration":
+        return cls(
+            calendar=Duration.of(measured.lasted(name)),
+            working=Duration.of(measured.lasted(f"{name}_working")),
+        )
+
+
+@strawberry.type(
+    description="What is counted and measured of one unit over a period. Durations are in seconds; "
+    "null where nothing tells them. Definitions: docs/api.md, Figures."
 )
 class Figures:
     registered: int = strawberry.field(
@@ -45,6 +80,20 @@ class Figures:
     reply_p90_seconds: float | None = strawberry.field(
         description="90 % of the cohort were answered within; null when over 10 % have no reply."
     )
+    reply: TimedDuration = strawberry.field(
+        description="Publication of the message to the first reply by a human. Who has none yet "
+        "counts as slower than all who have."
+    )
+    next_reply: TimedDuration = strawberry.field(
+        description="A citizen's further message to the next reply by a human, each by itself."
+    )
+    capture_lag: Duration = strawberry.field(
+        description="Publication of the message until the centre had it: how well it listens."
+    )
+    triage: TimedDuration = strawberry.field(description="Registration to the first assignment.")
+    acceptance: TimedDuration = strawberry.field(
+        description="First assignment until it is taken into work."
+    )
     resolved: int = strawberry.field(description="Of the cohort, resolved in their last cycle.")
     resolution_median_seconds: float | None = strawberry.field(
         description="Start of the last cycle to its resolution, of the resolved."
@@ -55,9 +104,26 @@ class Figures:
     resolution_p90_seconds: float | None = strawberry.field(
         description="90 % of the resolved were resolved within."
     )
+    resolution: TimedDuration = strawberry.field(
+        description="Start of the last cycle to its resolution, of the resolved, without the time "
+        "in which the citizen was waited for."
+    )
+    first_resolution: TimedDuration = strawberry.field(
+        description="Registration to the first resolution."
+    )
+    full_resolution: Duration = strawberry.field(
+        description="Registration to the last resolution, of those resolved now."
+    )
     reopened: int = strawberry.field(description="Of the cohort, in a second or later cycle.")
     returned: int = strawberry.field(
         description="Of the cohort, sent back to triage at least once."
+    )
+    return_share: float | None = strawberry.field(description="returned, of the assigned.")
+    hops_per_incident: float | None = strawberry.field(
+        description="How often an incident of the cohort went on to another body, on average."
+    )
+    same_platform_share: float | None = strawberry.field(
+        description="Of the cohort's final replies, those where the citizen wrote."
     )
     due: int = strawberry.field(
         description="Incidents, whenever registered, whose deadline fell on a day of the period "
@@ -65,25 +131,69 @@ class Figures:
     )
     missed: int = strawberry.field(description="Of them, resolved later or still open.")
     overdue_share: float | None = strawberry.field(description="missed divided by due.")
+    first_resolved: int = strawberry.field(
+        description="Incidents first resolved in the period, 14 days ago or earlier."
+    )
+    reopen_rate: float | None = strawberry.field(
+        description="Of these, the share reopened within 14 days."
+    )
+    promised: int = strawberry.field(
+        description="Incidents promised to be solved by a day of the period that is over."
+    )
+    promise_kept_share: float | None = strawberry.field(
+        description="Of these, the share that was resolved by then."
+    )
+    rated: int = strawberry.field(description="Of the cohort, rated by their citizen.")
+    rated_share: float | None = strawberry.field(
+        description="Of those ever resolved, the share rated: read it beside the satisfaction."
+    )
+    satisfaction: float | None = strawberry.field(description="Mean of the last ratings, 1 to 5.")
+    dispute_rate: float | None = strawberry.field(
+        description="Of those ever resolved, the share whose resolution was disputed."
+    )
+    recurrence_rate: float | None = strawberry.field(
+        description="Of the solved, those after which the same topic and place came within 90 days."
+    )
 
     @classmethod
     def of(cls, measured: Measured) -> "Figures":
+        reply, resolution = measured.lasted("reply"), measured.lasted("resolution")
         return cls(
             registered=measured.registered,
             answered=measured.answered,
             unanswered_share=measured.unanswered_share,
-            reply_median_seconds=measured.reply_median,
-            reply_mean_seconds=measured.reply_mean,
-            reply_p90_seconds=measured.reply_p90,
+            reply_median_seconds=reply.median,
+            reply_mean_seconds=reply.mean,
+            reply_p90_seconds=reply.p90,
+            reply=TimedDuration.of(measured, "reply"),
+            next_reply=TimedDuration.of(measured, "next_reply"),
+            capture_lag=Duration.of(measured.lasted("capture")),
+            triage=TimedDuration.of(measured, "triage"),
+            acceptance=TimedDuration.of(measured, "accept"),
             resolved=measured.resolved,
-            resolution_median_seconds=measured.resolution_median,
-            resolution_mean_seconds=measured.resolution_mean,
-            resolution_p90_seconds=measured.resolution_p90,
+            resolution_median_seconds=resolution.median,
+            resolution_mean_seconds=resolution.mean,
+            resolution_p90_seconds=resolution.p90,
+            resolution=TimedDuration.of(measured, "resolution"),
+            first_resolution=TimedDuration.of(measured, "first_resolution"),
+            full_resolution=Duration.of(measured.lasted("full_resolution")),
             reopened=measured.reopened,
             returned=measured.returned,
+            return_share=share(measured.returned, measured.assigned),
+            hops_per_incident=share(measured.hops, measured.registered),
+            same_platform_share=share(measured.final_on_source, measured.final_replies),
             due=measured.due,
             missed=measured.missed,
             overdue_share=measured.overdue_share,
+            first_resolved=measured.first_resolved,
+            reopen_rate=measured.reopen_rate,
+            promised=measured.promised,
+            promise_kept_share=measured.promise_share,
+            rated=measured.rated,
+            rated_share=share(measured.rated, measured.ended),
+            satisfaction=measured.satisfaction,
+            dispute_rate=share(measured.disputed, measured.ended),
+            recurrence_rate=share(measured.recurred, measured.solved),
         )
 
 

@@ -232,6 +232,8 @@ ANSWERED = ACCEPTED | {
     "pos": 5,
     "first_replied_at": minutes(60),
     "reply_working_seconds": 60 * 60,
+    "final_replies": 1,
+    "final_replies_on_source": 1,
     "changed_at": minutes(60),
 }
 RESOLVED = (
@@ -244,6 +246,9 @@ RESOLVED = (
         "outcome": "SOLVED",
         "resolved_at": minutes(90),
         "resolution_working_seconds": 90 * 60,
+        "first_resolved_at": minutes(90),
+        "first_resolved_on": date(2026, 3, 2),
+        "first_resolution_working_seconds": 90 * 60,
         "changed_at": minutes(90),
     }
     | alarms(CLOSING=[minutes(90) + timedelta(days=14)])
@@ -274,6 +279,7 @@ REOPENED = CLOSED | {
     "first_due_at": None,
     "resolved_at": None,
     "resolution_working_seconds": None,
+    "first_reopened_at": minutes(150),
     "closed_at": None,
     "changed_at": minutes(150),
 }
@@ -519,6 +525,9 @@ CHANGES: dict[str, Change] = {
             "outcome": "EXPLAINED",
             "resolved_at": minutes(150),
             "resolution_working_seconds": 150 * 60,
+            "first_resolved_at": minutes(150),
+            "first_resolved_on": date(2026, 3, 2),
+            "first_resolution_working_seconds": 150 * 60,
         }
         | alarms(CLOSING=[minutes(150) + timedelta(days=14)])
         | {"alarm_at": None},

@@ -16,79 +16,35 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from domain.commands import (
-    Assign,
-    Classify,
-    Command,
-    Dispute,
-    PublishReply,
     Reject,
     Relocate,
-    Reopen,
-    Resolve,
-    Return,
 )
-from domain.rights import Actor
 from domain.vocabulary import (
-    DisputeBy,
-    Outcome,
     RejectReason,
-    ReopenReason,
-    ReplyAuthor,
-    ReplyKind,
-    ReturnReason,
-    Role,
 )
 from projections import incidents, statistics, versions
 from projections.histogram import COUNT_MAX, GAMMA, PAIR, RELATIVE_ERROR, counts, quantiles
 from projections.incidents import IncidentRow
 from projections.projector import Projector
-from regions.bulk import History, Step, record_histories
-from regions.centre import Centre
 from regions.node import Node
-from tests.scenarios import NOON, OPERATOR, ask, message, registered, some_body, some_topic
+from tests.projections.lives import (
+    AUTO,
+    CURATOR,
+    DISPUTE,
+    FINAL,
+    MONDAY,
+    NEW_YORK,
+    REOPEN,
+    RESOLVE,
+    RETURN,
+    TUESDAY,
+    due,
+    live,
+    local,
+)
+from tests.scenarios import NOON, ask, registered
 
 Project = Callable[[], int]
-
-CURATOR = Actor("curator", Role.CURATOR)
-
-NEW_YORK = ZoneInfo("America/New_York")
-MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
-AUTO = PublishReply(kind=ReplyKind.FIRST, author=ReplyAuthor.AUTO)
-FINAL = PublishReply(kind=ReplyKind.FINAL)
-RESOLVE = Resolve(outcome=Outcome.SOLVED)
-DISPUTE = Dispute(by=DisputeBy.AUTHOR)
-REOPEN = Reopen(reason=ReopenReason.NOT_SOLVED)
-RETURN = Return(reason=ReturnReason.NOT_COMPETENT)
-
-
-def local(day: int, hour: int, minute: int = 0) -> datetime:
-    """A moment of March 2026 on the clocks of New York."""
-    return datetime(2026, 3, day, hour, minute, tzinfo=NEW_YORK)
-
-
-def live(
-    centre: Centre, at: datetime, *steps: tuple[int, Command], waited: int = 0, **changes: object
-) -> None:
-    """An incident of a message `waited` minutes old, with steps so many minutes after `at`."""
-    published_at = at - timedelta(minutes=waited)
-    life = History(
-        incident_id=uuid4(),
-        command_id=uuid4(),
-        registration=message(published_at=published_at, **changes),
-        at=at,
-        by=OPERATOR,
-        steps=[
-            Step(command, at + timedelta(minutes=minutes), OPERATOR)
-            for minutes, command in [(0, Classify(topic=some_topic(centre))), *steps]
-        ],
-    )
-    report = record_histories(centre, [life], now=at + timedelta(days=9))
-    assert report.recorded, report.refused
-
-
-def due(centre: Centre, at: datetime | None = None) -> Assign:
-    return Assign(organisation=some_body(centre), due_at=at)
-
 
 COLUMNS = """
     region, municipality, day, registered, answered, reply_seconds::int, resolved,
@@ -339,22 +295,15 @@ def test_an_answer_within_a_second_counts_as_one_of_a_second(
 
 
 def test_a_bucket_of_more_cases_than_a_pair_holds_takes_several(
-    node: Node, read: psycopg.Connection
+    node: Node, project: Project, read: psycopg.Connection
 ) -> None:
     cases = 2 * COUNT_MAX + 1
+    live(node.centre("BRONX"), local(2, 9), (60, FINAL))
+    project()
+    columns = ", ".join(name for name in incidents.COLUMNS if name != "id")
     read.execute(
-        """
-        INSERT INTO incident (id, region, version, pos, status, open, counted, channel, kind,
-                              regime, priority, cycle, returns, hops, promise_moves,
-                              messages, disputes,
-                              published_at, captured_at, registered_at, registered_on,
-                              cycle_started_at, first_replied_at, changed_at, paused_seconds)
-        SELECT gen_random_uuid(), 'BRONX', 1, 1, 'REGISTERED', true, true, 'PHONE', 'COMPLAINT',
-               'IM', 'NORMAL', 1, 0, 0, 0, 1, 0,
-               moment, moment, moment, '2026-03-02', moment, moment + interval '1 hour', moment, 0
-          FROM generate_series(1, %s), (VALUES (%s::timestamptz)) AS at (moment)
-        """,
-        [cases, NOON],
+        f"INSERT INTO incident (id, {columns})"
+        f" SELECT gen_random_uuid(), {columns} FROM incident, generate_series(2, {cases})".encode()
     )
     statistics.recompute(read, [("BRONX", MONDAY)])
     row = read.execute("SELECT reply_histogram FROM daily").fetchone()
