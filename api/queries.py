@@ -15,9 +15,10 @@ from api.types.catalogue import (
     Topic,
     check_exact,
 )
-from api.types.figures import Board, Figures, PeriodInput
+from api.types.figures import Board, PeriodInput
 from api.types.incident import Incident
 from api.types.node import Node, read_id
+from api.types.ranking import Ranking, TimeKind
 from api.types.sources import RoutingStep, Source
 from api.types.templates import FieldValueInput, FilledTemplate, ReplyTemplate
 from domain.commands import check_date
@@ -25,6 +26,7 @@ from domain.errors import CursorInvalid, NotFound, NotPermitted, PageTooLarge
 from domain.rights import is_sandbox, region_proper
 from domain.vocabulary import Outcome, ReplyKind, Status
 from projections import federal
+from projections.federal import Ranked
 from projections.feed import progress
 from projections.freshness import parse_position, wait_for
 from projections.history import HistoryKey
@@ -33,6 +35,7 @@ from projections.incident_list import IncidentFilter, Place, incident_page, inci
 from projections.incidents import IncidentRow
 from projections.listening import sources_of
 from projections.queues import Queue
+from projections.rankings import RankedBy
 from projections.release import version_of
 from regions.centre import Position
 from regions.routing import Matter
@@ -82,21 +85,6 @@ class IncidentEdge:
 class IncidentConnection:
     edges: list[IncidentEdge] = strawberry.field(description="The page.")
     page_info: PageInfo = strawberry.field(description="Whether there is more.")
-
-
-@strawberry.type(description="A region's line in the ranking.")
-class RankingRow:
-    place: int | None = strawberry.field(
-        description="rank() by median time to first reply: equal medians share a place, whoever "
-        "left more than half unanswered comes last; null with fewer than 5 incidents."
-    )
-    region: Region = strawberry.field(description="The region.")
-    figures: Figures = strawberry.field(description="Its figures over the period.")
-
-
-@strawberry.type(description="Regions by time to first reply over a period.")
-class Ranking:
-    rows: list[RankingRow] = strawberry.field(description="All regions, the fastest first.")
 
 
 @strawberry.type(description="How far the read models have come in one region.")
@@ -196,32 +184,45 @@ class Query:
             )
         return _page(rows[:first], more=len(rows) > first, follows=place is not None)
 
-    @strawberry.field(description="All regions by median time to first reply over a period.")
+    @strawberry.field(
+        description="Regions, municipalities or bodies side by side over a period, each among its "
+        "like. How it is reckoned: docs/api.md, Rankings. Bodies need a token."
+    )
     async def ranking(
         self,
         info: Info,
         period: PeriodInput,
+        of: Ranked = Ranked.REGIONS,
+        by: RankedBy = RankedBy.FIRST_REPLY,
+        clock: Annotated[
+            TimeKind, strawberry.argument(description="Which times are compared.")
+        ] = TimeKind.WORKING,
+        region: Annotated[
+            str | None,
+            strawberry.argument(description="Code: only its municipalities or bodies."),
+        ] = None,
         exact: Exact = False,
         read_after: ReadAfter = None,
     ) -> Ranking:
-        check_exact(info, exact)
+        check_exact(info, exact or of is Ranked.ORGANISATIONS)
         catalogue = info.context.catalogue
-        checked = period.period()
+        if region is not None:
+            catalogue.region(region)
+        checked, now = period.period(), info.context.clock()
         await read_own_write(info, read_after)
         async with info.context.reading() as connection:
-            ranks = await federal.ranking(
-                connection, checked, catalogue=catalogue, now=info.context.clock(), exact=exact
+            found = await federal.ranking(
+                connection,
+                checked,
+                catalogue=catalogue,
+                now=now,
+                of=of,
+                by=by,
+                working=clock is TimeKind.WORKING,
+                region=region,
+                exact=exact,
             )
-        return Ranking(
-            rows=[
-                RankingRow(
-                    place=rank.place,
-                    region=Region.of(catalogue.region(rank.region), catalogue),
-                    figures=Figures.of(rank.figures),
-                )
-                for rank in ranks
-            ]
-        )
+        return Ranking.of(found, of, checked, catalogue, now=now)
 
     @strawberry.field(description="What the country sees of itself over a period.")
     async def country_board(

@@ -114,10 +114,10 @@ class Reader:
     async def ranking(self) -> None:
         now = datetime.now(UTC)
         period = Period((now - timedelta(days=29)).date(), (now + timedelta(days=1)).date())
-        ranks = await federal.ranking(
+        found = await federal.ranking(
             self.connection, period, catalogue=self.node.catalogue, now=now
         )
-        self.registered = {rank.region: rank.figures.registered for rank in ranks}
+        self.registered = {each.unit: each.figures.registered for each in found.standings}
 
     def _register(self, region: str) -> tuple[Position, float]:
         """Where it was recorded, and when that was known."""

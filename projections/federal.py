@@ -1,24 +1,56 @@
-"""The view of the whole country: its board, and the ranking of its regions."""
+"""The view of the whole country: its board, and its units side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
 
-from projections.figures import TOTAL, Figures, Period, region_figures
+from projections.figures import (
+    TOTAL,
+    Figures,
+    Period,
+    Unit,
+    figures_by,
+    figures_of_places,
+    region_figures,
+)
+from projections.rankings import RankedBy, Standing, standings
 from projections.regional import Board, board_of
 from regions.catalogue import Catalogue
 
-RANKED_CASES_MIN = 5  # below this a median says nothing (lifecycle-and-metrics 3.5.4)
+STALE_AFTER_SECONDS = 60  # a region whose oldest event not taken in is older is not ranked
 
 
-class Rank(NamedTuple):
-    """One line of a ranking; `place` is None where there are too few cases to compare."""
+class Ranked(StrEnum):
+    """What is set side by side; each with its like."""
 
-    place: int | None
+    REGIONS = "REGIONS"  # one tier
+    MUNICIPALITIES = "MUNICIPALITIES"  # in bands of residents
+    ORGANISATIONS = "ORGANISATIONS"  # by their kind
+
+
+class Freshness(NamedTuple):
+    """Up to where the events of a region stand behind an answer."""
+
     region: str
-    figures: Figures
+    head: int
+    position: int
+    projected_at: datetime | None
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    standings: list[Standing]
+    freshness: list[Freshness]  # of every region
+
+
+# Upper bounds of the bands, residents; the last has none. Own choice, such that each band of the
+# Russian catalogue has hundreds of municipalities but the last.
+BANDS = (10_000, 20_000, 50_000, 100_000, 250_000)
 
 
 async def ranking(
@@ -27,23 +59,102 @@ async def ranking(
     *,
     catalogue: Catalogue,
     now: datetime,
+    of: Ranked = Ranked.REGIONS,
+    by: RankedBy = RankedBy.FIRST_REPLY,
+    working: bool = True,
+    region: str | None = None,
     exact: bool = False,
-) -> list[Rank]:
-    """All regions by median time to first reply, fastest first; equal medians share a place.
+) -> Ranking:
+    """The units of the country, or of one region. Of bodies it is always exact.
 
-    A region that has left more than half of its cohort unanswered has no median and comes after all
-    that have one. A place is rank(): one plus the number of faster regions.
+    Figures and positions are of one snapshot.
     """
-    figures = await region_figures(connection, period, catalogue=catalogue, now=now, exact=exact)
-    rows = [(code, figures.get(code, Figures())) for code in catalogue.regions]
-    rows.sort(key=lambda row: (_speed(row[1]), row[0]))
-    ranked = [row for row in rows if row[1].registered >= RANKED_CASES_MIN]
-    unranked = [row for row in rows if row[1].registered < RANKED_CASES_MIN]
-    places = _places([_speed(figures) for _, figures in ranked])
-    return [
-        *(Rank(place, *row) for place, row in zip(places, ranked, strict=True)),
-        *(Rank(None, *row) for row in unranked),
-    ]
+    async with connection.transaction():
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        fresh = await freshness(connection, catalogue.regions)
+        regions = list(catalogue.regions) if region is None else [region]
+        match of:
+            case Ranked.REGIONS:
+                found = await region_figures(
+                    connection, period, catalogue=catalogue, now=now, exact=exact
+                )
+                units = {code: found.get(code, Figures()) for code in catalogue.regions}
+            case Ranked.MUNICIPALITIES:
+                units = await figures_of_places(
+                    connection, period, catalogue=catalogue, now=now, regions=regions
+                )
+            case Ranked.ORGANISATIONS:
+                found = await figures_by(
+                    connection,
+                    period,
+                    Unit.ORGANISATION,
+                    catalogue=catalogue,
+                    now=now,
+                    regions=regions,
+                )
+                units = {code: one for code, one in found.items() if code != TOTAL}
+    stale = {each.region for each in fresh if each.stale}
+    return Ranking(
+        standings(
+            units,
+            by,
+            working=working,
+            tier_of=lambda unit: _tier(unit, of, catalogue),
+            stale=frozenset(unit for unit in units if region_of(unit, of, catalogue) in stale),
+        ),
+        fresh,
+    )
+
+
+def region_of(unit: str, of: Ranked, catalogue: Catalogue) -> str:
+    match of:
+        case Ranked.REGIONS:
+            return unit
+        case Ranked.MUNICIPALITIES:
+            return catalogue.municipality(unit).region
+        case Ranked.ORGANISATIONS:
+            return catalogue.organisations[unit].region
+
+
+def _tier(unit: str, of: Ranked, catalogue: Catalogue) -> str:
+    match of:
+        case Ranked.REGIONS:
+            return ""
+        case Ranked.MUNICIPALITIES:
+            return _band(catalogue.municipality(unit).population)
+        case Ranked.ORGANISATIONS:
+            return catalogue.organisations[unit].kind
+
+
+def _band(population: int | None) -> str:
+    if population is None:
+        return "UNKNOWN"
+    bound = next((bound for bound in BANDS if population < bound), None)
+    return f"UNDER_{bound}" if bound else f"FROM_{BANDS[-1]}"
+
+
+async def freshness(connection: AsyncConnection[Any], regions: Collection[str]) -> list[Freshness]:
+    """In the order of the codes."""
+    cursor = await connection.execute(
+        """
+        SELECT region,
+               head.pos,
+               tracking.pos,
+               tracking.projected_at,
+               stopped
+               OR EXISTS (SELECT
+                            FROM events
+                           WHERE events.region = head.region
+                             AND events.pos = tracking.pos + 1
+                             AND recorded_at < clock_timestamp() - make_interval(secs => %s))
+          FROM region_head AS head
+          JOIN tracking USING (region)
+         WHERE region = ANY (%s)
+         ORDER BY region
+        """,
+        [STALE_AFTER_SECONDS, list(regions)],
+    )
+    return [Freshness(*row) async for row in cursor]
 
 
 async def country_board(
@@ -57,17 +168,3 @@ async def country_board(
     """The country's figures, its open incidents now, and the figures of each region."""
     figures = await region_figures(connection, period, catalogue=catalogue, now=now, exact=exact)
     return await board_of(connection, figures, TOTAL, now=now)
-
-
-def _speed(figures: Figures) -> float:
-    median = figures.lasted("reply").median
-    return float("inf") if median is None else median
-
-
-def _places(ascending: Sequence[float]) -> list[int]:
-    """rank() OVER (ORDER BY value)."""
-    places: list[int] = []
-    for index, value in enumerate(ascending):
-        tied = index > 0 and value == ascending[index - 1]
-        places.append(places[-1] if tied else index + 1)
-    return places

@@ -10,9 +10,10 @@ Quantiles are nearest rank: within 1 % from histograms (projections/histogram.py
 the incident rows.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import Any, LiteralString, NamedTuple
@@ -22,10 +23,11 @@ from psycopg import AsyncConnection
 
 from domain.errors import PeriodInvalid
 from domain.rights import region_proper
-from projections.histogram import counts, quantiles
+from projections.histogram import at_ranks, counts, median_bounds
 from projections.measures import CENSORED, COUNT_NAMES, COUNTS, DURATION_NAMES, LASTED, Cohort
 from regions.catalogue import Catalogue
 
+SETTLES_AFTER_DAYS = 30  # the longest ordinary term (lifecycle-and-metrics 3.3)
 PERIOD_DAYS_MAX = 3 * 366  # a daily row of each region and day is read: the bound keeps it one page
 
 
@@ -42,6 +44,11 @@ class Period(NamedTuple):
         return self
 
 
+def is_provisional(period: Period, now: datetime) -> bool:
+    """Whether deadlines of the period may be open: the longest ordinary one is thirty days."""
+    return now.date() < period.last + timedelta(days=SETTLES_AFTER_DAYS)
+
+
 class Duration(NamedTuple):
     """How long something took, in seconds; None where there is nothing to tell it from."""
 
@@ -49,6 +56,9 @@ class Duration(NamedTuple):
     mean: float | None = None  # of these
     median: float | None = None  # with those that are not over, where they count (CENSORED)
     p90: float | None = None
+    low: float | None = None  # between them the true median lies with 95 %
+    high: float | None = None  # None with a median: it has no upper bound
+    whole: int = 0  # cases with those that are not over, where they count
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,7 @@ class Figures:
     disputed: int = 0
     rated: int = 0
     rating_sum: int = 0
+    rating_squares: int = 0
     final_replies: int = 0
     final_on_source: int = 0
     ended: int = 0
@@ -107,7 +118,6 @@ class Figures:
         return share(self.promise_kept, self.promised)
 
 
-SHARES = (0.5, 0.9)  # of the quantiles told
 TOTAL = ""  # the key of all units together
 
 
@@ -158,6 +168,21 @@ async def municipality_figures(
     of_region = [place.code for place in catalogue.municipalities_of.get(region_proper(region), ())]
     wanted = of_region if municipality is None else [municipality]
     sums = await _sums(connection, period, today, [TOTAL, *wanted])
+    return _figures({place: found for (_, place), found in sums.items()}, with_total=False)
+
+
+async def figures_of_places(
+    connection: AsyncConnection[Any],
+    period: Period,
+    *,
+    catalogue: Catalogue,
+    now: datetime,
+    regions: Collection[str],
+) -> dict[str, Figures]:
+    """By municipality code, of all municipalities of these regions that have any."""
+    today = {code: _today(catalogue, code, now) for code in regions}
+    places = [place.code for code in regions for place in catalogue.municipalities_of.get(code, ())]
+    sums = await _sums(connection, period, today, places)
     return _figures({place: found for (_, place), found in sums.items()}, with_total=False)
 
 
@@ -286,12 +311,19 @@ def _durations(
     cases = counted.sum(axis=1).tolist()
     open_cases = unanswered if DURATION_NAMES[number] in CENSORED else [0] * len(cases)
     whole = [over + still for over, still in zip(cases, open_cases, strict=True)]
+    ranks = np.array([ranks_of(each) for each in whole], int).reshape(-1, 4)
     return [
-        Duration(over, share(lasted, over), median, p90)
-        for over, lasted, (median, p90) in zip(
-            cases, seconds, quantiles(counted, whole, SHARES), strict=True
+        Duration(over, share(lasted, over), median, p90, low, high, in_all)
+        for over, lasted, (median, p90, low, high), in_all in zip(
+            cases, seconds, at_ranks(counted, ranks), whole, strict=True
         )
     ]
+
+
+def ranks_of(cases: int) -> tuple[int, int, int, int]:
+    """Of the median, the p90 and the bounds of the median; nearest rank, 1 is the shortest."""
+    low, high = median_bounds(cases)
+    return max(1, math.ceil(0.5 * cases)), max(1, math.ceil(0.9 * cases)), low, max(1, high)
 
 
 def share(part: float, whole: int) -> float | None:
@@ -325,15 +357,25 @@ async def _exact(
 def _exactly(row: Sequence[Any]) -> Figures:
     told = row[len(COUNT_NAMES) :]
     durations = (
-        Duration(cases, mean, *(None if each == float("inf") else each for each in quantiles or ()))
-        for cases, mean, quantiles in zip(told[0::3], told[1::3], told[2::3], strict=True)
+        _exact_duration(cases, mean, ordered or [])
+        for cases, mean, ordered in zip(told[0::3], told[1::3], told[2::3], strict=True)
     )
     return Figures(tuple(durations), *row[: len(COUNT_NAMES)])
 
 
+def _exact_duration(cases: int, mean: float | None, ordered: Sequence[float]) -> Duration:
+    if not ordered:
+        return Duration()
+    median, p90, low, high = (
+        None if math.isinf(ordered[rank - 1]) else ordered[rank - 1]
+        for rank in ranks_of(len(ordered))
+    )
+    return Duration(cases, mean, median, p90, low, high, len(ordered))
+
+
 @cache
 def _exact_query(unit: LiteralString) -> LiteralString:
-    """Rows of: the unit or '' for all together, its counts, then (cases, mean, quantiles) each."""
+    """Rows of: the unit or '' for all, its counts, then (cases, mean, all in order) each."""
     cohorts: list[LiteralString] = [
         cohort.name + " AS (" + _exact_counts(cohort, unit) + ")" for cohort in Cohort
     ]
@@ -342,7 +384,7 @@ def _exact_query(unit: LiteralString) -> LiteralString:
     timed: LiteralString = ", ".join(
         "coalesce(max(cases) FILTER (WHERE measure = '" + name + "'), 0),"
         " max(mean) FILTER (WHERE measure = '" + name + "'),"
-        " max(quantiles) FILTER (WHERE measure = '" + name + "')"
+        " max(ordered) FILTER (WHERE measure = '" + name + "')"
         for name in DURATION_NAMES
     )
     return (
@@ -376,7 +418,7 @@ def _exact_durations(unit: LiteralString) -> LiteralString:
                measure,
                count(*) FILTER (WHERE seconds < 'infinity') AS cases,
                avg(seconds) FILTER (WHERE seconds < 'infinity') AS mean,
-               percentile_disc(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY seconds) AS quantiles
+               array_agg(seconds ORDER BY seconds) AS ordered
           FROM (SELECT unit,
                        measure,
                        CASE WHEN first_replied_at IS NULL AND measure IN ("""

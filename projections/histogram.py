@@ -8,6 +8,7 @@ network byte order, as PostgreSQL's int2send writes them. A bucket may come agai
 COUNT_MAX take several pairs, and histograms to be merged are given one after the other.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,9 +39,23 @@ def quantiles(
     Nearest rank. Cases that are in no bucket are not over yet: they last longer than any counted
     one. None where the rank falls among them, or there are no cases.
     """
-    reached = counted.cumsum(axis=1)
     in_all = np.asarray(cases, int).reshape(-1, 1)
-    ranks = np.maximum(1, np.ceil(np.asarray(shares) * in_all)).astype(int)
+    return at_ranks(counted, np.maximum(1, np.ceil(np.asarray(shares) * in_all)).astype(int))
+
+
+def median_bounds(cases: int) -> tuple[int, int]:
+    """The ranks between which the median of the population lies with 95 %, whatever the durations.
+
+    Conover, Practical Nonparametric Statistics, 3rd ed., 3.2: the binomial by the normal. No draws,
+    so whoever recomputes it finds the same.
+    """
+    spread = 1.96 * math.sqrt(cases) / 2
+    return max(1, math.floor(cases / 2 - spread)), min(cases, math.ceil(cases / 2 + 1 + spread))
+
+
+def at_ranks(counted: np.ndarray, ranks: np.ndarray) -> list[tuple[float | None, ...]]:
+    """For each row of counts the durations in seconds at these ranks of it; None past the last."""
+    reached = counted.cumsum(axis=1)
     # The first bucket that reaches a rank; one past the last where none does.
     buckets = (reached[:, np.newaxis, :] < ranks[:, :, np.newaxis]).sum(axis=2)
     seconds = 2 * GAMMA**buckets / (GAMMA + 1)

@@ -32,6 +32,7 @@ COUNTS: dict[Cohort, dict[str, LiteralString]] = {
         "disputed": "count(*) FILTER (WHERE disputes > 0)",
         "rated": "count(rating)",
         "rating_sum": "coalesce(sum(rating), 0)",
+        "rating_squares": "coalesce(sum(rating * rating), 0)",
         "final_replies": "coalesce(sum(final_replies), 0)",
         "final_on_source": "coalesce(sum(final_replies_on_source), 0)",
         "ended": "count(first_resolved_at)",

@@ -5,7 +5,9 @@ from enum import EnumType
 import strawberry
 
 from domain import vocabulary
+from projections.federal import Ranked
 from projections.queues import Queue
+from projections.rankings import RankedBy, Unranked
 from regions.reading.suggestions import LikenessReason
 
 DESCRIPTIONS: dict[EnumType, str] = {
@@ -35,6 +37,9 @@ DESCRIPTIONS: dict[EnumType, str] = {
     vocabulary.CrisisReason: "Why a region works by the rules of a crisis.",
     vocabulary.DeliveryFailure: "Why a platform does not take our reply.",
     Queue: "What waits for somebody.",
+    Ranked: "What is set side by side, each among its like.",
+    RankedBy: "What is compared: median times, shares, mean ratings.",
+    Unranked: "Why a unit has no place: fewer than 5 cases, or its events are not all taken in.",
     LikenessReason: "Why a message may be about the same as another.",
 }
 

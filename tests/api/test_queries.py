@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from api.types.node import write_id
@@ -558,6 +559,8 @@ def test_a_list_of_a_narrower_scope_is_paged_alike(crowded: tuple[Api, Node]) ->
 
 # Rankings and boards
 
+REGIONS = ("BRONX", "BROOKLYN", "MANHATTAN", "QUEENS", "STATEN-ISLAND")
+
 FIGURES = """
 fragment F on Figures {
   registered answered unansweredShare
@@ -631,17 +634,102 @@ def ranking(api: Api, **options: Any) -> dict[str, tuple[int | None, dict[str, A
 
 
 @pytest.mark.parametrize("exact", [True, False])
-def test_equal_medians_share_a_place_and_the_next_place_is_left_out(
-    exact: bool, ranked: Api
-) -> None:
+def test_whoever_cannot_be_told_apart_shares_a_place(exact: bool, ranked: Api) -> None:
     places = {code: place for code, (place, _) in ranking(ranked, exact=exact).items()}
     assert list(places.items()) == [
         ("BRONX", 1),
         ("QUEENS", 1),
-        ("BROOKLYN", 3),
-        ("MANHATTAN", 4),  # more than half are unanswered: no median, and last
+        ("BROOKLYN", 2),
+        ("MANHATTAN", 3),  # more than half are unanswered: no median, and last
         ("STATEN-ISLAND", None),  # too few to compare
     ]
+
+
+def test_a_ranking_says_how_it_was_reckoned_and_up_to_where(ranked: Api) -> None:
+    text = """
+    query ($period: PeriodInput!) {
+      ranking(period: $period, clock: CALENDAR, exact: true) {
+        method shrinkage provisional settledOn
+        freshness { region position head stale }
+        rows { position unranked tier n value low high score region { code } }
+      }
+    }
+    """
+    told = ranked.ask(text, token=ranked.token(), period=DAY)["ranking"]
+    assert (told["method"], told["shrinkage"]) == ("shrunk-1", 30)
+    assert (told["provisional"], told["settledOn"]) == (True, "2026-04-01")
+    assert [each["region"] for each in told["freshness"]] == [*REGIONS]
+    assert all(
+        each["position"] == each["head"] > 0 and not each["stale"] for each in told["freshness"]
+    )
+    bronx, *_, staten = told["rows"]
+    towards = 1800  # the middle of 30, 30 and 60 minutes
+    assert bronx == {
+        "position": 1,
+        "unranked": None,
+        "tier": "",
+        "n": 5,
+        "value": 1800,
+        "low": 600,
+        "high": 3000,
+        "score": pytest.approx(towards),
+        "region": {"code": "BRONX"},
+    }
+    assert (staten["unranked"], staten["n"]) == ("INSUFFICIENT_DATA", 4)
+
+
+def test_municipalities_are_ranked_by_bands_and_bodies_by_kind(boarded: Api) -> None:
+    text = """
+    query ($period: PeriodInput!, $of: Ranked!, $region: String) {
+      ranking(period: $period, of: $of, region: $region) {
+        rows {
+          tier unranked municipality { code } organisation { code kind } figures { registered }
+        }
+      }
+    }
+    """
+    places = boarded.ask(text, period=DAY, of="MUNICIPALITIES", region="BRONX")["ranking"]["rows"]
+    assert {row["municipality"]["code"]: row["figures"]["registered"] for row in places} == {
+        "BRONX-01": 3,
+        "BRONX-02": 2,
+    }
+    assert {row["tier"] for row in places} == {"UNKNOWN"}  # the catalogue knows no residents
+    assert boarded.refusal(text, period=DAY, of="ORGANISATIONS") == ("NOT_PERMITTED", None)
+    token = boarded.token()
+    (body,) = boarded.ask(text, token=token, period=DAY, of="ORGANISATIONS")["ranking"]["rows"]
+    assert body["tier"] == body["organisation"]["kind"]
+    assert (body["figures"]["registered"], body["unranked"]) == (4, "INSUFFICIENT_DATA")
+
+
+def test_a_region_that_lags_behind_is_not_ranked(
+    server: Server, template: str, catalogue: Catalogue
+) -> None:
+    url = fresh_database(server, template)
+    text = """
+    query ($period: PeriodInput!) {
+      ranking(period: $period) { freshness { region stale } rows { unranked region { code } } }
+    }
+    """
+    with serving(url) as api, node_on(url, catalogue) as node:
+        with projecting(url, catalogue):
+            for region in REGIONS:
+                replied(node.centre(region), 10, 20, 30, 40, 50)
+            catch_up(url)
+        registered(node.centre("QUEENS"))
+        fresh = api.ask(text, period=DAY)["ranking"]
+        assert not any(each["stale"] for each in fresh["freshness"])  # not for a moment's lag
+        with psycopg.connect(url) as connection:
+            connection.execute("SET session_replication_role = replica")
+            connection.execute(
+                "UPDATE events SET recorded_at = recorded_at - interval '61 s'"
+                " WHERE region = 'QUEENS' AND pos = (SELECT max(pos) FROM events"
+                " WHERE region = 'QUEENS')"
+            )
+        told = api.ask(text, period=DAY)["ranking"]
+    assert [each["region"] for each in told["freshness"] if each["stale"]] == ["QUEENS"]
+    unranked = {row["region"]["code"]: row["unranked"] for row in told["rows"]}
+    assert {code for code, why in unranked.items() if why} == {"QUEENS"}
+    assert unranked["QUEENS"] == "STALE_DATA"
 
 
 @pytest.mark.parametrize(

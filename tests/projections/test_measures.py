@@ -107,6 +107,7 @@ COUNTS = {
     "disputed": 1,
     "rated": 1,
     "rating_sum": 2,
+    "rating_squares": 4,
     "final_replies": 3,
     "final_on_source": 2,
     "ended": 2,
