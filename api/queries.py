@@ -15,7 +15,7 @@ from api.types.catalogue import (
     Topic,
     check_exact,
 )
-from api.types.figures import Board, PeriodInput
+from api.types.figures import Board, BoardOf, PeriodInput
 from api.types.incident import Incident
 from api.types.node import Node, read_id
 from api.types.ranking import Ranking, TimeKind
@@ -37,6 +37,7 @@ from projections.listening import sources_of
 from projections.queues import Queue
 from projections.rankings import RankedBy
 from projections.release import version_of
+from projections.units import Area
 from regions.centre import Position
 from regions.routing import Matter
 
@@ -233,14 +234,14 @@ class Query:
         read_after: ReadAfter = None,
     ) -> Board:
         check_exact(info, exact)
-        catalogue = info.context.catalogue
-        checked = period.period()
+        catalogue, now, checked = info.context.catalogue, info.context.clock(), period.period()
         await read_own_write(info, read_after)
         async with info.context.reading() as connection:
             measured = await federal.country_board(
-                connection, checked, catalogue=catalogue, now=info.context.clock(), exact=exact
+                connection, checked, catalogue=catalogue, now=now, exact=exact
             )
-        return Board.of(measured, lambda code: catalogue.region(code).name)
+        of_what = BoardOf(Area(), checked, *federal.residents_and_launch(catalogue))
+        return Board.of(measured, of_what, lambda code: catalogue.region(code).name, now=now)
 
     @strawberry.field(
         description="What to start a reply from, the most specific first. Needs a token."

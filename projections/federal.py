@@ -2,23 +2,17 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
 
-from projections.figures import (
-    TOTAL,
-    Figures,
-    Period,
-    Unit,
-    figures_by,
-    figures_of_places,
-    region_figures,
-)
+from projections.exact import Unit
+from projections.figures import TOTAL, Figures, Period
 from projections.rankings import RankedBy, Standing, standings
 from projections.regional import Board, board_of
+from projections.units import figures_by, figures_of_places, region_figures
 from regions.catalogue import Catalogue
 
 STALE_AFTER_SECONDS = 60  # a region whose oldest event not taken in is older is not ranked
@@ -155,6 +149,14 @@ async def freshness(connection: AsyncConnection[Any], regions: Collection[str]) 
         [STALE_AFTER_SECONDS, list(regions)],
     )
     return [Freshness(*row) async for row in cursor]
+
+
+def residents_and_launch(catalogue: Catalogue) -> tuple[int | None, date | None]:
+    """Of the country: None if those of a region are not known; when its first centre began."""
+    residents = [region.population for region in catalogue.regions.values()]
+    launches = [region.launched_on for region in catalogue.regions.values() if region.launched_on]
+    known = [each for each in residents if each is not None]
+    return sum(known) if len(known) == len(residents) else None, min(launches, default=None)
 
 
 async def country_board(

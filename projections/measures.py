@@ -7,8 +7,6 @@ days. Sources: lifecycle-and-metrics 3.4.
 from enum import StrEnum
 from typing import LiteralString
 
-REOPENED_WITHIN_DAYS = 14  # lifecycle-and-metrics 3.4, reopenRate
-
 
 class Cohort(StrEnum):
     """The column with the local day on which an incident counts."""
@@ -46,6 +44,7 @@ COUNTS: dict[Cohort, dict[str, LiteralString]] = {
     },
     Cohort.RESOLVED: {
         "first_resolved": "count(*)",
+        # Fourteen days: lifecycle-and-metrics 3.4, reopenRate.
         "reopened_soon": "count(*) FILTER (WHERE first_reopened_at"
         " <= first_resolved_at + interval '14 days')",
     },
@@ -99,3 +98,14 @@ LASTED: LiteralString = (
         for name, seconds in REPEATED.items()
     )
 )
+
+
+def settled(cohort: Cohort) -> LiteralString:
+    """When a day of this cohort tells something that will not change by waiting."""
+    match cohort:
+        case Cohort.REGISTERED:
+            return "true"
+        case Cohort.RESOLVED:
+            return "day < today - 14"  # nothing more comes that counts as reopened soon
+        case _:
+            return "day < today"

@@ -5,8 +5,9 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from projections.figures import Period, municipality_figures
+from projections.figures import Period
 from projections.regional import Board, board_of
+from projections.units import municipality_figures
 from regions.catalogue import Catalogue, Municipality
 
 

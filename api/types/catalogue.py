@@ -6,13 +6,14 @@ from typing import Annotated
 import strawberry
 
 from api.context import Info
-from api.types.figures import Board, PeriodInput
+from api.types.figures import Board, BoardOf, PeriodInput
 from api.types.node import Node, write_id
 from api.types.office import Crisis, SystemicDecision
 from domain.rights import region_proper
 from projections import offices
 from projections.municipal import municipality_board
 from projections.regional import region_board
+from projections.units import Area
 from regions import catalogue as entries
 
 Exact = Annotated[
@@ -87,17 +88,13 @@ class Region(Node):
     @strawberry.field(description="What the region sees of itself over a period.")
     async def board(self, info: Info, period: PeriodInput, exact: Exact = False) -> Board:
         check_exact(info, exact)
-        catalogue = info.context.catalogue
+        catalogue, now, checked = info.context.catalogue, info.context.clock(), period.period()
         async with info.context.reading() as connection:
             measured = await region_board(
-                connection,
-                period.period(),
-                catalogue=catalogue,
-                now=info.context.clock(),
-                region=self.code,
-                exact=exact,
+                connection, checked, catalogue=catalogue, now=now, region=self.code, exact=exact
             )
-        return Board.of(measured, lambda code: catalogue.municipality(code).name)
+        of_what = BoardOf(Area(self.code), checked, self.population, self.launched_on)
+        return Board.of(measured, of_what, lambda code: catalogue.municipality(code).name, now=now)
 
 
 @strawberry.type(description="A municipality; where there is one, with its centre (МЦУ).")
@@ -137,17 +134,20 @@ class Municipality(Node):
     @strawberry.field(description="What the municipality sees of itself over a period.")
     async def board(self, info: Info, period: PeriodInput, exact: Exact = False) -> Board:
         check_exact(info, exact)
-        catalogue = info.context.catalogue
+        catalogue, now, checked = info.context.catalogue, info.context.clock(), period.period()
         async with info.context.reading() as connection:
             measured = await municipality_board(
                 connection,
-                period.period(),
+                checked,
                 catalogue=catalogue,
-                now=info.context.clock(),
+                now=now,
                 municipality=catalogue.municipality(self.code),
                 exact=exact,
             )
-        return Board.of(measured, lambda code: code)
+        launched_on = catalogue.region(self.region_code).launched_on
+        place = Area(self.region_code, self.code)
+        of_what = BoardOf(place, checked, self.population, launched_on)
+        return Board.of(measured, of_what, lambda code: code, now=now)
 
 
 @strawberry.type(description="A body that can be made responsible for an incident.")

@@ -1,15 +1,24 @@
 """Figures and boards of units, as a client sees them. Definitions: docs/api.md, "Figures"."""
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Any, NamedTuple
 
 import strawberry
 
+from api.context import Info
+from projections import comparisons, units
+from projections.comparisons import ComparedWith
+from projections.exact import Unit
+from projections.figures import TOTAL, Period, is_provisional, share
 from projections.figures import Duration as MeasuredDuration
 from projections.figures import Figures as Measured
-from projections.figures import Period, share
 from projections.queues import Queue
 from projections.regional import Board as MeasuredBoard
+from projections.sums import Step
+from projections.units import Area
+from regions.catalogue import Catalogue
 
 
 @strawberry.input(
@@ -209,16 +218,72 @@ class QueueCount:
     incidents: int = strawberry.field(description="How many; list them by the filter `queue`.")
 
 
-@strawberry.type(description="A unit one level below, with its figures of the same period.")
+@strawberry.type(description="One of several units side by side, over the same period.")
 class BoardPart:
-    code: str = strawberry.field(description="Code of the region or municipality.")
+    code: str = strawberry.field(description="Its code.")
     name: str = strawberry.field(description="Its name.")
     figures: Figures = strawberry.field(description="Its figures.")
+
+
+@strawberry.type(description="The same unit over another period.")
+class Comparison:
+    first: date = strawberry.field(description="First day of that period.")
+    last: date = strawberry.field(description="Last day.")
+    figures: Figures = strawberry.field(description="The figures then.")
+
+
+@strawberry.type(description="A point of a time series.")
+class SeriesPoint:
+    start: str = strawberry.field(
+        description="Its first local day, `2026-11-26`, or local hour, `2026-11-26T09:00`."
+    )
+    figures: Figures = strawberry.field(
+        description="Its figures; the first and last point hold only what is in the period."
+    )
+
+
+@strawberry.type(description="By how much the missed deadlines of the period were missed.")
+class Lateness:
+    n: int = strawberry.field(description="How many were missed.")
+    median_seconds: float | None = strawberry.field(description="What is open is late until now.")
+    p90_seconds: float | None = strawberry.field(description="90 % were late by no more.")
+
+
+@strawberry.enum(description="How long a point of a series is.")
+class SeriesStep(StrEnum):
+    HOUR = "HOUR"
+    DAY = "DAY"
+    WEEK = "WEEK"
+    MONTH = "MONTH"
+
+
+@strawberry.enum(description="What a board tells incidents apart by.")
+class SideBySide(StrEnum):
+    MUNICIPALITY = "MUNICIPALITY"
+    ORGANISATION = "ORGANISATION"
+    TOPIC = "TOPIC"
+    CHANNEL = "CHANNEL"
+
+
+class BoardOf(NamedTuple):
+    """Which board it is."""
+
+    area: Area
+    period: Period
+    population: int | None
+    launched_on: date | None
 
 
 @strawberry.type(description="What a municipality, a region or the country sees of itself.")
 class Board:
     figures: Figures = strawberry.field(description="Its figures over the period.")
+    provisional: bool = strawberry.field(
+        description="The deadlines of the period have not all passed: what is told may change."
+    )
+    registered_per_1000: float | None = strawberry.field(
+        name="registeredPer1000",
+        description="Registered in the period for each 1,000 residents; null where nobody knows.",
+    )
     open_incidents: list[StatusCount] = strawberry.field(
         description="Open now, whenever registered, by status."
     )
@@ -227,11 +292,119 @@ class Board:
     parts: list[BoardPart] = strawberry.field(
         description="The units one level below that had incidents or deadlines in the period."
     )
+    of_what: strawberry.Private[BoardOf]
+
+    @strawberry.field(
+        description="The same unit over the period before, the same a year ago, or the first since "
+        "its launch; null where that is not known or lies before the launch."
+    )
+    async def compared(
+        self, info: Info, by: Annotated[ComparedWith, strawberry.argument(name="with")]
+    ) -> Comparison | None:
+        area, period, _, launched_on = self.of_what
+        other = comparisons.compared(period, by, launched_on=launched_on)
+        if other is None:
+            return None
+        async with info.context.reading() as connection:
+            found = await units.figures_at(
+                connection,
+                other,
+                area,
+                catalogue=info.context.catalogue,
+                now=info.context.clock(),
+            )
+        return Comparison(first=other.first, last=other.last, figures=Figures.of(found))
+
+    @strawberry.field(
+        description="The figures in steps of the unit's own local time, in order. By the hour for "
+        "at most 31 days, only hours that have anything, and with a token."
+    )
+    async def series(self, info: Info, step: SeriesStep) -> list[SeriesPoint]:
+        area, period, *_ = self.of_what
+        catalogue, now = info.context.catalogue, info.context.clock()
+        if step is SeriesStep.HOUR:
+            info.context.viewer.require_scope()
+            async with info.context.reading() as connection:
+                by_hour = await units.hours(connection, period, area, catalogue=catalogue, now=now)
+            return [SeriesPoint(start=at, figures=Figures.of(one)) for at, one in by_hour]
+        async with info.context.reading() as connection:
+            by_day = await units.series(
+                connection, period, area, Step[step.name], catalogue=catalogue, now=now
+            )
+        return [SeriesPoint(start=str(at), figures=Figures.of(one)) for at, one in by_day]
+
+    @strawberry.field(
+        description="The unit's bodies, topics, channels or municipalities side by side, from the "
+        "incidents themselves. Needs a token."
+    )
+    async def side_by_side(self, info: Info, by: SideBySide) -> list[BoardPart]:
+        info.context.viewer.require_scope()
+        area, period, *_ = self.of_what
+        catalogue = info.context.catalogue
+        async with info.context.reading() as connection:
+            found = await units.figures_by(
+                connection,
+                period,
+                Unit[by.name],
+                catalogue=catalogue,
+                now=info.context.clock(),
+                regions=units.regions_of(area, catalogue),
+                municipality=area.municipality,
+            )
+        return [
+            BoardPart(code=code, name=_name(code, by, catalogue), figures=Figures.of(figures))
+            for code, figures in sorted(found.items())
+            if code != TOTAL
+        ]
+
+    @strawberry.field(description="By how much deadlines of the period were missed. Needs a token.")
+    async def lateness(self, info: Info) -> Lateness:
+        info.context.viewer.require_scope()
+        area, period, *_ = self.of_what
+        async with info.context.reading() as connection:
+            late = await units.lateness(
+                connection,
+                period,
+                area,
+                catalogue=info.context.catalogue,
+                now=info.context.clock(),
+            )
+        return Lateness(n=late.missed, median_seconds=late.median, p90_seconds=late.p90)
+
+    @strawberry.field(
+        description="The federal districts side by side; none but on the board of the country."
+    )
+    async def districts(self, info: Info) -> list[BoardPart]:
+        area, period, *_ = self.of_what
+        if area.region is not None:
+            return []
+        catalogue = info.context.catalogue
+        async with info.context.reading() as connection:
+            found = await units.district_figures(
+                connection, period, catalogue=catalogue, now=info.context.clock()
+            )
+        return [
+            BoardPart(
+                code=code, name=catalogue.districts[code].name, figures=Figures.of(found[code])
+            )
+            for code in catalogue.districts
+            if code in found
+        ]
 
     @classmethod
-    def of(cls, measured: MeasuredBoard, name_of: Callable[[str], str]) -> "Board":
+    def of(
+        cls,
+        measured: MeasuredBoard,
+        of_what: BoardOf,
+        name_of: Callable[[str], str],
+        *,
+        now: datetime,
+    ) -> "Board":
+        per_resident = share(measured.figures.registered, of_what.population or 0)
         return cls(
             figures=Figures.of(measured.figures),
+            provisional=is_provisional(of_what.period, now),
+            registered_per_1000=None if per_resident is None else 1000 * per_resident,
             open_incidents=_counts(measured.open_by_status),
             overdue=measured.overdue,
             queues=[QueueCount(queue=queue, incidents=n) for queue, n in measured.queues.items()],
@@ -239,7 +412,19 @@ class Board:
                 BoardPart(code=code, name=name_of(code), figures=Figures.of(figures))
                 for code, figures in sorted(measured.parts.items())
             ],
+            of_what=of_what,
         )
+
+
+def _name(code: str, by: SideBySide, catalogue: Catalogue) -> str:
+    """Of a code that an event has: what the catalogue no longer knows goes by its code."""
+    named: Mapping[str, Any] = {
+        SideBySide.MUNICIPALITY: catalogue.municipalities,
+        SideBySide.ORGANISATION: catalogue.organisations,
+        SideBySide.TOPIC: catalogue.topics,
+        SideBySide.CHANNEL: catalogue.channels,
+    }[by]
+    return named[code].name if code in named else code
 
 
 def _counts(by_status: Mapping[str, int]) -> list[StatusCount]:

@@ -5,6 +5,7 @@ from enum import EnumType
 import strawberry
 
 from domain import vocabulary
+from projections.comparisons import ComparedWith
 from projections.federal import Ranked
 from projections.queues import Queue
 from projections.rankings import RankedBy, Unranked
@@ -40,6 +41,7 @@ DESCRIPTIONS: dict[EnumType, str] = {
     Ranked: "What is set side by side, each among its like.",
     RankedBy: "What is compared: median times, shares, mean ratings.",
     Unranked: "Why a unit has no place: fewer than 5 cases, or its events are not all taken in.",
+    ComparedWith: "Which other period: as long and just before, a year ago, the first of all.",
     LikenessReason: "Why a message may be about the same as another.",
 }
 

@@ -822,6 +822,111 @@ def boarded(server: Server, template: str, catalogue: Catalogue) -> Iterator[Api
         yield api
 
 
+SIDE_BY_SIDE = """
+query ($period: PeriodInput!, $by: SideBySide!) {
+  region(code: "BRONX") { board(period: $period) { sideBySide(by: $by) {
+    code name figures { registered due missed }
+  } } }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("by", "wanted"),
+    [
+        ("MUNICIPALITY", [3, 2]),
+        ("ORGANISATION", [4]),  # one was sent back, one was reopened
+        ("TOPIC", [6]),
+        ("CHANNEL", [6]),
+    ],
+)
+def test_a_board_sets_its_parts_side_by_side(boarded: Api, by: str, wanted: list[int]) -> None:
+    assert boarded.refusal(SIDE_BY_SIDE, period=DAY, by=by) == ("NOT_PERMITTED", None)
+    told = boarded.ask(SIDE_BY_SIDE, token=boarded.token(), period=DAY, by=by)
+    parts = told["region"]["board"]["sideBySide"]
+    assert [part["figures"]["registered"] for part in parts] == wanted
+    assert all(part["name"] for part in parts)
+
+
+SERIES = """
+query ($period: PeriodInput!, $step: SeriesStep!) {
+  countryBoard(period: $period) { series(step: $step) { start figures { registered due } } }
+  region(code: "BRONX") {
+    board(period: $period) { series(step: $step) { start figures { registered due } } }
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "wanted"),
+    [
+        ("DAY", {"2026-03-01": 0, "2026-03-02": 6, "2026-03-03": 0}),
+        ("WEEK", {"2026-02-23": 0, "2026-03-02": 6}),
+        ("MONTH", {"2026-03-01": 6}),
+        ("HOUR", {"2026-03-02T07:00": 6}),  # NOON is seven in New York
+    ],
+)
+def test_a_series_is_in_local_time_and_adds_up(
+    boarded: Api, step: str, wanted: dict[str, int]
+) -> None:
+    period = {"first": "2026-03-01", "last": "2026-03-03"}
+    told = boarded.ask(SERIES, token=boarded.token(), period=period, step=step)
+    points = told["region"]["board"]["series"]
+    found = {point["start"]: point["figures"]["registered"] for point in points}
+    assert {start: n for start, n in found.items() if n or step != "HOUR"} == wanted
+    country = told["countryBoard"]["series"]
+    assert sum(point["figures"]["registered"] for point in country) == 7
+
+
+def test_hours_are_told_of_a_month_at_most_and_to_somebody_only(boarded: Api) -> None:
+    assert boarded.refusal(SERIES, period=DAY, step="HOUR") == ("NOT_PERMITTED", None)
+    longer = {"first": "2026-02-01", "last": "2026-03-04"}
+    token = boarded.token()
+    assert boarded.refusal(SERIES, token=token, period=longer, step="HOUR") == (
+        "PERIOD_INVALID",
+        "period",
+    )
+
+
+def test_a_board_is_compared_with_other_periods(boarded: Api) -> None:
+    text = """
+    query ($period: PeriodInput!) {
+      region(code: "BRONX") { board(period: $period) {
+        provisional registeredPer1000
+        previous: compared(with: PREVIOUS) { first last figures { registered } }
+        yearAgo: compared(with: YEAR_AGO) { first last figures { registered } }
+        launch: compared(with: LAUNCH) { first last figures { registered } }
+      } }
+      countryBoard(period: $period) { districts { code figures { registered } } }
+    }
+    """
+    period = {"first": "2026-03-03", "last": "2026-03-03"}
+    told = boarded.ask(text, period=period)
+    board = told["region"]["board"]
+    assert board["previous"] == {
+        "first": "2026-03-02",
+        "last": "2026-03-02",
+        "figures": {"registered": 6},
+    }
+    assert board["yearAgo"]["first"] == "2025-03-03"
+    assert board["launch"]["first"] == "2003-03-09"
+    assert (board["provisional"], board["registeredPer1000"]) == (True, 0)
+    (district,) = boarded.ask(text, period=DAY)["countryBoard"]["districts"]
+    assert district == {"code": "nyc", "figures": {"registered": 7}}
+
+
+def test_lateness_is_told_of_what_was_missed(boarded: Api) -> None:
+    text = """
+    query ($period: PeriodInput!) {
+      region(code: "BRONX") { board(period: $period) { lateness { n medianSeconds p90Seconds } } }
+    }
+    """
+    told = boarded.ask(text, token=boarded.token(), period=DAY)["region"]["board"]["lateness"]
+    # One was resolved an hour late; one is open, and late until now: 24 hours after NOON.
+    assert told == {"n": 2, "medianSeconds": 3600, "p90Seconds": 22 * 3600}
+
+
 FIRST = {
     "registered": 3,
     "answered": 1,

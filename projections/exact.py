@@ -1,0 +1,178 @@
+"""Figures from the incident rows: exact, at a cost that grows with the incidents of the period."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date
+from enum import StrEnum
+from functools import cache
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection
+
+from projections.figures import Duration, Figures, Period, ranks_of
+from projections.measures import (
+    CENSORED,
+    COUNT_NAMES,
+    COUNTS,
+    DURATION_NAMES,
+    LASTED,
+    Cohort,
+    settled,
+)
+
+
+class Unit(StrEnum):
+    """What incidents are told apart by: the column of their row."""
+
+    REGION = "region"
+    MUNICIPALITY = "municipality"
+    ORGANISATION = "organisation"
+    TOPIC = "topic"
+    CHANNEL = "channel"
+    HOUR = "hour"  # of the region's own time
+
+
+async def exact_figures(
+    connection: AsyncConnection[Any],
+    period: Period,
+    today: Mapping[str, date],
+    *,
+    by: Unit,
+    municipality: str | None = None,
+    zones: Mapping[str, str] | None = None,
+) -> dict[str, Figures]:
+    """By code, and of all together under TOTAL. `zones` by region are needed for hours only."""
+    cursor = await connection.execute(
+        _exact_query(by),
+        {
+            "regions": list(today),
+            "today": list(today.values()),
+            "zones": [(zones or {}).get(region, "UTC") for region in today],
+            "municipality": municipality,
+            "first": period.first,
+            "last": period.last,
+        },
+        binary=True,
+    )
+    return {unit: _exactly(row) async for unit, *row in cursor}
+
+
+def _exactly(row: Sequence[Any]) -> Figures:
+    told = row[len(COUNT_NAMES) :]
+    durations = (
+        _exact_duration(cases, mean, ordered or [])
+        for cases, mean, ordered in zip(told[0::3], told[1::3], told[2::3], strict=True)
+    )
+    return Figures(tuple(durations), *row[: len(COUNT_NAMES)])
+
+
+def _exact_duration(cases: int, mean: float | None, ordered: Sequence[float]) -> Duration:
+    if not ordered:
+        return Duration()
+    median, p90, low, high = (
+        None if math.isinf(ordered[rank - 1]) else ordered[rank - 1]
+        for rank in ranks_of(len(ordered))
+    )
+    return Duration(cases, mean, median, p90, low, high, len(ordered))
+
+
+@cache
+def _exact_query(unit: Unit) -> LiteralString:
+    """Rows of: the unit or '' for all, its counts, then (cases, mean, all in order) each."""
+    cohorts: list[LiteralString] = [
+        cohort.name + " AS (" + _exact_counts(cohort, unit) + ")" for cohort in Cohort
+    ]
+    names: list[LiteralString] = [cohort.name + " USING (unit)" for cohort in Cohort]
+    counted: LiteralString = ", ".join("coalesce(" + name + ", 0)" for name in COUNT_NAMES)
+    timed: LiteralString = ", ".join(
+        "coalesce(max(cases) FILTER (WHERE measure = '" + name + "'), 0),"
+        " max(mean) FILTER (WHERE measure = '" + name + "'),"
+        " max(ordered) FILTER (WHERE measure = '" + name + "')"
+        for name in DURATION_NAMES
+    )
+    return (
+        "WITH "
+        + ", ".join(cohorts)
+        + ", timed AS ("
+        + _exact_durations(unit)
+        + ") SELECT unit, "
+        + counted
+        + ", "
+        + timed
+        + " FROM "
+        + " FULL JOIN ".join(names).replace(" USING (unit)", "", 1)
+        # What is in no unit (not located, not classified) counts for the whole only.
+        + " LEFT JOIN timed USING (unit) WHERE unit IS NOT NULL GROUP BY unit, "
+        + ", ".join(COUNT_NAMES)
+    )
+
+
+def _exact_counts(cohort: Cohort, unit: Unit) -> LiteralString:
+    counted: LiteralString = ", ".join(sql + " AS " + name for name, sql in COUNTS[cohort].items())
+    return "SELECT " + UNIT_OF_SET + ", " + counted + " FROM " + _of(cohort, unit) + BY_UNIT
+
+
+def _exact_durations(unit: Unit) -> LiteralString:
+    censored: LiteralString = ", ".join("'" + name + "'" for name in sorted(CENSORED))
+    return (
+        "SELECT "
+        + UNIT_OF_SET
+        + """,
+               measure,
+               count(*) FILTER (WHERE seconds < 'infinity') AS cases,
+               avg(seconds) FILTER (WHERE seconds < 'infinity') AS mean,
+               array_agg(seconds ORDER BY seconds) AS ordered
+          FROM (SELECT unit,
+                       measure,
+                       CASE WHEN first_replied_at IS NULL AND measure IN ("""
+        + censored
+        + """)
+                            THEN 'infinity'
+                            ELSE seconds END AS seconds
+                  FROM """
+        + _of(Cohort.REGISTERED, unit)
+        + ", LATERAL ("
+        + LASTED
+        + """) AS of (measure, seconds)) AS lasted
+         WHERE seconds IS NOT NULL
+         GROUP BY measure, GROUPING SETS ((unit), ())
+        """
+    )
+
+
+def _of(cohort: Cohort, unit: Unit) -> LiteralString:
+    """The incidents of a cohort, with `unit` and `day`."""
+    day: LiteralString = cohort.value
+    return (
+        "(SELECT * FROM (SELECT incident.*, "
+        + (HOURS[cohort] if unit is Unit.HOUR else unit.value)
+        + " AS unit, "
+        + day
+        + " AS day, today FROM incident"
+        " JOIN unnest(%(regions)s::text[], %(today)s::date[], %(zones)s::text[])"
+        " AS reporting (region, today, zone)"
+        " USING (region) WHERE region = ANY (%(regions)s)"
+        " AND (%(municipality)s::text IS NULL OR municipality = %(municipality)s)"
+        " AND counted AND "
+        + day
+        + " BETWEEN %(first)s AND %(last)s) AS dated WHERE "
+        + settled(cohort)
+        + ") AS "
+        + cohort.name
+        + "_incident"
+    )
+
+
+def _hour(moment: LiteralString) -> LiteralString:
+    local: LiteralString = "date_trunc('hour', " + moment + ")"
+    return "to_char(" + local + """, 'YYYY-MM-DD"T"HH24:MI')"""
+
+
+HOURS: dict[Cohort, LiteralString] = {
+    Cohort.REGISTERED: _hour("registered_at AT TIME ZONE zone"),
+    Cohort.DUE: _hour("due_at AT TIME ZONE zone"),
+    Cohort.RESOLVED: _hour("first_resolved_at AT TIME ZONE zone"),
+    Cohort.PROMISED: _hour("promised_on::timestamp"),
+}
+UNIT_OF_SET: LiteralString = "CASE grouping(unit) WHEN 1 THEN '' ELSE unit END AS unit"
+BY_UNIT: LiteralString = " GROUP BY GROUPING SETS ((unit), ())"

@@ -1,0 +1,166 @@
+"""Figures from the daily rows: at a cost that grows with days and units, not with incidents."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from enum import StrEnum
+from functools import cache
+from typing import Any, LiteralString, NamedTuple, TypeVar
+
+import numpy as np
+from psycopg import AsyncConnection
+
+from projections.figures import Duration, Figures, Period, ranks_of, share
+from projections.histogram import at_ranks, counts
+from projections.measures import CENSORED, COUNT_NAMES, COUNTS, DURATION_NAMES, settled
+
+Key = TypeVar("Key", str, date)
+
+
+class Step(StrEnum):
+    """How long a point of a series is."""
+
+    DAY = "day"
+    WEEK = "week"  # from Monday
+    MONTH = "month"
+
+
+class Sums(NamedTuple):
+    """What adds up over days and units."""
+
+    counts: tuple[int, ...]  # by COUNT_NAMES
+    seconds: tuple[float, ...]  # by DURATION_NAMES
+    histograms: tuple[bytes, ...]
+
+
+async def sums_of(
+    connection: AsyncConnection[Any],
+    period: Period,
+    today: Mapping[str, date],
+    municipalities: Collection[str],
+) -> dict[tuple[str, str], Sums]:
+    cursor = await connection.execute(
+        _query("region, municipality"), _given(period, today, municipalities), binary=True
+    )
+    return {(region, place): _sums(row) async for region, place, *row in cursor}
+
+
+async def sums_by_step(
+    connection: AsyncConnection[Any],
+    period: Period,
+    today: Mapping[str, date],
+    municipality: str,
+    step: Step,
+) -> dict[date, Sums]:
+    """All regions together, by the first day of each step that has anything."""
+    cursor = await connection.execute(
+        _query("date_trunc('" + step.value + "', day)::date"),
+        _given(period, today, [municipality]),
+        binary=True,
+    )
+    return {first: _sums(row) async for first, *row in cursor}
+
+
+def _given(
+    period: Period, today: Mapping[str, date], municipalities: Collection[str]
+) -> dict[str, object]:
+    return {
+        "regions": list(today),
+        "today": list(today.values()),
+        "municipalities": list(municipalities),
+        "first": period.first,
+        "last": period.last,
+    }
+
+
+def _sums(row: Sequence[Any]) -> Sums:
+    first, second = len(COUNT_NAMES), len(COUNT_NAMES) + len(DURATION_NAMES)
+    return Sums(tuple(row[:first]), tuple(row[first:second]), tuple(row[second:]))
+
+
+@cache
+def _query(group: LiteralString) -> LiteralString:
+    counted: LiteralString = ", ".join(
+        "coalesce(sum(" + name + ") FILTER (WHERE " + settled(cohort) + "), 0)::int8"
+        for cohort, counts in COUNTS.items()
+        for name in counts
+    )
+    seconds: LiteralString = ", ".join(
+        "sum(" + name + "_seconds)::float8" for name in DURATION_NAMES
+    )
+    histograms: LiteralString = ", ".join(
+        "string_agg(" + name + "_histogram, '')" for name in DURATION_NAMES
+    )
+    return (
+        "SELECT "
+        + group
+        + ", "
+        + counted
+        + ", "
+        + seconds
+        + ", "
+        + histograms
+        + """
+          FROM daily
+          JOIN unnest(%(regions)s::text[], %(today)s::date[]) AS unit (region, today)
+         USING (region)
+         WHERE region = ANY (%(regions)s)
+           AND municipality = ANY (%(municipalities)s)
+           AND day BETWEEN %(first)s AND %(last)s
+         GROUP BY """
+        + group
+    )
+
+
+def together(parts: Collection[Sums]) -> Sums:
+    """Histograms one after the other are the histogram of all."""
+    return Sums(
+        tuple(map(sum, zip(*(part.counts for part in parts), strict=True))),
+        tuple(map(sum, zip(*(part.seconds for part in parts), strict=True))),
+        tuple(map(b"".join, zip(*(part.histograms for part in parts), strict=True))),
+    )
+
+
+def figures_of(sums: Mapping[Key, Sums], *, total: Key | None = None) -> dict[Key, Figures]:
+    """By unit, and of all of them together under the key `total`, if there is one."""
+    with_total = total is not None
+    codes: list[Key] = list(sums)
+    if total is not None:
+        codes.append(total)
+    table = np.array([unit.counts for unit in sums.values()], int).reshape(-1, len(COUNT_NAMES))
+    if with_total:
+        table = np.vstack([table, table.sum(axis=0)])
+    registered, answered = (
+        table[:, COUNT_NAMES.index(name)] for name in ("registered", "answered")
+    )
+    unanswered = (registered - answered).tolist()
+    columns = [
+        _durations(sums.values(), number, unanswered, with_total=with_total)
+        for number in range(len(DURATION_NAMES))
+    ]
+    return {
+        code: Figures(durations, *row)
+        for code, row, durations in zip(
+            codes, table.tolist(), zip(*columns, strict=True), strict=True
+        )
+    }
+
+
+def _durations(
+    sums: Collection[Sums], number: int, unanswered: Sequence[int], *, with_total: bool
+) -> list[Duration]:
+    """One measure of all units."""
+    counted = counts([unit.histograms[number] for unit in sums])
+    seconds = [unit.seconds[number] for unit in sums]
+    if with_total:
+        counted = np.vstack([counted, counted.sum(axis=0)])
+        seconds.append(sum(seconds))
+    cases = counted.sum(axis=1).tolist()
+    open_cases = unanswered if DURATION_NAMES[number] in CENSORED else [0] * len(cases)
+    whole = [over + still for over, still in zip(cases, open_cases, strict=True)]
+    ranks = np.array([ranks_of(each) for each in whole], int).reshape(-1, 4)
+    return [
+        Duration(over, share(lasted, over), median, p90, low, high, in_all)
+        for over, lasted, (median, p90, low, high), in_all in zip(
+            cases, seconds, at_ranks(counted, ranks), whole, strict=True
+        )
+    ]
