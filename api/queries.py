@@ -16,6 +16,7 @@ from api.types.catalogue import (
     check_exact,
 )
 from api.types.figures import Board, BoardOf, PeriodInput
+from api.types.heat_map import MapQuery
 from api.types.incident import Incident
 from api.types.node import Node, read_id
 from api.types.ranking import Ranking, TimeKind
@@ -100,7 +101,7 @@ class ProjectionStatus:
 
 
 @strawberry.type(description="Everything that can be asked.")
-class Query:
+class Query(MapQuery):
     @strawberry.field(description="Anything by its id; null where there is nothing (any more).")
     async def node(
         self, info: Info, id: strawberry.ID, read_after: ReadAfter = None

@@ -24,9 +24,7 @@ def compared(period: Period, by: ComparedWith, *, launched_on: date | None) -> P
             last = period.first - timedelta(days=1)
             return Period(last - length, last)
         case ComparedWith.YEAR_AGO:
-            if months:
-                return _months_from(_shifted(period.first, -12), months)
-            return Period(_shifted(period.first, -12), _shifted(period.last, -12))
+            return year_ago(period)
         case ComparedWith.LAUNCH:
             if launched_on is None or launched_on > period.first:
                 return None
@@ -34,6 +32,13 @@ def compared(period: Period, by: ComparedWith, *, launched_on: date | None) -> P
                 whole = launched_on.replace(day=1)
                 return _months_from(whole if launched_on.day == 1 else _shifted(whole, 1), months)
             return Period(launched_on, launched_on + (period.last - period.first))
+
+
+def year_ago(period: Period) -> Period:
+    months = _whole_months(period)
+    if months:
+        return _months_from(_shifted(period.first, -12), months)
+    return Period(_shifted(period.first, -12), _shifted(period.last, -12))
 
 
 def _whole_months(period: Period) -> int:

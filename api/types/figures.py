@@ -53,21 +53,6 @@ class Duration:
 
 
 @strawberry.type(
-    description="Something in calendar time, and in working time of the place it belongs to."
-)
-class TimedDuration:
-    calendar: Duration = strawberry.field(description="As the citizen waits.")
-    working: Duration = strawberry.field(description="By the production calendar of the place.")
-
-    @classmethod
-    def of(cls, measured: Measured, name: str) -> "TimedDuration":
-        return cls(
-            calendar=Duration.of(measured.lasted(name)),
-            working=Duration.of(measured.lasted(f"{name}_working")),
-        )
-
-
-@strawberry.type(
     description="What is counted and measured of one unit over a period. Durations are in seconds; "
     "null where nothing tells them. Definitions: docs/api.md, Figures."
 )
@@ -89,19 +74,29 @@ class Figures:
     reply_p90_seconds: float | None = strawberry.field(
         description="90 % of the cohort were answered within; null when over 10 % have no reply."
     )
-    reply: TimedDuration = strawberry.field(
+    reply: Duration = strawberry.field(
         description="Publication of the message to the first reply by a human. Who has none yet "
         "counts as slower than all who have."
     )
-    next_reply: TimedDuration = strawberry.field(
+    reply_working: Duration = strawberry.field(description="The same in working time of the place.")
+    next_reply: Duration = strawberry.field(
         description="A citizen's further message to the next reply by a human, each by itself."
+    )
+    next_reply_working: Duration = strawberry.field(
+        description="The same in working time of the place."
     )
     capture_lag: Duration = strawberry.field(
         description="Publication of the message until the centre had it: how well it listens."
     )
-    triage: TimedDuration = strawberry.field(description="Registration to the first assignment.")
-    acceptance: TimedDuration = strawberry.field(
+    triage: Duration = strawberry.field(description="Registration to the first assignment.")
+    triage_working: Duration = strawberry.field(
+        description="The same in working time of the place."
+    )
+    acceptance: Duration = strawberry.field(
         description="First assignment until it is taken into work."
+    )
+    acceptance_working: Duration = strawberry.field(
+        description="The same in working time of the place."
     )
     resolved: int = strawberry.field(description="Of the cohort, resolved in their last cycle.")
     resolution_median_seconds: float | None = strawberry.field(
@@ -113,12 +108,18 @@ class Figures:
     resolution_p90_seconds: float | None = strawberry.field(
         description="90 % of the resolved were resolved within."
     )
-    resolution: TimedDuration = strawberry.field(
+    resolution: Duration = strawberry.field(
         description="Start of the last cycle to its resolution, of the resolved, without the time "
         "in which the citizen was waited for."
     )
-    first_resolution: TimedDuration = strawberry.field(
+    resolution_working: Duration = strawberry.field(
+        description="The same in working time of the place."
+    )
+    first_resolution: Duration = strawberry.field(
         description="Registration to the first resolution."
+    )
+    first_resolution_working: Duration = strawberry.field(
+        description="The same in working time of the place."
     )
     full_resolution: Duration = strawberry.field(
         description="Registration to the last resolution, of those resolved now."
@@ -174,17 +175,23 @@ class Figures:
             reply_median_seconds=reply.median,
             reply_mean_seconds=reply.mean,
             reply_p90_seconds=reply.p90,
-            reply=TimedDuration.of(measured, "reply"),
-            next_reply=TimedDuration.of(measured, "next_reply"),
+            reply=Duration.of(measured.lasted("reply")),
+            reply_working=Duration.of(measured.lasted("reply_working")),
+            next_reply=Duration.of(measured.lasted("next_reply")),
+            next_reply_working=Duration.of(measured.lasted("next_reply_working")),
             capture_lag=Duration.of(measured.lasted("capture")),
-            triage=TimedDuration.of(measured, "triage"),
-            acceptance=TimedDuration.of(measured, "accept"),
+            triage=Duration.of(measured.lasted("triage")),
+            triage_working=Duration.of(measured.lasted("triage_working")),
+            acceptance=Duration.of(measured.lasted("accept")),
+            acceptance_working=Duration.of(measured.lasted("accept_working")),
             resolved=measured.resolved,
             resolution_median_seconds=resolution.median,
             resolution_mean_seconds=resolution.mean,
             resolution_p90_seconds=resolution.p90,
-            resolution=TimedDuration.of(measured, "resolution"),
-            first_resolution=TimedDuration.of(measured, "first_resolution"),
+            resolution=Duration.of(measured.lasted("resolution")),
+            resolution_working=Duration.of(measured.lasted("resolution_working")),
+            first_resolution=Duration.of(measured.lasted("first_resolution")),
+            first_resolution_working=Duration.of(measured.lasted("first_resolution_working")),
             full_resolution=Duration.of(measured.lasted("full_resolution")),
             reopened=measured.reopened,
             returned=measured.returned,
