@@ -15,6 +15,7 @@ from api.types.catalogue import (
     Topic,
     check_exact,
 )
+from api.types.explanation import RankExplanation, WithoutInput, require_unit
 from api.types.figures import Board, BoardOf, PeriodInput
 from api.types.heat_map import MapQuery
 from api.types.incident import Incident
@@ -27,6 +28,7 @@ from domain.errors import CursorInvalid, NotFound, NotPermitted, PageTooLarge
 from domain.rights import is_sandbox, region_proper
 from domain.vocabulary import Outcome, ReplyKind, Status
 from projections import federal
+from projections.explanations import explain
 from projections.federal import Ranked
 from projections.feed import progress
 from projections.freshness import parse_position, wait_for
@@ -64,6 +66,13 @@ class IncidentFilterInput:
     channels: list[str] | None = strawberry.field(default=None, description="Codes; any of them.")
     registered_from: datetime | None = strawberry.field(default=None, description="Included.")
     registered_before: datetime | None = strawberry.field(default=None, description="Excluded.")
+    counted_in: PeriodInput | None = strawberry.field(
+        default=None, description="Counted in the figures of these local days: their cohort."
+    )
+    reply_slower_than: float | None = strawberry.field(
+        default=None,
+        description="Seconds of working time in which no human had replied: slow, or waiting.",
+    )
     overdue: bool | None = strawberry.field(
         default=None, description="Open and past the deadline, or (false) not."
     )
@@ -225,6 +234,40 @@ class Query(MapQuery):
                 exact=exact,
             )
         return Ranking.of(found, of, checked, catalogue, now=now)
+
+    @strawberry.field(
+        description="Why a unit stands where it stands by the time to first reply: which topics, "
+        "hours, bodies and channels make it slower than the middle of its tier, and where it would "
+        "stand without some of them. For who may see its incidents; list these by the filter "
+        "`countedIn` and `replySlowerThan: tierMedianSeconds`."
+    )
+    async def rank_explanation(
+        self,
+        info: Info,
+        period: PeriodInput,
+        unit: Annotated[
+            str, strawberry.argument(description="Code of a region, municipality or body.")
+        ],
+        of: Ranked = Ranked.REGIONS,
+        clock: TimeKind = TimeKind.WORKING,
+        without: WithoutInput | None = None,
+        read_after: ReadAfter = None,
+    ) -> RankExplanation:
+        catalogue, now, checked = info.context.catalogue, info.context.clock(), period.period()
+        require_unit(info, unit, of)
+        await read_own_write(info, read_after)
+        async with info.context.reading() as connection:
+            found = await explain(
+                connection,
+                checked,
+                unit,
+                catalogue=catalogue,
+                now=now,
+                of=of,
+                working=clock is TimeKind.WORKING,
+                without=without.without() if without else None,
+            )
+        return RankExplanation.of(found, of, checked, catalogue, now=now)
 
     @strawberry.field(description="What the country sees of itself over a period.")
     async def country_board(
@@ -414,6 +457,8 @@ def _chosen(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:
         channels=wanted.channels,
         registered_from=wanted.registered_from,
         registered_before=wanted.registered_before,
+        counted_in=wanted.counted_in.period() if wanted.counted_in else None,
+        reply_slower_than=wanted.reply_slower_than,
         overdue=wanted.overdue,
     )
 

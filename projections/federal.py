@@ -93,7 +93,7 @@ async def ranking(
             units,
             by,
             working=working,
-            tier_of=lambda unit: _tier(unit, of, catalogue),
+            tier_of=lambda unit: tier_of_unit(unit, of, catalogue),
             stale=frozenset(unit for unit in units if region_of(unit, of, catalogue) in stale),
         ),
         fresh,
@@ -110,7 +110,8 @@ def region_of(unit: str, of: Ranked, catalogue: Catalogue) -> str:
             return catalogue.organisations[unit].region
 
 
-def _tier(unit: str, of: Ranked, catalogue: Catalogue) -> str:
+def tier_of_unit(unit: str, of: Ranked, catalogue: Catalogue) -> str:
+    """With which others it is compared."""
     match of:
         case Ranked.REGIONS:
             return ""

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from domain.errors import CursorInvalid
+from projections.figures import Period
 from projections.incidents import IncidentRow
 from projections.queues import CONDITIONS, Queue, moments
 
@@ -31,6 +32,8 @@ class IncidentFilter:
     channels: Sequence[str] | None = None
     registered_from: datetime | None = None  # included
     registered_before: datetime | None = None  # excluded
+    counted_in: Period | None = None  # in the figures of these local days
+    reply_slower_than: float | None = None  # seconds of working time; who waits is slower
     overdue: bool | None = None  # open and past the deadline at the moment of asking, or not
 
 
@@ -111,6 +114,12 @@ def _conditions(
     if chosen.region is None:
         conditions.append("strpos(region, '~') = 0")  # what trainees do is found where they do it
     parameters = {name: value for _, name, value in asked if value is not None}
+    if chosen.counted_in is not None:
+        conditions.append("counted AND registered_on BETWEEN %(first_day)s AND %(last_day)s")
+        parameters |= {"first_day": chosen.counted_in.first, "last_day": chosen.counted_in.last}
+    if chosen.reply_slower_than is not None:
+        conditions.append("(first_replied_at IS NULL OR reply_working_seconds > %(slower_than)s)")
+        parameters["slower_than"] = chosen.reply_slower_than
     if chosen.overdue is not None:
         late: LiteralString = "(open AND due_at < %(now)s)"
         conditions.append(late if chosen.overdue else late + " IS NOT TRUE")

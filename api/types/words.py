@@ -6,6 +6,7 @@ import strawberry
 
 from domain import vocabulary
 from projections.comparisons import ComparedWith
+from projections.explanations import Dimension
 from projections.federal import Ranked
 from projections.queues import Queue
 from projections.rankings import RankedBy, Unranked
@@ -39,6 +40,7 @@ DESCRIPTIONS: dict[EnumType, str] = {
     vocabulary.DeliveryFailure: "Why a platform does not take our reply.",
     Queue: "What waits for somebody.",
     Ranked: "What is set side by side, each among its like.",
+    Dimension: "By what the cases of a unit are told apart; HOUR is the local one of publication.",
     RankedBy: "What is compared: median times, shares, mean ratings.",
     Unranked: "Why a unit has no place: fewer than 5 cases, or its events are not all taken in.",
     ComparedWith: "Which other period: as long and just before, a year ago, the first of all.",
