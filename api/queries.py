@@ -16,7 +16,7 @@ from api.types.catalogue import (
     check_exact,
 )
 from api.types.explanation import RankExplanation, WithoutInput, require_unit
-from api.types.figures import Board, BoardOf, PeriodInput
+from api.types.figures import Board, BoardOf, PeriodInput, durations_asked
 from api.types.heat_map import MapQuery
 from api.types.incident import Incident
 from api.types.node import Node, read_id
@@ -232,6 +232,7 @@ class Query(MapQuery):
                 working=clock is TimeKind.WORKING,
                 region=region,
                 exact=exact,
+                durations=durations_asked(info),
             )
         return Ranking.of(found, of, checked, catalogue, now=now)
 

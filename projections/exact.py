@@ -59,11 +59,13 @@ async def exact_figures(
 
 def _exactly(row: Sequence[Any]) -> Figures:
     told = row[len(COUNT_NAMES) :]
-    durations = (
-        _exact_duration(cases, mean, ordered or [])
-        for cases, mean, ordered in zip(told[0::3], told[1::3], told[2::3], strict=True)
-    )
-    return Figures(tuple(durations), *row[: len(COUNT_NAMES)])
+    durations = {
+        name: _exact_duration(cases, mean, ordered or [])
+        for name, cases, mean, ordered in zip(
+            DURATION_NAMES, told[0::3], told[1::3], told[2::3], strict=True
+        )
+    }
+    return Figures(durations.__getitem__, *row[: len(COUNT_NAMES)])
 
 
 def _exact_duration(cases: int, mean: float | None, ordered: Sequence[float]) -> Duration:

@@ -23,6 +23,7 @@ from domain.errors import InvalidInput
 from projections.exact import Unit
 from projections.federal import Ranked, Ranking, ranking, region_of, tier_of_unit
 from projections.figures import Period, ranks_of
+from projections.measures import DURATION_NAMES
 from projections.rankings import Measured, RankedBy, Standing, standings, tier_value
 from regions.catalogue import Catalogue
 
@@ -104,6 +105,7 @@ async def explain(
         working=working,
         region=region if of is Ranked.ORGANISATIONS else None,
         exact=of is Ranked.REGIONS,
+        durations=DURATION_NAMES,
     )
     standing = next((each for each in found.standings if each.unit == unit), None)
     cases = await _cases(connection, period, unit, of, region, catalogue, working=working)

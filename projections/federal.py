@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 
 from projections.exact import Unit
 from projections.figures import TOTAL, Figures, Period
-from projections.rankings import RankedBy, Standing, standings
+from projections.rankings import RankedBy, Standing, compared_by, standings
 from projections.regional import Board, board_of
 from projections.units import figures_by, figures_of_places, region_figures
 from regions.catalogue import Catalogue
@@ -58,11 +58,14 @@ async def ranking(
     working: bool = True,
     region: str | None = None,
     exact: bool = False,
+    durations: Collection[str] = (),
 ) -> Ranking:
     """The units of the country, or of one region. Of bodies it is always exact.
 
-    Figures and positions are of one snapshot.
+    Figures and positions are of one snapshot. Besides what is compared, the figures tell only the
+    `durations` named.
     """
+    told = sorted({*durations, *compared_by(by, working=working)})
     async with connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         fresh = await freshness(connection, catalogue.regions)
@@ -70,12 +73,22 @@ async def ranking(
         match of:
             case Ranked.REGIONS:
                 found = await region_figures(
-                    connection, period, catalogue=catalogue, now=now, exact=exact
+                    connection,
+                    period,
+                    catalogue=catalogue,
+                    now=now,
+                    exact=exact,
+                    durations=told,
                 )
                 units = {code: found.get(code, Figures()) for code in catalogue.regions}
             case Ranked.MUNICIPALITIES:
                 units = await figures_of_places(
-                    connection, period, catalogue=catalogue, now=now, regions=regions
+                    connection,
+                    period,
+                    catalogue=catalogue,
+                    now=now,
+                    regions=regions,
+                    durations=told,
                 )
             case Ranked.ORGANISATIONS:
                 found = await figures_by(

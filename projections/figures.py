@@ -11,13 +11,13 @@ incident rows (projections/exact.py).
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from domain.errors import PeriodInvalid
 from projections.histogram import median_bounds
-from projections.measures import DURATION_NAMES
 
 SETTLES_AFTER_DAYS = 30  # the longest ordinary term (lifecycle-and-metrics 3.3)
 PERIOD_DAYS_MAX = 3 * 366  # a daily row of each region and day is read: the bound keeps it one page
@@ -53,11 +53,16 @@ class Duration(NamedTuple):
     whole: int = 0  # cases with those that are not over, where they count
 
 
+def _nothing_lasted(name: str) -> Duration:
+    return Duration()
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Durations in the order of DURATION_NAMES, then the counts in that of COUNT_NAMES."""
+    """How long things took, by their name, then the counts in the order of COUNT_NAMES."""
 
-    durations: tuple[Duration, ...] = (Duration(),) * len(DURATION_NAMES)
+    # Told when asked: of a ranking most are not, and each costs as much as all the counts.
+    lasted: Callable[[str], Duration] = field(default=_nothing_lasted, compare=False, repr=False)
     registered: int = 0
     answered: int = 0
     resolved: int = 0
@@ -80,10 +85,6 @@ class Figures:
     reopened_soon: int = 0
     promised: int = 0
     promise_kept: int = 0
-
-    def lasted(self, name: str) -> Duration:
-        """Raises ValueError for what is not measured."""
-        return self.durations[DURATION_NAMES.index(name)]
 
     @property
     def missed(self) -> int:

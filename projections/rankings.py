@@ -63,12 +63,23 @@ class Standing(NamedTuple):
     figures: Figures
 
 
+def compared_by(by: RankedBy, *, working: bool) -> tuple[str, ...]:
+    """The durations of the figures that are compared."""
+    match by:
+        case RankedBy.FIRST_REPLY:
+            return ("reply_working",) if working else ("reply",)
+        case RankedBy.RESOLUTION:
+            return ("resolution_working",) if working else ("resolution",)
+        case _:
+            return ()
+
+
 def measured(figures: Figures, by: RankedBy, *, working: bool) -> Measured:
     """Times in seconds, shares from 0 to 1, ratings from 1 to 5."""
     match by:
         case RankedBy.FIRST_REPLY | RankedBy.RESOLUTION:
-            name = "reply" if by is RankedBy.FIRST_REPLY else "resolution"
-            lasted = figures.lasted(f"{name}_working" if working else name)
+            (name,) = compared_by(by, working=working)
+            lasted = figures.lasted(name)
             return Measured(lasted.whole, lasted.median, lasted.low, lasted.high)
         case RankedBy.OVERDUE:
             return _of_share(figures.missed, figures.due)

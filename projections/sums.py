@@ -1,6 +1,6 @@
 """Figures from the daily rows: at a cost that grows with days and units, not with incidents."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -28,7 +28,7 @@ class Sums(NamedTuple):
     """What adds up over days and units."""
 
     counts: tuple[int, ...]  # by COUNT_NAMES
-    seconds: tuple[float, ...]  # by DURATION_NAMES
+    seconds: tuple[float, ...]  # by the durations asked for
     histograms: tuple[bytes, ...]
 
 
@@ -37,9 +37,13 @@ async def sums_of(
     period: Period,
     today: Mapping[str, date],
     municipalities: Collection[str],
+    durations: Sequence[str] = DURATION_NAMES,
 ) -> dict[tuple[str, str], Sums]:
+    """By region and municipality. Of the durations only those named: each costs a millisecond."""
     cursor = await connection.execute(
-        _query("region, municipality"), _given(period, today, municipalities), binary=True
+        _query("region, municipality", tuple(durations)),
+        _given(period, today, municipalities),
+        binary=True,
     )
     return {(region, place): _sums(row) async for region, place, *row in cursor}
 
@@ -53,7 +57,7 @@ async def sums_by_step(
 ) -> dict[date, Sums]:
     """All regions together, by the first day of each step that has anything."""
     cursor = await connection.execute(
-        _query("date_trunc('" + step.value + "', day)::date"),
+        _query("date_trunc('" + step.value + "', day)::date", DURATION_NAMES),
         _given(period, today, [municipality]),
         binary=True,
     )
@@ -73,22 +77,23 @@ def _given(
 
 
 def _sums(row: Sequence[Any]) -> Sums:
-    first, second = len(COUNT_NAMES), len(COUNT_NAMES) + len(DURATION_NAMES)
+    first = len(COUNT_NAMES)
+    second = first + (len(row) - first) // 2
     return Sums(tuple(row[:first]), tuple(row[first:second]), tuple(row[second:]))
 
 
 @cache
-def _query(group: LiteralString) -> LiteralString:
+def _query(group: LiteralString, durations: tuple[str, ...]) -> LiteralString:
     counted: LiteralString = ", ".join(
         "coalesce(sum(" + name + ") FILTER (WHERE " + settled(cohort) + "), 0)::int8"
         for cohort, counts in COUNTS.items()
         for name in counts
     )
     seconds: LiteralString = ", ".join(
-        "sum(" + name + "_seconds)::float8" for name in DURATION_NAMES
+        "sum(" + name + "_seconds)::float8" for name in DURATION_NAMES if name in durations
     )
     histograms: LiteralString = ", ".join(
-        "string_agg(" + name + "_histogram, '')" for name in DURATION_NAMES
+        "string_agg(" + name + "_histogram, '')" for name in DURATION_NAMES if name in durations
     )
     return (
         "SELECT "
@@ -120,7 +125,12 @@ def together(parts: Collection[Sums]) -> Sums:
     )
 
 
-def figures_of(sums: Mapping[Key, Sums], *, total: Key | None = None) -> dict[Key, Figures]:
+def figures_of(
+    sums: Mapping[Key, Sums],
+    *,
+    total: Key | None = None,
+    durations: Sequence[str] = DURATION_NAMES,
+) -> dict[Key, Figures]:
     """By unit, and of all of them together under the key `total`, if there is one."""
     with_total = total is not None
     codes: list[Key] = list(sums)
@@ -133,20 +143,25 @@ def figures_of(sums: Mapping[Key, Sums], *, total: Key | None = None) -> dict[Ke
         table[:, COUNT_NAMES.index(name)] for name in ("registered", "answered")
     )
     unanswered = (registered - answered).tolist()
-    columns = [
-        _durations(sums.values(), number, unanswered, with_total=with_total)
-        for number in range(len(DURATION_NAMES))
-    ]
+    told = [name for name in DURATION_NAMES if name in durations]
+
+    @cache
+    def column(name: str) -> list[Duration]:
+        number = told.index(name)  # ValueError: it was not asked for
+        waiting = unanswered if name in CENSORED else [0] * len(codes)
+        return _durations(sums.values(), number, waiting, with_total=with_total)
+
+    def lasted_in(row: int) -> Callable[[str], Duration]:
+        return lambda name: column(name)[row]
+
     return {
-        code: Figures(durations, *row)
-        for code, row, durations in zip(
-            codes, table.tolist(), zip(*columns, strict=True), strict=True
-        )
+        code: Figures(lasted_in(number), *row)
+        for number, (code, row) in enumerate(zip(codes, table.tolist(), strict=True))
     }
 
 
 def _durations(
-    sums: Collection[Sums], number: int, unanswered: Sequence[int], *, with_total: bool
+    sums: Collection[Sums], number: int, waiting: Sequence[int], *, with_total: bool
 ) -> list[Duration]:
     """One measure of all units."""
     counted = counts([unit.histograms[number] for unit in sums])
@@ -155,8 +170,7 @@ def _durations(
         counted = np.vstack([counted, counted.sum(axis=0)])
         seconds.append(sum(seconds))
     cases = counted.sum(axis=1).tolist()
-    open_cases = unanswered if DURATION_NAMES[number] in CENSORED else [0] * len(cases)
-    whole = [over + still for over, still in zip(cases, open_cases, strict=True)]
+    whole = [over + still for over, still in zip(cases, waiting, strict=True)]
     ranks = np.array([ranks_of(each) for each in whole], int).reshape(-1, 4)
     return [
         Duration(over, share(lasted, over), median, p90, low, high, in_all)

@@ -1,6 +1,6 @@
 """The figures of regions, municipalities, bodies, topics and channels, side by side."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ from domain.errors import PeriodInvalid
 from domain.rights import region_proper
 from projections.exact import Unit, exact_figures
 from projections.figures import TOTAL, Figures, Period
+from projections.measures import DURATION_NAMES
 from projections.sums import Step, Sums, figures_of, sums_by_step, sums_of, together
 from regions.catalogue import Catalogue
 
@@ -23,13 +24,15 @@ async def region_figures(
     catalogue: Catalogue,
     now: datetime,
     exact: bool = False,
+    durations: Sequence[str] = DURATION_NAMES,
 ) -> dict[str, Figures]:
     """By region code, and of the country under TOTAL. Regions without incidents are absent."""
     today = {code: today_in(catalogue, code, now) for code in catalogue.regions}
     if exact:
         return await exact_figures(connection, period, today, by=Unit.REGION)
-    sums = await sums_of(connection, period, today, [TOTAL])
-    return figures_of({region: found for (region, _), found in sums.items()}, total=TOTAL)
+    sums = await sums_of(connection, period, today, [TOTAL], durations)
+    by_region = {region: found for (region, _), found in sums.items()}
+    return figures_of(by_region, total=TOTAL, durations=durations)
 
 
 async def district_figures(
@@ -76,12 +79,14 @@ async def figures_of_places(
     catalogue: Catalogue,
     now: datetime,
     regions: Collection[str],
+    durations: Sequence[str] = DURATION_NAMES,
 ) -> dict[str, Figures]:
     """By municipality code, of all municipalities of these regions that have any."""
     today = {code: today_in(catalogue, code, now) for code in regions}
     places = [place.code for code in regions for place in catalogue.municipalities_of.get(code, ())]
-    sums = await sums_of(connection, period, today, places)
-    return figures_of({place: found for (_, place), found in sums.items()})
+    sums = await sums_of(connection, period, today, places, durations)
+    by_place = {place: found for (_, place), found in sums.items()}
+    return figures_of(by_place, durations=durations)
 
 
 async def figures_by(

@@ -1,6 +1,7 @@
 """Figures and boards of units, as a client sees them. Definitions: docs/api.md, "Figures"."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
@@ -14,6 +15,7 @@ from projections.exact import Unit
 from projections.figures import TOTAL, Period, is_provisional, share
 from projections.figures import Duration as MeasuredDuration
 from projections.figures import Figures as Measured
+from projections.measures import DURATION_NAMES
 from projections.queues import Queue
 from projections.regional import Board as MeasuredBoard
 from projections.sums import Step
@@ -57,6 +59,7 @@ class Duration:
     "null where nothing tells them. Definitions: docs/api.md, Figures."
 )
 class Figures:
+    measured: strawberry.Private[Measured]
     registered: int = strawberry.field(
         description="n: incidents registered in the period, the cohort all speeds are measured on."
     )
@@ -64,66 +67,104 @@ class Figures:
     unanswered_share: float | None = strawberry.field(
         description="Of them, the share without one: read it beside every speed."
     )
-    reply_median_seconds: float | None = strawberry.field(
+
+    @strawberry.field(
         description="Publication of the message to the first reply by a human. Who has none yet "
         "counts as slower than all who have; null when more than half have none."
     )
-    reply_mean_seconds: float | None = strawberry.field(
-        description="Mean over the answered only, as the network publishes it."
-    )
-    reply_p90_seconds: float | None = strawberry.field(
+    def reply_median_seconds(self) -> float | None:
+        return self.measured.lasted("reply").median
+
+    @strawberry.field(description="Mean over the answered only, as the network publishes it.")
+    def reply_mean_seconds(self) -> float | None:
+        return self.measured.lasted("reply").mean
+
+    @strawberry.field(
         description="90 % of the cohort were answered within; null when over 10 % have no reply."
     )
-    reply: Duration = strawberry.field(
+    def reply_p90_seconds(self) -> float | None:
+        return self.measured.lasted("reply").p90
+
+    @strawberry.field(
         description="Publication of the message to the first reply by a human. Who has none yet "
         "counts as slower than all who have."
     )
-    reply_working: Duration = strawberry.field(description="The same in working time of the place.")
-    next_reply: Duration = strawberry.field(
+    def reply(self) -> Duration:
+        return Duration.of(self.measured.lasted("reply"))
+
+    @strawberry.field(description="The same in working time of the place.")
+    def reply_working(self) -> Duration:
+        return Duration.of(self.measured.lasted("reply_working"))
+
+    @strawberry.field(
         description="A citizen's further message to the next reply by a human, each by itself."
     )
-    next_reply_working: Duration = strawberry.field(
-        description="The same in working time of the place."
-    )
-    capture_lag: Duration = strawberry.field(
+    def next_reply(self) -> Duration:
+        return Duration.of(self.measured.lasted("next_reply"))
+
+    @strawberry.field(description="The same in working time of the place.")
+    def next_reply_working(self) -> Duration:
+        return Duration.of(self.measured.lasted("next_reply_working"))
+
+    @strawberry.field(
         description="Publication of the message until the centre had it: how well it listens."
     )
-    triage: Duration = strawberry.field(description="Registration to the first assignment.")
-    triage_working: Duration = strawberry.field(
-        description="The same in working time of the place."
-    )
-    acceptance: Duration = strawberry.field(
-        description="First assignment until it is taken into work."
-    )
-    acceptance_working: Duration = strawberry.field(
-        description="The same in working time of the place."
-    )
+    def capture_lag(self) -> Duration:
+        return Duration.of(self.measured.lasted("capture"))
+
+    @strawberry.field(description="Registration to the first assignment.")
+    def triage(self) -> Duration:
+        return Duration.of(self.measured.lasted("triage"))
+
+    @strawberry.field(description="The same in working time of the place.")
+    def triage_working(self) -> Duration:
+        return Duration.of(self.measured.lasted("triage_working"))
+
+    @strawberry.field(description="First assignment until it is taken into work.")
+    def acceptance(self) -> Duration:
+        return Duration.of(self.measured.lasted("accept"))
+
+    @strawberry.field(description="The same in working time of the place.")
+    def acceptance_working(self) -> Duration:
+        return Duration.of(self.measured.lasted("accept_working"))
+
     resolved: int = strawberry.field(description="Of the cohort, resolved in their last cycle.")
-    resolution_median_seconds: float | None = strawberry.field(
-        description="Start of the last cycle to its resolution, of the resolved."
-    )
-    resolution_mean_seconds: float | None = strawberry.field(
-        description="Mean of the same, of the resolved."
-    )
-    resolution_p90_seconds: float | None = strawberry.field(
-        description="90 % of the resolved were resolved within."
-    )
-    resolution: Duration = strawberry.field(
+
+    @strawberry.field(description="Start of the last cycle to its resolution, of the resolved.")
+    def resolution_median_seconds(self) -> float | None:
+        return self.measured.lasted("resolution").median
+
+    @strawberry.field(description="Mean of the same, of the resolved.")
+    def resolution_mean_seconds(self) -> float | None:
+        return self.measured.lasted("resolution").mean
+
+    @strawberry.field(description="90 % of the resolved were resolved within.")
+    def resolution_p90_seconds(self) -> float | None:
+        return self.measured.lasted("resolution").p90
+
+    @strawberry.field(
         description="Start of the last cycle to its resolution, of the resolved, without the time "
         "in which the citizen was waited for."
     )
-    resolution_working: Duration = strawberry.field(
-        description="The same in working time of the place."
-    )
-    first_resolution: Duration = strawberry.field(
-        description="Registration to the first resolution."
-    )
-    first_resolution_working: Duration = strawberry.field(
-        description="The same in working time of the place."
-    )
-    full_resolution: Duration = strawberry.field(
-        description="Registration to the last resolution, of those resolved now."
-    )
+    def resolution(self) -> Duration:
+        return Duration.of(self.measured.lasted("resolution"))
+
+    @strawberry.field(description="The same in working time of the place.")
+    def resolution_working(self) -> Duration:
+        return Duration.of(self.measured.lasted("resolution_working"))
+
+    @strawberry.field(description="Registration to the first resolution.")
+    def first_resolution(self) -> Duration:
+        return Duration.of(self.measured.lasted("first_resolution"))
+
+    @strawberry.field(description="The same in working time of the place.")
+    def first_resolution_working(self) -> Duration:
+        return Duration.of(self.measured.lasted("first_resolution_working"))
+
+    @strawberry.field(description="Registration to the last resolution, of those resolved now.")
+    def full_resolution(self) -> Duration:
+        return Duration.of(self.measured.lasted("full_resolution"))
+
     reopened: int = strawberry.field(description="Of the cohort, in a second or later cycle.")
     returned: int = strawberry.field(
         description="Of the cohort, sent back to triage at least once."
@@ -167,32 +208,12 @@ class Figures:
 
     @classmethod
     def of(cls, measured: Measured) -> "Figures":
-        reply, resolution = measured.lasted("reply"), measured.lasted("resolution")
         return cls(
+            measured=measured,
             registered=measured.registered,
             answered=measured.answered,
             unanswered_share=measured.unanswered_share,
-            reply_median_seconds=reply.median,
-            reply_mean_seconds=reply.mean,
-            reply_p90_seconds=reply.p90,
-            reply=Duration.of(measured.lasted("reply")),
-            reply_working=Duration.of(measured.lasted("reply_working")),
-            next_reply=Duration.of(measured.lasted("next_reply")),
-            next_reply_working=Duration.of(measured.lasted("next_reply_working")),
-            capture_lag=Duration.of(measured.lasted("capture")),
-            triage=Duration.of(measured.lasted("triage")),
-            triage_working=Duration.of(measured.lasted("triage_working")),
-            acceptance=Duration.of(measured.lasted("accept")),
-            acceptance_working=Duration.of(measured.lasted("accept_working")),
             resolved=measured.resolved,
-            resolution_median_seconds=resolution.median,
-            resolution_mean_seconds=resolution.mean,
-            resolution_p90_seconds=resolution.p90,
-            resolution=Duration.of(measured.lasted("resolution")),
-            resolution_working=Duration.of(measured.lasted("resolution_working")),
-            first_resolution=Duration.of(measured.lasted("first_resolution")),
-            first_resolution_working=Duration.of(measured.lasted("first_resolution_working")),
-            full_resolution=Duration.of(measured.lasted("full_resolution")),
             reopened=measured.reopened,
             returned=measured.returned,
             return_share=share(measured.returned, measured.assigned),
@@ -211,6 +232,38 @@ class Figures:
             dispute_rate=share(measured.disputed, measured.ended),
             recurrence_rate=share(measured.recurred, measured.solved),
         )
+
+
+# The durations behind fields that have another name.
+BEHIND = {
+    "capture_lag": ("capture",),
+    "acceptance": ("accept",),
+    "acceptance_working": ("accept_working",),
+    "reply_median_seconds": ("reply",),
+    "reply_mean_seconds": ("reply",),
+    "reply_p90_seconds": ("reply",),
+    "resolution_median_seconds": ("resolution",),
+    "resolution_mean_seconds": ("resolution",),
+    "resolution_p90_seconds": ("resolution",),
+}
+
+
+def durations_asked(info: Info) -> frozenset[str]:
+    """Those of all figures below the field that is resolved: what nobody asks for is not read."""
+    names = {to_snake_case(name) for name in _names(info.selected_fields)}
+    behind = {duration for name in names for duration in BEHIND.get(name, (name,))}
+    return frozenset(behind & {*DURATION_NAMES})
+
+
+def _names(selected: Iterable[Any]) -> Iterator[str]:
+    for one in selected:
+        yield getattr(one, "name", None) or ""
+        yield from _names(one.selections)
+
+
+def to_snake_case(name: str) -> str:
+    """`replyP90Seconds` as `reply_p90_seconds`."""
+    return re.sub(r"(?=[A-Z])", "_", name).lower()
 
 
 @strawberry.type(description="A number of incidents in one state.")

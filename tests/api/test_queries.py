@@ -1149,3 +1149,21 @@ def test_a_position_that_was_never_given_out_is_refused(position: str, shared_ap
             read_after(field, incident), token=shared_api.token(), p=["BRONX:0", position]
         )
         assert refusal == ("CURSOR_INVALID", "readAfter")
+
+
+def test_a_ranking_tells_every_duration_that_is_asked_for(ranked: Api) -> None:
+    """What nobody asks for is not read; whatever is asked for is there, by field or fragment."""
+    text = """
+    fragment Times on Figures { acceptance { n } ...Deeper }
+    fragment Deeper on Figures { nextReplyWorking { n } }
+    query ($period: PeriodInput!) {
+      ranking(period: $period, by: OVERDUE) { rows { figures {
+        replyP90Seconds captureLag { n } resolutionWorking { n } ... on Figures { triage { n } }
+        ...Times fullResolution { n }
+      } } }
+    }
+    """
+    rows = ranked.ask(text, period=DAY)["ranking"]["rows"]
+    lags = sorted(row["figures"]["captureLag"]["n"] for row in rows)
+    assert lags == [4, 5, 5, 5, 5]
+    assert all(row["figures"]["acceptance"]["n"] == 0 for row in rows)

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from projections.figures import Duration, Figures, ranks_of
 from projections.histogram import median_bounds
-from projections.measures import DURATION_NAMES
 from projections.rankings import (
     RANKED_CASES_MIN,
     SHRINKAGE,
@@ -35,8 +34,11 @@ def replied(*minutes: float | None) -> Figures:
     lasted = Duration(
         len(over), sum(over) / len(over) if over else None, median, p90, low, high, len(ordered)
     )
-    durations = tuple(lasted if name == "reply_working" else Duration() for name in DURATION_NAMES)
-    return Figures(durations, registered=len(ordered), answered=len(over))
+    return Figures(
+        lambda name: lasted if name == "reply_working" else Duration(),
+        registered=len(ordered),
+        answered=len(over),
+    )
 
 
 def places(found: list[Standing]) -> dict[str, int | None]:
