@@ -55,6 +55,14 @@ ReadAfter = Annotated[
 ]
 
 
+@strawberry.input(description="After how long a reply is slow.")
+class SlowReplyInput:
+    seconds: float = strawberry.field(description="From publication, in the time of `clock`.")
+    clock: TimeKind = strawberry.field(
+        default=TimeKind.WORKING, description="Working or calendar time."
+    )
+
+
 @strawberry.input(description="Which incidents; what is null does not filter.")
 class IncidentFilterInput:
     region: str | None = strawberry.field(default=None, description="Code of the region.")
@@ -69,9 +77,8 @@ class IncidentFilterInput:
     counted_in: PeriodInput | None = strawberry.field(
         default=None, description="Counted in the figures of these local days: their cohort."
     )
-    reply_slower_than: float | None = strawberry.field(
-        default=None,
-        description="Seconds of working time in which no human had replied: slow, or waiting.",
+    reply_slower_than: SlowReplyInput | None = strawberry.field(
+        default=None, description="No human had replied by then: slow, or waiting still."
     )
     overdue: bool | None = strawberry.field(
         default=None, description="Open and past the deadline, or (false) not."
@@ -240,7 +247,7 @@ class Query(MapQuery):
         description="Why a unit stands where it stands by the time to first reply: which topics, "
         "hours, bodies and channels make it slower than the middle of its tier, and where it would "
         "stand without some of them. For who may see its incidents; list these by the filter "
-        "`countedIn` and `replySlowerThan: tierMedianSeconds`."
+        "`countedIn` and `replySlowerThan: {seconds: tierMedianSeconds}`."
     )
     async def rank_explanation(
         self,
@@ -459,7 +466,8 @@ def _chosen(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:
         registered_from=wanted.registered_from,
         registered_before=wanted.registered_before,
         counted_in=wanted.counted_in.period() if wanted.counted_in else None,
-        reply_slower_than=wanted.reply_slower_than,
+        reply_slower_than=wanted.reply_slower_than.seconds if wanted.reply_slower_than else None,
+        working=not wanted.reply_slower_than or wanted.reply_slower_than.clock is TimeKind.WORKING,
         overdue=wanted.overdue,
     )
 

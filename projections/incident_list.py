@@ -33,7 +33,8 @@ class IncidentFilter:
     registered_from: datetime | None = None  # included
     registered_before: datetime | None = None  # excluded
     counted_in: Period | None = None  # in the figures of these local days
-    reply_slower_than: float | None = None  # seconds of working time; who waits is slower
+    reply_slower_than: float | None = None  # seconds; who waits is slower
+    working: bool = True  # whether these are of working time
     overdue: bool | None = None  # open and past the deadline at the moment of asking, or not
 
 
@@ -118,7 +119,12 @@ def _conditions(
         conditions.append("counted AND registered_on BETWEEN %(first_day)s AND %(last_day)s")
         parameters |= {"first_day": chosen.counted_in.first, "last_day": chosen.counted_in.last}
     if chosen.reply_slower_than is not None:
-        conditions.append("(first_replied_at IS NULL OR reply_working_seconds > %(slower_than)s)")
+        took: LiteralString = (
+            "reply_working_seconds"
+            if chosen.working
+            else "date_part('epoch', first_replied_at - published_at)"
+        )
+        conditions.append("(first_replied_at IS NULL OR " + took + " > %(slower_than)s)")
         parameters["slower_than"] = chosen.reply_slower_than
     if chosen.overdue is not None:
         late: LiteralString = "(open AND due_at < %(now)s)"

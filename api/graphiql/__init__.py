@@ -13,9 +13,10 @@ __all__ = ["CONTENT_SECURITY_POLICY", "DEFAULT_QUERY", "assets", "files", "page"
 DEFAULT_QUERY = """\
 # The regions, best first. Press Ctrl-Enter to run.
 query Ranking {
-  ranking(period: {first: "FIRST", last: "LAST"}) {
+  ranking(period: {first: "FIRST", last: "LAST"}, clock: CALENDAR) {
+    provisional
     rows {
-      place
+      place position n value low high
       region { code name }
       figures { registered unansweredShare replyMedianSeconds replyMeanSeconds replyP90Seconds }
     }

@@ -14,8 +14,11 @@ from tests.scenarios import OPERATOR, ask, registered, some_body
 
 DAY = {"first": "2026-03-02", "last": "2026-03-02"}
 EXPLAINED = """
-query ($unit: String!, $of: Ranked! = REGIONS, $without: WithoutInput, $period: PeriodInput!) {
-  rankExplanation(unit: $unit, of: $of, period: $period, without: $without) {
+query (
+  $unit: String!, $of: Ranked! = REGIONS, $without: WithoutInput, $period: PeriodInput!
+  $clock: TimeKind! = WORKING
+) {
+  rankExplanation(unit: $unit, of: $of, period: $period, without: $without, clock: $clock) {
     row { place position n value }
     tierMedianSeconds slowShare gap
     contributions { dimension code name cases slow contribution }
@@ -25,9 +28,9 @@ query ($unit: String!, $of: Ranked! = REGIONS, $without: WithoutInput, $period: 
 }
 """
 SLOW = """
-query ($period: PeriodInput!, $seconds: Float!, $topics: [String!]) {
+query ($period: PeriodInput!, $slow: SlowReplyInput!, $topics: [String!]) {
   incidents(first: 100, filter: {
-    region: "BRONX", countedIn: $period, replySlowerThan: $seconds, topics: $topics
+    region: "BRONX", countedIn: $period, replySlowerThan: $slow, topics: $topics
   }) { edges { node { status topic { code } } } }
 }
 """
@@ -62,9 +65,14 @@ def explained(server: Server, template: str, catalogue: Catalogue) -> Iterator[A
         yield api
 
 
-def test_a_gap_is_taken_apart_down_to_its_incidents(explained: Api, catalogue: Catalogue) -> None:
+@pytest.mark.parametrize("clock", ["WORKING", "CALENDAR"])
+def test_a_gap_is_taken_apart_down_to_its_incidents(
+    explained: Api, catalogue: Catalogue, clock: str
+) -> None:
     token = explained.token("BRONX")
-    told = explained.ask(EXPLAINED, token=token, unit="BRONX", period=DAY)["rankExplanation"]
+    told = explained.ask(EXPLAINED, token=token, unit="BRONX", period=DAY, clock=clock)[
+        "rankExplanation"
+    ]
     # Eight quick answers of twenty: its true median may be theirs, so the place is shared.
     assert told["row"] == {"place": 1, "position": 3, "n": 20, "value": 300 * 60}
     assert told["tierMedianSeconds"] == pytest.approx(1800)
@@ -78,7 +86,7 @@ def test_a_gap_is_taken_apart_down_to_its_incidents(explained: Api, catalogue: C
         SLOW,
         token=token,
         period=DAY,
-        seconds=told["tierMedianSeconds"],
+        slow={"seconds": told["tierMedianSeconds"], "clock": clock},
         topics=[worst["code"]],
     )["incidents"]["edges"]
     assert len(slow) == worst["slow"]
