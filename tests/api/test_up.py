@@ -361,7 +361,8 @@ def test_a_setting_that_cannot_be_used_is_told(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert tsur(monkeypatch, home, "up", **settings) == 1
+    usable = {"TSUR_PORT": str(free_port())}  # somebody may run a node on the usual one
+    assert tsur(monkeypatch, home, "up", **(usable | settings)) == 1
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.startswith("tsur: ")
