@@ -184,6 +184,22 @@ async def hours(
     return sorted((hour, figures) for hour, figures in found.items() if hour != TOTAL)
 
 
+async def first_day(connection: AsyncConnection[Any], area: Area) -> date | None:
+    """The first local day on which anything was registered there."""
+    cursor = await connection.execute(
+        """
+        SELECT min(day)
+          FROM daily
+         WHERE (%(region)s::text IS NULL OR region = %(region)s)
+           AND municipality = %(municipality)s
+           AND registered > 0
+        """,
+        {"region": area.region, "municipality": area.municipality or TOTAL},
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
 def regions_of(area: Area, catalogue: Catalogue) -> list[str]:
     return list(catalogue.regions) if area.region is None else [area.region]
 

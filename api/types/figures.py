@@ -356,16 +356,19 @@ class Board:
 
     @strawberry.field(
         description="The same unit over the period before, the same a year ago, or the first since "
-        "its launch; null where that is not known or lies before the launch."
+        "its launch, or since its first incident where nobody knows when that was; null for a "
+        "period that reaches back to before it."
     )
     async def compared(
         self, info: Info, by: Annotated[ComparedWith, strawberry.argument(name="with")]
     ) -> Comparison | None:
         area, period, _, launched_on = self.of_what
-        other = comparisons.compared(period, by, launched_on=launched_on)
-        if other is None:
-            return None
         async with info.context.reading() as connection:
+            if by is ComparedWith.LAUNCH and launched_on is None:
+                launched_on = await units.first_day(connection, area)
+            other = comparisons.compared(period, by, launched_on=launched_on)
+            if other is None:
+                return None
             found = await units.figures_at(
                 connection,
                 other,
