@@ -1,6 +1,5 @@
 """Figures from the incident rows: exact, at a cost that grows with the incidents of the period."""
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import date
 from enum import StrEnum
@@ -9,7 +8,7 @@ from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
-from projections.figures import Duration, Figures, Period, ranks_of
+from projections.figures import Duration, Figures, Period, told_by
 from projections.measures import (
     CENSORED,
     COUNT_NAMES,
@@ -71,10 +70,7 @@ def _exactly(row: Sequence[Any]) -> Figures:
 def _exact_duration(cases: int, mean: float | None, ordered: Sequence[float]) -> Duration:
     if not ordered:
         return Duration()
-    median, p90, low, high = (
-        None if math.isinf(ordered[rank - 1]) else ordered[rank - 1]
-        for rank in ranks_of(len(ordered))
-    )
+    median, p90, low, high = told_by(ordered)
     return Duration(cases, mean, median, p90, low, high, len(ordered))
 
 

@@ -9,7 +9,6 @@ category of a dimension contributes
 which add up to the gap exactly, in each dimension by itself. Nothing is fitted.
 """
 
-import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -22,9 +21,8 @@ from psycopg import AsyncConnection
 from domain.errors import InvalidInput
 from projections.exact import Unit
 from projections.federal import Ranked, Ranking, ranking, region_of, tier_of_unit
-from projections.figures import Period, ranks_of
-from projections.measures import DURATION_NAMES
-from projections.rankings import Measured, RankedBy, Standing, standings, tier_value
+from projections.figures import Period, told_by
+from projections.rankings import Measured, RankedBy, Standing, Unranked, standings, tier_value
 from regions.catalogue import Catalogue
 
 
@@ -93,7 +91,7 @@ async def explain(
 ) -> Explanation:
     """Of its place by the first reply, from the incidents themselves. Raises NotRanked.
 
-    The other units are as a ranking tells them; of this one every case is looked at.
+    The other units are as an exact ranking tells them; of this one every case is looked at.
     """
     region = region_of(unit, of, catalogue)
     found = await ranking(
@@ -104,8 +102,7 @@ async def explain(
         of=of,
         working=working,
         region=region if of is Ranked.ORGANISATIONS else None,
-        exact=of is Ranked.REGIONS,
-        durations=DURATION_NAMES,
+        exact=True,
     )
     standing = next((each for each in found.standings if each.unit == unit), None)
     cases = await _cases(connection, period, unit, of, region, catalogue, working=working)
@@ -161,7 +158,9 @@ def _what_if(
         {each.unit: each.figures for each in found.standings},
         RankedBy.FIRST_REPLY,
         tier_of=lambda unit: tier_of_unit(unit, of, catalogue),
-        stale=frozenset(each.unit for each in found.standings if each.unranked == "STALE_DATA"),
+        stale=frozenset(
+            each.unit for each in found.standings if each.unranked is Unranked.STALE_DATA
+        ),
         values=values,
     )
     return next(each for each in again if each.unit == standing.unit)
@@ -171,10 +170,7 @@ def measured_of(ordered: Sequence[float]) -> Measured:
     """What a unit with these times would be compared by; infinite ones wait still."""
     if not ordered:
         return Measured(0, None, None, None)
-    median, _, low, high = (
-        None if math.isinf(ordered[rank - 1]) else ordered[rank - 1]
-        for rank in ranks_of(len(ordered))
-    )
+    median, _, low, high = told_by(ordered)
     return Measured(len(ordered), median, low, high)
 
 

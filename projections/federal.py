@@ -42,8 +42,8 @@ class Ranking:
     freshness: list[Freshness]  # of every region
 
 
-# Upper bounds of the bands, residents; the last has none. Own choice, such that each band of the
-# Russian catalogue has hundreds of municipalities but the last.
+# Upper bounds of the bands, residents; the last has none. Own choice: of the Russian catalogue they
+# hold 64 to 370 municipalities each; 45 are of unknown size.
 BANDS = (10_000, 20_000, 50_000, 100_000, 250_000)
 
 
@@ -81,7 +81,7 @@ async def ranking(
                     durations=told,
                 )
                 units = {code: found.get(code, Figures()) for code in catalogue.regions}
-            case Ranked.MUNICIPALITIES:
+            case Ranked.MUNICIPALITIES if not exact:
                 units = await figures_of_places(
                     connection,
                     period,
@@ -90,11 +90,11 @@ async def ranking(
                     regions=regions,
                     durations=told,
                 )
-            case Ranked.ORGANISATIONS:
+            case Ranked.MUNICIPALITIES | Ranked.ORGANISATIONS:
                 found = await figures_by(
                     connection,
                     period,
-                    Unit.ORGANISATION,
+                    Unit.MUNICIPALITY if of is Ranked.MUNICIPALITIES else Unit.ORGANISATION,
                     catalogue=catalogue,
                     now=now,
                     regions=regions,

@@ -11,7 +11,7 @@ incident rows (projections/exact.py).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -118,6 +118,12 @@ def ranks_of(cases: int) -> tuple[int, int, int, int]:
     """Of the median, the p90 and the bounds of the median; nearest rank, 1 is the shortest."""
     low, high = median_bounds(cases)
     return max(1, math.ceil(0.5 * cases)), max(1, math.ceil(0.9 * cases)), low, max(1, high)
+
+
+def told_by(ordered: Sequence[float]) -> tuple[float | None, ...]:
+    """Median, p90 and the bounds of the median of some ascending times; None for infinite ones."""
+    found = (ordered[rank - 1] for rank in ranks_of(len(ordered)))
+    return tuple(None if math.isinf(each) else each for each in found)
 
 
 def share(part: float, whole: int) -> float | None:

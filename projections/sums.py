@@ -84,26 +84,20 @@ def _sums(row: Sequence[Any]) -> Sums:
 
 @cache
 def _query(group: LiteralString, durations: tuple[str, ...]) -> LiteralString:
-    counted: LiteralString = ", ".join(
-        "coalesce(sum(" + name + ") FILTER (WHERE " + settled(cohort) + "), 0)::int8"
-        for cohort, counts in COUNTS.items()
-        for name in counts
-    )
-    seconds: LiteralString = ", ".join(
-        "sum(" + name + "_seconds)::float8" for name in DURATION_NAMES if name in durations
-    )
-    histograms: LiteralString = ", ".join(
-        "string_agg(" + name + "_histogram, '')" for name in DURATION_NAMES if name in durations
-    )
+    told = [name for name in DURATION_NAMES if name in durations]
+    columns: list[LiteralString] = [
+        group,
+        *(
+            "coalesce(sum(" + name + ") FILTER (WHERE " + settled(cohort) + "), 0)::int8"
+            for cohort, counts in COUNTS.items()
+            for name in counts
+        ),
+        *("sum(" + name + "_seconds)::float8" for name in told),
+        *("string_agg(" + name + "_histogram, '')" for name in told),
+    ]
     return (
         "SELECT "
-        + group
-        + ", "
-        + counted
-        + ", "
-        + seconds
-        + ", "
-        + histograms
+        + ", ".join(columns)
         + """
           FROM daily
           JOIN unnest(%(regions)s::text[], %(today)s::date[]) AS unit (region, today)

@@ -37,7 +37,9 @@ from domain.vocabulary import (
     ReplyKind,
     Role,
 )
+from projections.federal import Ranked
 from projections.queues import Queue
+from projections.rankings import RankedBy
 from regions.catalogue import Catalogue
 from regions.centre import Centre, Result
 from regions.node import Node
@@ -1167,3 +1169,19 @@ def test_a_ranking_tells_every_duration_that_is_asked_for(ranked: Api) -> None:
     lags = sorted(row["figures"]["captureLag"]["n"] for row in rows)
     assert lags == [4, 5, 5, 5, 5]
     assert all(row["figures"]["acceptance"]["n"] == 0 for row in rows)
+
+
+@pytest.mark.parametrize("by", RankedBy)
+@pytest.mark.parametrize("of", Ranked)
+@pytest.mark.parametrize("exact", [True, False])
+def test_whatever_is_ranked_by_whatever_may_be_asked_for_alone(
+    boarded: Api, by: str, of: str, exact: bool
+) -> None:
+    text = """
+    query ($period: PeriodInput!, $by: RankedBy!, $of: Ranked!, $exact: Boolean!) {
+      ranking(period: $period, by: $by, of: $of, exact: $exact) { rows { n region { code } } }
+    }
+    """
+    given = {"period": DAY, "by": by, "of": of, "exact": exact}
+    rows = boarded.ask(text, token=boarded.token(), **given)["ranking"]["rows"]
+    assert {"BRONX"} <= {row["region"]["code"] for row in rows}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.figures import Duration, Figures, ranks_of
+from projections.figures import Duration, Figures, told_by
 from projections.histogram import median_bounds
 from projections.rankings import (
     RANKED_CASES_MIN,
@@ -27,10 +27,7 @@ def replied(*minutes: float | None) -> Figures:
     """A unit whose replies came after so many working minutes; None: not yet."""
     ordered = sorted(math.inf if each is None else each * MINUTE for each in minutes)
     over = [each for each in ordered if not math.isinf(each)]
-    median, p90, low, high = (
-        None if math.isinf(ordered[rank - 1]) else ordered[rank - 1]
-        for rank in ranks_of(len(ordered))
-    )
+    median, p90, low, high = told_by(ordered)
     lasted = Duration(
         len(over), sum(over) / len(over) if over else None, median, p90, low, high, len(ordered)
     )
