@@ -94,14 +94,13 @@ class StockView(PostgresTrackingRecorder):
         with self.datastore.transaction(commit=True) as cursor:
             self._insert_tracking(cursor, tracking)
             row = self._row(cursor.connection, stored.originator_id, event, zone)
-            touched = {row.registered_on, row.due_on}
+            before = {row.id: incidents.told_of(row)}
             incidents.change(row, event, zone)
             row.version, row.pos = stored.originator_version, tracking.notification_id
             cursor.execute(WRITE, incidents.CELLS(row))
             change = (row.municipality, None, row.id, row.version, event.TOPIC, row.status)
             cursor.execute(FEED, [row.region, row.pos, *change, event.occurred_at])
-            days = (touched | {row.due_on}) - {None}
-            statistics.recompute(cursor.connection, [(row.region, day) for day in days if day])
+            statistics.recompute(cursor.connection, incidents.touched(before, [row]))
 
     def _row(
         self, connection: Connection[Any], incident_id: UUID, event: Event, zone: ZoneInfo

@@ -4,8 +4,10 @@ Everything here adds up over incidents, days and units, so that a figure of any 
 days. Sources: lifecycle-and-metrics 3.4.
 """
 
+import re
+from datetime import date
 from enum import StrEnum
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
 
 class Cohort(StrEnum):
@@ -15,6 +17,14 @@ class Cohort(StrEnum):
     DUE = "due_on"
     RESOLVED = "first_resolved_on"
     PROMISED = "promised_on"
+
+
+class UnitDay(NamedTuple):
+    """A local day of a region, or of a municipality in it: what a row of `daily` tells of."""
+
+    region: str
+    day: date
+    municipality: str = ""  # the whole region
 
 
 # Aggregates over the incident rows of a cohort, by the name of their column.
@@ -97,6 +107,19 @@ LASTED: LiteralString = (
         " UNION ALL SELECT '" + name + "', unnest(" + seconds + ")"
         for name, seconds in REPEATED.items()
     )
+)
+
+# Every word of the SQL above, the columns of the incident rows among them.
+NAMES = frozenset(
+    word
+    for part in (
+        *(sql for counts in COUNTS.values() for sql in counts.values()),
+        *DURATIONS.values(),
+        *REPEATED.values(),
+        *Cohort,
+        "region municipality counted",
+    )
+    for word in re.findall(r"[a-z_]+", part)
 )
 
 

@@ -7,7 +7,6 @@ session ends, however it ends.
 
 import logging
 from collections.abc import Callable
-from datetime import date
 from threading import Event as Signal
 from typing import NamedTuple
 from uuid import UUID
@@ -20,6 +19,7 @@ from domain.office import OfficeEvent
 from projections import changes, incidents, offices, statistics
 from projections.changes import ChangeRow
 from projections.incidents import IncidentRow
+from projections.measures import UnitDay
 from projections.release import version_of
 from regions.catalogue import Catalogue
 from regions.event_store import decode_event
@@ -98,7 +98,7 @@ class Projector:
         self.catalogue = catalogue
         self.batch_events = batch_events
         self.version = version_of(catalogue)
-        self.deferred: set[tuple[str, date]] | None = set() if defer_days else None
+        self.deferred: set[UnitDay] | None = set() if defer_days else None
         incidents.prepare(connection)
 
     def lead(self, *, wait: bool) -> bool:
@@ -181,12 +181,12 @@ class Projector:
         recorded = self._read(due)
         changed = [event.incident_id for event in recorded if event.version > 1]
         rows = incidents.load(self.connection, [*changed, *_recurring(recorded)])
-        touched = {day for row in rows.values() for day in incidents.days_of(row)}
+        before = {row.id: incidents.told_of(row) for row in rows.values()}
         applied = (self._apply(event, rows) for event in recorded)
         feed = [entry for entry in applied if entry is not None]
         incidents.store(self.connection, rows.values())
         changes.append(self.connection, feed)
-        touched |= {day for row in rows.values() for day in incidents.days_of(row)}
+        touched = incidents.touched(before, rows.values())
         if self.deferred is None:
             statistics.recompute(self.connection, touched)
         else:
@@ -195,9 +195,8 @@ class Projector:
     def recount(self) -> None:
         """Make the days that were put off, region by region; from now on none is put off."""
         deferred, self.deferred = self.deferred or set(), None
-        for region in sorted({region for region, _ in deferred}):
-            days = [(of, day) for of, day in deferred if of == region]
-            statistics.recompute(self.connection, days)
+        for region in sorted({unit.region for unit in deferred}):
+            statistics.recompute(self.connection, [u for u in deferred if u.region == region])
 
     def _track(self, due: list[Range]) -> None:
         """Advance the tracking; the rows are written under the lock this takes."""

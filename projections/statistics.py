@@ -5,35 +5,33 @@ Never kept by +1 and -1: a count that is made anew from the rows cannot drift fr
 
 import math
 from collections.abc import Collection
-from datetime import date
 from typing import LiteralString
 
 import psycopg
 
 from projections.histogram import COUNT_MAX, GAMMA
-from projections.measures import COUNT_NAMES, COUNTS, DURATION_NAMES, LASTED, Cohort
+from projections.measures import COUNT_NAMES, COUNTS, DURATION_NAMES, LASTED, Cohort, UnitDay
 
 LN_GAMMA = math.log(GAMMA)
-
-# GROUPING SETS counts each region and each of its municipalities in one pass over the rows.
-BOTH: LiteralString = "GROUPING SETS ((region, day), (region, day, municipality))"
-UNIT: LiteralString = (
-    "region, day, CASE grouping(municipality) WHEN 1 THEN '' ELSE municipality END AS municipality"
-)
 
 
 def _counted(cohort: Cohort) -> LiteralString:
     counts: LiteralString = ", ".join(sql + " AS " + name for name, sql in COUNTS[cohort].items())
+    return (
+        "SELECT touched.region, day, touched.municipality, "
+        + counts
+        + _of(cohort)
+        + " GROUP BY touched.region, day, touched.municipality"
+    )
+
+
+def _of(cohort: Cohort) -> LiteralString:
+    """Each incident once for its region, once for its municipality, if that is touched."""
     day: LiteralString = cohort.value
     return (
-        "SELECT "
-        + UNIT
-        + ", "
-        + counts
-        + " FROM touched JOIN incident USING (region) WHERE "
+        " FROM touched JOIN incident ON incident.region = touched.region AND counted AND "
         + day
-        + " = day AND counted GROUP BY "
-        + BOTH
+        + " = day AND touched.municipality IN ('', incident.municipality)"
     )
 
 
@@ -62,41 +60,37 @@ def _each(names: Collection[LiteralString], sql: LiteralString) -> LiteralString
 RECOMPUTE: LiteralString = (
     """
       WITH touched AS (
-           SELECT region,
-                  day
-             FROM unnest(%(regions)s::text[], %(days)s::date[]) AS touched (region, day)
+           SELECT *
+             FROM unnest(%(regions)s::text[], %(days)s::date[], %(municipalities)s::text[])
+               AS touched (region, day, municipality)
            ),
            """
     + _cohorts()
     + """,
            lasted AS (
-           SELECT region,
-                  municipality,
+           SELECT touched.region,
                   day,
+                  touched.municipality,
                   measure,
                   seconds,
                   ceil(ln(greatest(seconds, 1)) / %(ln_gamma)s)::int2 AS bucket
-             FROM touched
-             JOIN incident USING (region),
-                  LATERAL ("""
+            """
+    + _of(Cohort.REGISTERED)
+    + """, LATERAL ("""
     + LASTED
     + """) AS of (measure, seconds)
-            WHERE registered_on = day
-              AND counted
-              AND seconds IS NOT NULL
+            WHERE seconds IS NOT NULL
            ),
            bucket AS (
-           SELECT """
-    + UNIT
-    + """,
+           SELECT region,
+                  day,
+                  municipality,
                   measure,
                   bucket,
                   count(*) AS cases,
                   sum(seconds::numeric) AS seconds
              FROM lasted
-            GROUP BY measure, bucket, """
-    + BOTH
-    + """
+            GROUP BY region, day, municipality, measure, bucket
            ),
            histogram AS (
            SELECT region,
@@ -136,27 +130,32 @@ RECOMPUTE: LiteralString = (
     + _each(DURATION_NAMES, "coalesce(@_seconds, 0), coalesce(@_histogram, '')")
     + " FROM "
     + _joined()
-    + """
-      LEFT JOIN timed USING (region, day, municipality)
-     -- An incident that is not located counts for its region only.
-     WHERE municipality IS NOT NULL
-    """
+    + " LEFT JOIN timed USING (region, day, municipality)"
 )
 
 
-def recompute(connection: psycopg.Connection, touched: Collection[tuple[str, date]]) -> None:
-    """Make the rows of these regions and days anew, their municipalities' rows included."""
-    days = {
-        "regions": [region for region, _ in touched],
-        "days": [day for _, day in touched],
+def recompute(connection: psycopg.Connection, touched: Collection[UnitDay]) -> None:
+    """Make the rows of these days anew; to be called in a transaction."""
+    units = {
+        "regions": [unit.region for unit in touched],
+        "days": [unit.day for unit in touched],
+        "municipalities": [unit.municipality for unit in touched],
     }
+    # The plan is the same for all units, and to make it takes as long as to recompute one. It must
+    # be that by the indices even where it is made while the tables are empty.
+    connection.execute(
+        "SELECT set_config('plan_cache_mode', 'force_generic_plan', true),"
+        " set_config('enable_seqscan', 'off', true)"
+    )
     connection.execute(
         """
         DELETE FROM daily
-         USING unnest(%(regions)s::text[], %(days)s::date[]) AS touched (region, day)
+         USING unnest(%(regions)s::text[], %(days)s::date[], %(municipalities)s::text[])
+            AS touched (region, day, municipality)
          WHERE daily.region = touched.region
            AND daily.day = touched.day
+           AND daily.municipality = touched.municipality
         """,
-        days,
+        units,
     )
-    connection.execute(RECOMPUTE, days | {"ln_gamma": LN_GAMMA, "count_max": COUNT_MAX})
+    connection.execute(RECOMPUTE, units | {"ln_gamma": LN_GAMMA, "count_max": COUNT_MAX})

@@ -25,6 +25,7 @@ from domain.vocabulary import (
 from projections import incidents, statistics, versions
 from projections.histogram import COUNT_MAX, GAMMA, PAIR, RELATIVE_ERROR, counts, quantiles
 from projections.incidents import IncidentRow
+from projections.measures import UnitDay
 from projections.projector import Projector
 from regions.node import Node
 from tests.projections.lives import (
@@ -260,7 +261,7 @@ def days(node: Node, read: psycopg.Connection) -> Callable[[list[float], int], b
         with read.transaction():
             read.execute("DELETE FROM incident")
             incidents.store(read, rows)
-            statistics.recompute(read, [("BRONX", MONDAY)])
+            statistics.recompute(read, [UnitDay("BRONX", MONDAY)])
         row = read.execute("SELECT reply_histogram FROM daily").fetchone()
         return row[0] if row else b""
 
@@ -305,7 +306,7 @@ def test_a_bucket_of_more_cases_than_a_pair_holds_takes_several(
         f"INSERT INTO incident (id, {columns})"
         f" SELECT gen_random_uuid(), {columns} FROM incident, generate_series(2, {cases})".encode()
     )
-    statistics.recompute(read, [("BRONX", MONDAY)])
+    statistics.recompute(read, [UnitDay("BRONX", MONDAY)])
     row = read.execute("SELECT reply_histogram FROM daily").fetchone()
     assert row is not None
     assert len(row[0]) == 3 * PAIR.itemsize
