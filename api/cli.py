@@ -1,10 +1,11 @@
 """The command line: run the node, bring data in, look after the read models."""
 
+import asyncio
 import csv
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -31,16 +32,20 @@ from api.tour import Tour, TourFailed, find_place
 from api.up import Demo, catch_up, run_everything
 from api.viewer import Viewer, issue_token, read_scope, read_token_key, scope_in
 from domain.errors import DomainError
+from domain.publications import RankingPublished
 from domain.rights import Actor
 from domain.vocabulary import Role
-from projections import listening, projector, versions
+from projections import listening, projector, verification, versions
 from projections.feed import progress_now
 from projections.release import version_of
-from regions.catalogue import CatalogueInvalid, load_catalogue
+from projections.verification import Difference
+from regions.catalogue import Catalogue, CatalogueInvalid, load_catalogue
 from regions.event_store import StoreUnavailable
 from regions.inbox import Inbox
 from regions.migration import MigrationMismatch
 from regions.node import Node, database, open_node
+from regions.publications import publication as published_as
+from regions.publications import published_lately
 from regions.server import PostgresUnavailable
 from regions.settings import SettingInvalid, Settings, read_settings
 from regions.sources import SourcesInvalid
@@ -58,6 +63,8 @@ cli = typer.Typer(
 )
 projections = typer.Typer(help="The read models: how far they are, and making them anew.")
 cli.add_typer(projections, name="projections")
+ranking = typer.Typer(help="Published rankings, and whether the log says the same.")
+cli.add_typer(ranking, name="ranking")
 inbox = typer.Typer(help="What platforms delivered and is not taken in yet.", no_args_is_help=True)
 cli.add_typer(inbox, name="inbox")
 jobs = typer.Typer(help="Jobs of the workers that do not end well.", no_args_is_help=True)
@@ -397,6 +404,68 @@ def retry(
         node.catalogue.region(region)
         started = projector.retry(connection, region, skip=skip)
     console.print(f"Region {region} goes on." if started else f"Region {region} is not stopped.")
+
+
+@ranking.command()
+def verify(
+    publication: Annotated[UUID, typer.Argument(help="Its id.")],
+    catalogue: CatalogueOption = None,
+) -> None:
+    """Find a published ranking again from the events alone; exit code 1 if it is another one.
+
+    Needs nothing but the log: no key of the node, for nothing that is sealed is opened.
+    """
+    settings = _settings(catalogue)
+    known = load_catalogue(settings.catalogue)
+    with database(settings) as served, bar("Reading events") as progress:
+        with psycopg.connect(served.url) as connection:
+            event = published_as(connection, publication)
+        differences = asyncio.run(_verify(served.url, known, event, progress))
+    if not differences:
+        console.print(
+            f"Equal: {len(event.found.rows)} rows by {event.question.method}, "
+            f"{sum(event.found.positions.values()):,} events of {len(event.found.positions)} "
+            f"regions, inputs {event.found.inputs_hash[:16]}…"
+        )
+        return
+    table = Table("unit", "field", "published", "found")
+    for each in differences:
+        table.add_row(each.unit, each.field, str(each.published), str(each.found))
+    show(table)
+    raise typer.Exit(1)
+
+
+async def _verify(
+    url: str, known: Catalogue, event: RankingPublished, progress: Callable[[int, int], None]
+) -> list[Difference]:
+    async with await psycopg.AsyncConnection.connect(
+        url, autocommit=True, options="-c search_path=read,public"
+    ) as connection:
+        return await verification.verify(connection, event, known, progress)
+
+
+@ranking.command("list")
+def list_publications(
+    region: Annotated[str | None, typer.Option(help="Those within a region.")] = None,
+    catalogue: CatalogueOption = None,
+) -> None:
+    """Published rankings, the latest first."""
+    with database(_settings(catalogue)) as served, psycopg.connect(served.url) as connection:
+        found = published_lately(connection, region)
+    table = Table("id", "published", "of", "by", "period", "rows", "restates", "reason")
+    for each in found:
+        question = each.question
+        table.add_row(
+            str(each.publication),
+            each.occurred_at.isoformat(timespec="seconds"),
+            question.of,
+            question.by,
+            f"{question.first} to {question.last}",
+            str(len(each.found.rows)),
+            str(each.restates or ""),
+            each.reason or "",
+        )
+    show(table)
 
 
 @cli.command("catalogue")

@@ -48,12 +48,15 @@ from api.inputs import (
     SubmitReplyInput,
     TransferIncidentInput,
 )
-from api.payload import CommandPayload, OfficePayload
+from api.payload import CommandPayload, OfficePayload, PublicationPayload
 from api.queries import read_incident_id
+from api.types.publication import PublishRankingInput
 from domain import commands, office
 from domain.errors import DomainError, NotFound
+from projections.verification import find
 from regions.centre import Result
 from regions.offices import command_office
+from regions.publications import check_publisher, publish_ranking
 
 
 @strawberry.type(description="Everything that can be commanded.")
@@ -371,6 +374,16 @@ class Mutation:
         return await _command_office(info, input, office.CloseSource(code=input.code))
 
     @strawberry.mutation(
+        description="Publish an exact ranking of a settled period for good, or a correction of the "
+        "latest one. For the federal level; within a region also for its head."
+    )
+    async def publish_ranking(self, info: Info, input: PublishRankingInput) -> PublicationPayload:
+        try:
+            return PublicationPayload.recorded(await _publish(info, input))
+        except DomainError as refusal:
+            return PublicationPayload.refused(refusal)
+
+    @strawberry.mutation(
         description="Destroy the key of the citizen's data: unreadable everywhere, for ever. Needs "
         "the right to personal data."
     )
@@ -432,6 +445,18 @@ async def _command_office(
         return OfficePayload.recorded(await ask())
     except DomainError as refusal:
         return OfficePayload.refused(refusal)
+
+
+async def _publish(info: Info, given: PublishRankingInput) -> Result:
+    catalogue, at = info.context.catalogue, info.context.clock()
+    by, command = info.context.viewer.actor(), given.command(catalogue)
+    check_publisher(by, command.question)
+    async with info.context.reading() as connection:
+        found = await find(connection, command.question, catalogue=catalogue, now=at)
+    network = info.context.node.network
+    return await info.context.in_thread(
+        lambda: publish_ranking(network, command, found, command_id=given.command_id, at=at, by=by)
+    )
 
 
 def _of_same_region(node_id: str, other: str, *, field: str = "to") -> UUID:

@@ -6,8 +6,10 @@ from api.context import Info
 from api.queries import find_incident
 from api.types.incident import Incident
 from api.types.node import write_id
+from api.types.publication import Publication
 from domain.errors import DomainError, NotPermitted
 from projections.freshness import wait_for
+from projections.publications import publication_recorded
 from regions.centre import Position, Result
 
 
@@ -60,6 +62,32 @@ class CommandPayload:
         return cls(
             incident_id=None, version=None, position=None, user_errors=[UserError.of(refusal)]
         )
+
+
+@strawberry.type(description="What a ranking was published as, or errors.")
+class PublicationPayload:
+    position: str | None = strawberry.field(
+        description="Place of its event in the network's log; give it as readAfter."
+    )
+    user_errors: list[UserError] = strawberry.field(description="Empty if it was published.")
+    result: strawberry.Private[Result | None] = None
+
+    @strawberry.field(description="The publication: waits for the read models, up to 5 s.")
+    async def publication(self, info: Info) -> Publication | None:
+        if self.result is None:
+            return None
+        await wait_for(info.context.readers, [self.result.position])
+        async with info.context.reading() as connection:
+            row = await publication_recorded(connection, self.result.position.pos)
+        return Publication.of_row(row)
+
+    @classmethod
+    def recorded(cls, result: Result) -> "PublicationPayload":
+        return cls(position=str(result.position), user_errors=[], result=result)
+
+    @classmethod
+    def refused(cls, refusal: DomainError) -> "PublicationPayload":
+        return cls(position=None, user_errors=[UserError.of(refusal)])
 
 
 @strawberry.type(description="What a command on a centre led to: a position, or errors.")

@@ -7,6 +7,7 @@ from uuid import UUID
 import strawberry
 
 from api.context import Info
+from api.types.briefing import BriefingQuery
 from api.types.catalogue import (
     Channel,
     Exact,
@@ -20,16 +21,23 @@ from api.types.figures import Board, BoardOf, PeriodInput, durations_asked
 from api.types.heat_map import MapQuery
 from api.types.incident import Incident
 from api.types.node import Node, read_id
-from api.types.ranking import Ranking, TimeKind
+from api.types.publication import PublicationQuery
+from api.types.ranking import Ranking, TimeKind, is_exact, ranking_question
 from api.types.sources import RoutingStep, Source
 from api.types.templates import FieldValueInput, FilledTemplate, ReplyTemplate
 from domain.commands import check_date
 from domain.errors import CursorInvalid, NotFound, NotPermitted, PageTooLarge
-from domain.rights import is_sandbox, region_proper
-from domain.vocabulary import Outcome, ReplyKind, Status
+from domain.rights import NETWORK, region_proper
+from domain.vocabulary import (
+    Outcome,
+    Ranked,
+    RankedBy,
+    RankingMethod,
+    ReplyKind,
+    Status,
+)
 from projections import federal
 from projections.explanations import explain
-from projections.federal import Ranked
 from projections.feed import progress
 from projections.freshness import parse_position, wait_for
 from projections.history import HistoryKey
@@ -38,7 +46,6 @@ from projections.incident_list import IncidentFilter, Place, incident_page, inci
 from projections.incidents import IncidentRow
 from projections.listening import sources_of
 from projections.queues import Queue
-from projections.rankings import RankedBy
 from projections.release import version_of
 from projections.units import Area
 from regions.centre import Position
@@ -117,7 +124,7 @@ class ProjectionStatus:
 
 
 @strawberry.type(description="Everything that can be asked.")
-class Query(MapQuery):
+class Query(MapQuery, BriefingQuery, PublicationQuery):
     @strawberry.field(description="Anything by its id; null where there is nothing (any more).")
     async def node(
         self, info: Info, id: strawberry.ID, read_after: ReadAfter = None
@@ -215,6 +222,7 @@ class Query(MapQuery):
         clock: Annotated[
             TimeKind, strawberry.argument(description="Which times are compared.")
         ] = TimeKind.WORKING,
+        method: RankingMethod = RankingMethod.SHRUNK_1,
         region: Annotated[
             str | None,
             strawberry.argument(description="Code: only its municipalities or bodies."),
@@ -222,26 +230,20 @@ class Query(MapQuery):
         exact: Exact = False,
         read_after: ReadAfter = None,
     ) -> Ranking:
-        check_exact(info, exact or of is Ranked.ORGANISATIONS)
-        catalogue = info.context.catalogue
-        if region is not None:
-            catalogue.region(region)
-        checked, now = period.period(), info.context.clock()
+        catalogue, now = info.context.catalogue, info.context.clock()
+        question = ranking_question(period, of, by, clock, method, region, catalogue)
+        check_exact(info, exact or is_exact(question))
         await read_own_write(info, read_after)
         async with info.context.reading() as connection:
             found = await federal.ranking(
                 connection,
-                checked,
+                question,
                 catalogue=catalogue,
                 now=now,
-                of=of,
-                by=by,
-                working=clock is TimeKind.WORKING,
-                region=region,
                 exact=exact,
                 durations=durations_asked(info),
             )
-        return Ranking.of(found, of, checked, catalogue, now=now)
+        return Ranking.of(found, question, catalogue, now=now)
 
     @strawberry.field(
         description="Why a unit stands where it stands by the time to first reply: which topics, "
@@ -261,21 +263,24 @@ class Query(MapQuery):
         without: WithoutInput | None = None,
         read_after: ReadAfter = None,
     ) -> RankExplanation:
-        catalogue, now, checked = info.context.catalogue, info.context.clock(), period.period()
+        catalogue, now = info.context.catalogue, info.context.clock()
         require_unit(info, unit, of)
+        # Bodies are explained among those of their region.
+        within = federal.region_of(unit, of, catalogue) if of is Ranked.ORGANISATIONS else None
+        question = ranking_question(
+            period, of, RankedBy.FIRST_REPLY, clock, RankingMethod.SHRUNK_1, within, catalogue
+        )
         await read_own_write(info, read_after)
         async with info.context.reading() as connection:
             found = await explain(
                 connection,
-                checked,
+                question,
                 unit,
                 catalogue=catalogue,
                 now=now,
-                of=of,
-                working=clock is TimeKind.WORKING,
                 without=without.without() if without else None,
             )
-        return RankExplanation.of(found, of, checked, catalogue, now=now)
+        return RankExplanation.of(found, question, catalogue, now=now)
 
     @strawberry.field(description="What the country sees of itself over a period.")
     async def country_board(
@@ -293,7 +298,7 @@ class Query(MapQuery):
                 connection, checked, catalogue=catalogue, now=now, exact=exact
             )
         of_what = BoardOf(Area(), checked, *federal.residents_and_launch(catalogue))
-        return Board.of(measured, of_what, lambda code: catalogue.region(code).name, now=now)
+        return Board.of(measured, of_what, catalogue.regions, now=now)
 
     @strawberry.field(
         description="What to start a reply from, the most specific first. Needs a token."
@@ -382,7 +387,7 @@ class Query(MapQuery):
                 projected_at=part.projected_at,
             )
             for part in parts
-            if not is_sandbox(part.region)
+            if part.region in info.context.catalogue.regions
         ]
 
 
@@ -392,7 +397,7 @@ async def read_own_write(info: Info, read_after: list[str] | None) -> None:
         last: dict[str, int] = {}
         for text in read_after:
             region, pos = parse_position(text, field="readAfter")
-            if region_proper(region) not in info.context.catalogue.regions:
+            if region != NETWORK and region_proper(region) not in info.context.catalogue.regions:
                 raise CursorInvalid(field="readAfter")
             last[region] = max(last.get(region, 0), pos)
         await wait_for(info.context.readers, [Position(*one) for one in last.items() if one[1]])

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
 
+from domain.publications import RankingQuestion
 from projections import federal
 from projections.figures import Period
 from projections.incident_list import IncidentFilter, incident_page
@@ -65,9 +66,10 @@ def _ranking(
     period: Period, catalogue: Catalogue, now: datetime, *, flat: bool, exact: bool = False
 ) -> Question:
     arguments = f"{_period(period)}, exact: {str(exact).lower()}"
+    question = RankingQuestion(first=period.first, last=period.last)
     return Question(
         f"{{ ranking({arguments}) {{ rows {{ place region {{ code name }} {FIGURES} }} }} }}",
-        partial(federal.ranking, period=period, catalogue=catalogue, now=now, exact=exact),
+        partial(federal.ranking, question=question, catalogue=catalogue, now=now, exact=exact),
         flat,
     )
 

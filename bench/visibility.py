@@ -22,9 +22,9 @@ from bench.rebuild import ready
 from bench.result import Result, at_most, info
 from bench.scratch import Scratch, recorded
 from domain.commands import Register
+from domain.publications import RankingQuestion
 from domain.rights import SYSTEM
 from projections import federal
-from projections.figures import Period
 from projections.pool import read_pool
 from regions.centre import Position
 from regions.node import Node
@@ -113,9 +113,11 @@ class Reader:
 
     async def ranking(self) -> None:
         now = datetime.now(UTC)
-        period = Period((now - timedelta(days=29)).date(), (now + timedelta(days=1)).date())
+        question = RankingQuestion(
+            first=(now - timedelta(days=29)).date(), last=(now + timedelta(days=1)).date()
+        )
         found = await federal.ranking(
-            self.connection, period, catalogue=self.node.catalogue, now=now
+            self.connection, question, catalogue=self.node.catalogue, now=now
         )
         self.registered = {each.unit: each.figures.registered for each in found.standings}
 

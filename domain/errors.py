@@ -103,6 +103,12 @@ class PeriodInvalid(InvalidInput):
     field = "period"
 
 
+class RegionsOfRegion(InvalidInput):
+    """Within a region its municipalities or bodies are compared; say which by `of`."""
+
+    field = "region"
+
+
 class CursorInvalid(InvalidInput):
     """{field} is not a cursor of this list or stream."""
 
@@ -291,6 +297,30 @@ class SourceUnknown(RuleBroken):
     field = "code"
 
 
+class PeriodUnsettled(RuleBroken):
+    """Deadlines of this period may still be open; it can be published from {settled_on} on."""
+
+    field = "period"
+
+
+class PublishedAlready(RuleBroken):
+    """Publication {publication} answers this; a correction names it in restates."""
+
+    field = "restates"
+
+
+class NotTheLatest(RuleBroken):
+    """A correction restates the latest publication of its question: {latest}."""
+
+    field = "restates"
+
+
+class RestatementReasonMissing(RuleBroken):
+    """A correction says why it restates another publication, and nothing else does."""
+
+    field = "reason"
+
+
 class OtherNotOpen(RuleBroken):
     """The other incident is {status}: it must be open to answer for this one as well."""
 
@@ -357,6 +387,12 @@ class IncidentNotFound(NotFound):
     """Region {region} has no incident {incident}."""
 
     field = "incidentId"
+
+
+class UnknownPublication(NotFound):
+    """No ranking was published as {publication}."""
+
+    field = "id"
 
 
 class NotPermitted(DomainError):

@@ -32,6 +32,10 @@ COUNTRY = Scope()
 SANDBOX = "~sandbox"
 
 
+# Where stands what the network itself did: beside the regions, in a log and positions of its own.
+NETWORK = "~network"
+
+
 def sandbox_of(region: str) -> str:
     return region_proper(region) + SANDBOX
 

@@ -272,3 +272,43 @@ class Role(StrEnum):
     DATA_OFFICER = "DATA_OFFICER"  # answers for personal data in the region
     TRAINEE = "TRAINEE"  # in the sandbox only
     SYSTEM = "SYSTEM"
+
+
+class Ranked(StrEnum):
+    """What is set side by side; each with its like."""
+
+    REGIONS = "REGIONS"  # one tier
+    MUNICIPALITIES = "MUNICIPALITIES"  # in bands of residents
+    ORGANISATIONS = "ORGANISATIONS"  # by their kind
+
+
+class RankedBy(StrEnum):
+    FIRST_REPLY = "FIRST_REPLY"
+    RESOLUTION = "RESOLUTION"
+    OVERDUE = "OVERDUE"
+    REOPENING = "REOPENING"
+    SATISFACTION = "SATISFACTION"
+    PROMISES = "PROMISES"
+
+
+class RankingMethod(StrEnum):
+    """A method never changes; a better one gets a name of its own."""
+
+    SHRUNK_1 = "SHRUNK_1"
+    STANDARDISED_1 = "STANDARDISED_1"  # as if every unit had the topics of the network
+
+
+class Unranked(StrEnum):
+    """Why a unit has no place."""
+
+    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+    STALE_DATA = "STALE_DATA"
+
+
+class RestatementReason(StrEnum):
+    """Why a published ranking is told anew."""
+
+    LATE_EVENTS = "LATE_EVENTS"  # what happened in the period was recorded after its publication
+    REGION_RECOVERED = "REGION_RECOVERED"  # its data was stale then
+    DISPUTE_UPHELD = "DISPUTE_UPHELD"  # a unit showed that incidents were recorded wrongly
+    NEW_METHOD = "NEW_METHOD"

@@ -18,11 +18,7 @@ def compared(period: Period, by: ComparedWith, *, launched_on: date | None) -> P
     months = _whole_months(period)
     match by:
         case ComparedWith.PREVIOUS:
-            if months:
-                return _months_from(_shifted(period.first, -months), months)
-            length = period.last - period.first
-            last = period.first - timedelta(days=1)
-            return Period(last - length, last)
+            return previous(period)
         case ComparedWith.YEAR_AGO:
             return year_ago(period)
         case ComparedWith.LAUNCH:
@@ -32,6 +28,13 @@ def compared(period: Period, by: ComparedWith, *, launched_on: date | None) -> P
                 whole = launched_on.replace(day=1)
                 return _months_from(whole if launched_on.day == 1 else _shifted(whole, 1), months)
             return Period(launched_on, launched_on + (period.last - period.first))
+
+
+def previous(period: Period) -> Period:
+    if months := _whole_months(period):
+        return _months_from(_shifted(period.first, -months), months)
+    last = period.first - timedelta(days=1)
+    return Period(last - (period.last - period.first), last)
 
 
 def year_ago(period: Period) -> Period:

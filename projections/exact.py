@@ -1,5 +1,7 @@
 """Figures from the incident rows: exact, at a cost that grows with the incidents of the period."""
 
+import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import date
 from enum import StrEnum
@@ -8,7 +10,7 @@ from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
-from projections.figures import Duration, Figures, Period, told_by
+from projections.figures import Duration, Figures, Period, share, told_by
 from projections.measures import (
     CENSORED,
     COUNT_NAMES,
@@ -42,51 +44,59 @@ async def exact_figures(
 ) -> dict[str, Figures]:
     """By code, and of all together under TOTAL. `zones` by region are needed for hours only."""
     cursor = await connection.execute(
-        _exact_query(by),
-        {
-            "regions": list(today),
-            "today": list(today.values()),
-            "zones": [(zones or {}).get(region, "UTC") for region in today],
-            "municipality": municipality,
-            "first": period.first,
-            "last": period.last,
-        },
-        binary=True,
+        _exact_query(by), given(period, today, municipality=municipality, zones=zones), binary=True
     )
     return {unit: _exactly(row) async for unit, *row in cursor}
+
+
+def given(
+    period: Period,
+    today: Mapping[str, date],
+    *,
+    municipality: str | None = None,
+    zones: Mapping[str, str] | None = None,
+) -> dict[str, object]:
+    """The parameters of a query on `incidents_of`."""
+    return {
+        "regions": list(today),
+        "today": list(today.values()),
+        "zones": [(zones or {}).get(region, "UTC") for region in today],
+        "municipality": municipality,
+        "first": period.first,
+        "last": period.last,
+    }
 
 
 def _exactly(row: Sequence[Any]) -> Figures:
     told = row[len(COUNT_NAMES) :]
     durations = {
-        name: _exact_duration(cases, mean, ordered or [])
-        for name, cases, mean, ordered in zip(
-            DURATION_NAMES, told[0::3], told[1::3], told[2::3], strict=True
-        )
+        name: _exact_duration(ordered or [])
+        for name, ordered in zip(DURATION_NAMES, told, strict=True)
     }
     return Figures(durations.__getitem__, *row[: len(COUNT_NAMES)])
 
 
-def _exact_duration(cases: int, mean: float | None, ordered: Sequence[float]) -> Duration:
+def _exact_duration(ordered: Sequence[float]) -> Duration:
+    """Of ascending times, the infinite ones last."""
     if not ordered:
         return Duration()
     median, p90, low, high = told_by(ordered)
+    cases = bisect_left(ordered, math.inf)
+    # Summed exactly: a mean that was published is found again to the last bit.
+    mean = share(math.fsum(ordered[:cases]), cases)
     return Duration(cases, mean, median, p90, low, high, len(ordered))
 
 
 @cache
 def _exact_query(unit: Unit) -> LiteralString:
-    """Rows of: the unit or '' for all, its counts, then (cases, mean, all in order) each."""
+    """Rows of: the unit or '' for all, its counts, then all times of each duration in order."""
     cohorts: list[LiteralString] = [
         cohort.name + " AS (" + _exact_counts(cohort, unit) + ")" for cohort in Cohort
     ]
     names: list[LiteralString] = [cohort.name + " USING (unit)" for cohort in Cohort]
     counted: LiteralString = ", ".join("coalesce(" + name + ", 0)" for name in COUNT_NAMES)
     timed: LiteralString = ", ".join(
-        "coalesce(max(cases) FILTER (WHERE measure = '" + name + "'), 0),"
-        " max(mean) FILTER (WHERE measure = '" + name + "'),"
-        " max(ordered) FILTER (WHERE measure = '" + name + "')"
-        for name in DURATION_NAMES
+        "max(ordered) FILTER (WHERE measure = '" + name + "')" for name in DURATION_NAMES
     )
     return (
         "WITH "
@@ -107,7 +117,9 @@ def _exact_query(unit: Unit) -> LiteralString:
 
 def _exact_counts(cohort: Cohort, unit: Unit) -> LiteralString:
     counted: LiteralString = ", ".join(sql + " AS " + name for name, sql in COUNTS[cohort].items())
-    return "SELECT " + UNIT_OF_SET + ", " + counted + " FROM " + _of(cohort, unit) + BY_UNIT
+    return (
+        "SELECT " + UNIT_OF_SET + ", " + counted + " FROM " + incidents_of(cohort, unit) + BY_UNIT
+    )
 
 
 def _exact_durations(unit: Unit) -> LiteralString:
@@ -117,8 +129,6 @@ def _exact_durations(unit: Unit) -> LiteralString:
         + UNIT_OF_SET
         + """,
                measure,
-               count(*) FILTER (WHERE seconds < 'infinity') AS cases,
-               avg(seconds) FILTER (WHERE seconds < 'infinity') AS mean,
                array_agg(seconds ORDER BY seconds) AS ordered
           FROM (SELECT unit,
                        measure,
@@ -128,7 +138,7 @@ def _exact_durations(unit: Unit) -> LiteralString:
                             THEN 'infinity'
                             ELSE seconds END AS seconds
                   FROM """
-        + _of(Cohort.REGISTERED, unit)
+        + incidents_of(Cohort.REGISTERED, unit)
         + ", LATERAL ("
         + LASTED
         + """) AS of (measure, seconds)) AS lasted
@@ -138,7 +148,7 @@ def _exact_durations(unit: Unit) -> LiteralString:
     )
 
 
-def _of(cohort: Cohort, unit: Unit) -> LiteralString:
+def incidents_of(cohort: Cohort, unit: Unit) -> LiteralString:
     """The incidents of a cohort, with `unit` and `day`."""
     day: LiteralString = cohort.value
     return (

@@ -19,10 +19,12 @@ from typing import Any, NamedTuple
 from psycopg import AsyncConnection
 
 from domain.errors import InvalidInput
-from projections.exact import Unit
-from projections.federal import Ranked, Ranking, ranking, region_of, tier_of_unit
-from projections.figures import Period, told_by
-from projections.rankings import Measured, RankedBy, Standing, Unranked, standings, tier_value
+from domain.publications import RankingQuestion
+from domain.vocabulary import RankedBy, Unranked
+from projections.federal import Ranking, ranking, region_of, tier_of_unit
+from projections.figures import told_by
+from projections.rankings import NOTHING, Measured, Standing, standings, tier_value
+from projections.standardised import UNITS
 from regions.catalogue import Catalogue
 
 
@@ -80,32 +82,20 @@ class Explanation:
 
 async def explain(
     connection: AsyncConnection[Any],
-    period: Period,
+    question: RankingQuestion,
     unit: str,
     *,
     catalogue: Catalogue,
     now: datetime,
-    of: Ranked = Ranked.REGIONS,
-    working: bool = True,
     without: Without | None = None,
 ) -> Explanation:
     """Of its place by the first reply, from the incidents themselves. Raises NotRanked.
 
     The other units are as an exact ranking tells them; of this one every case is looked at.
     """
-    region = region_of(unit, of, catalogue)
-    found = await ranking(
-        connection,
-        period,
-        catalogue=catalogue,
-        now=now,
-        of=of,
-        working=working,
-        region=region if of is Ranked.ORGANISATIONS else None,
-        exact=True,
-    )
+    found = await ranking(connection, question, catalogue=catalogue, now=now, exact=True)
     standing = next((each for each in found.standings if each.unit == unit), None)
-    cases = await _cases(connection, period, unit, of, region, catalogue, working=working)
+    cases = await _cases(connection, question, unit, catalogue)
     if standing is None or not cases:
         raise NotRanked
     compared = [
@@ -114,12 +104,13 @@ async def explain(
         if each.tier == standing.tier and each.place is not None
     ]
     median = tier_value(compared, RankedBy.FIRST_REPLY)
+    what_if = _what_if(found, standing, cases, without, question, catalogue) if without else None
     return Explanation(
         standing,
         median,
         None if median is None else _slow(cases, median) / len(cases),
         [] if median is None else contributions(cases, median),
-        None if without is None else _what_if(found, standing, cases, without, of, catalogue),
+        what_if,
         found,
     )
 
@@ -147,7 +138,7 @@ def _what_if(
     standing: Standing,
     cases: Sequence[Case],
     without: Without,
-    of: Ranked,
+    question: RankingQuestion,
     catalogue: Catalogue,
 ) -> Standing:
     """The ranking once more, with what is left of this unit in its place."""
@@ -157,7 +148,7 @@ def _what_if(
     again = standings(
         {each.unit: each.figures for each in found.standings},
         RankedBy.FIRST_REPLY,
-        tier_of=lambda unit: tier_of_unit(unit, of, catalogue),
+        tier_of=lambda unit: tier_of_unit(unit, question.of, catalogue),
         stale=frozenset(
             each.unit for each in found.standings if each.unranked is Unranked.STALE_DATA
         ),
@@ -169,26 +160,16 @@ def _what_if(
 def measured_of(ordered: Sequence[float]) -> Measured:
     """What a unit with these times would be compared by; infinite ones wait still."""
     if not ordered:
-        return Measured(0, None, None, None)
+        return NOTHING
     median, _, low, high = told_by(ordered)
     return Measured(len(ordered), median, low, high)
 
 
 async def _cases(
-    connection: AsyncConnection[Any],
-    period: Period,
-    unit: str,
-    of: Ranked,
-    region: str,
-    catalogue: Catalogue,
-    *,
-    working: bool,
+    connection: AsyncConnection[Any], question: RankingQuestion, unit: str, catalogue: Catalogue
 ) -> list[Case]:
-    column = {
-        Ranked.REGIONS: Unit.REGION,
-        Ranked.MUNICIPALITIES: Unit.MUNICIPALITY,
-        Ranked.ORGANISATIONS: Unit.ORGANISATION,
-    }[of].value
+    region = region_of(unit, question.of, catalogue)
+    column = UNITS[question.of].value
     cursor = await connection.execute(
         """
         SELECT CASE WHEN first_replied_at IS NULL THEN 'infinity'
@@ -207,12 +188,12 @@ async def _cases(
            AND counted
         """,
         {
-            "working": working,
+            "working": question.working,
             "zone": catalogue.region(region).zone.key,
             "region": region,
             "unit": unit,
-            "first": period.first,
-            "last": period.last,
+            "first": question.first,
+            "last": question.last,
         },
         binary=True,
     )

@@ -1,29 +1,22 @@
 """The view of the whole country: its board, and its units side by side."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
 
-from projections.exact import Unit
+from domain.publications import RankingQuestion
+from domain.vocabulary import Ranked, RankingMethod
 from projections.figures import TOTAL, Figures, Period
-from projections.rankings import RankedBy, Standing, compared_by, standings
+from projections.rankings import Standing, compared_by, standings
 from projections.regional import Board, board_of
-from projections.units import figures_by, figures_of_places, region_figures
+from projections.standardised import UNITS, standardised
+from projections.units import Area, figures_by, figures_of_places, region_figures, regions_of
 from regions.catalogue import Catalogue
 
 STALE_AFTER_SECONDS = 60  # a region whose oldest event not taken in is older is not ranked
-
-
-class Ranked(StrEnum):
-    """What is set side by side; each with its like."""
-
-    REGIONS = "REGIONS"  # one tier
-    MUNICIPALITIES = "MUNICIPALITIES"  # in bands of residents
-    ORGANISATIONS = "ORGANISATIONS"  # by their kind
 
 
 class Freshness(NamedTuple):
@@ -49,68 +42,84 @@ BANDS = (10_000, 20_000, 50_000, 100_000, 250_000)
 
 async def ranking(
     connection: AsyncConnection[Any],
-    period: Period,
+    question: RankingQuestion,
     *,
     catalogue: Catalogue,
     now: datetime,
-    of: Ranked = Ranked.REGIONS,
-    by: RankedBy = RankedBy.FIRST_REPLY,
-    working: bool = True,
-    region: str | None = None,
     exact: bool = False,
     durations: Collection[str] = (),
 ) -> Ranking:
-    """The units of the country, or of one region. Of bodies it is always exact.
+    """The units of the country, or of one region; figures and positions are of one snapshot.
 
-    Figures and positions are of one snapshot. Besides what is compared, the figures tell only the
-    `durations` named.
+    Besides what is compared, the figures tell only the `durations` named.
     """
-    told = sorted({*durations, *compared_by(by, working=working)})
     async with connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         fresh = await freshness(connection, catalogue.regions)
-        regions = list(catalogue.regions) if region is None else [region]
-        match of:
-            case Ranked.REGIONS:
-                found = await region_figures(
-                    connection,
-                    period,
-                    catalogue=catalogue,
-                    now=now,
-                    exact=exact,
-                    durations=told,
-                )
-                units = {code: found.get(code, Figures()) for code in catalogue.regions}
-            case Ranked.MUNICIPALITIES if not exact:
-                units = await figures_of_places(
-                    connection,
-                    period,
-                    catalogue=catalogue,
-                    now=now,
-                    regions=regions,
-                    durations=told,
-                )
-            case Ranked.MUNICIPALITIES | Ranked.ORGANISATIONS:
-                found = await figures_by(
-                    connection,
-                    period,
-                    Unit.MUNICIPALITY if of is Ranked.MUNICIPALITIES else Unit.ORGANISATION,
-                    catalogue=catalogue,
-                    now=now,
-                    regions=regions,
-                )
-                units = {code: one for code, one in found.items() if code != TOTAL}
-    stale = {each.region for each in fresh if each.stale}
-    return Ranking(
-        standings(
-            units,
-            by,
-            working=working,
-            tier_of=lambda unit: tier_of_unit(unit, of, catalogue),
-            stale=frozenset(unit for unit in units if region_of(unit, of, catalogue) in stale),
-        ),
-        fresh,
+        found = await compare(
+            connection,
+            question,
+            catalogue=catalogue,
+            now=now,
+            stale=frozenset(each.region for each in fresh if each.stale),
+            exact=exact,
+            durations=durations,
+        )
+    return Ranking(found, fresh)
+
+
+async def compare(
+    connection: AsyncConnection[Any],
+    question: RankingQuestion,
+    *,
+    catalogue: Catalogue,
+    now: datetime,
+    stale: frozenset[str] = frozenset(),
+    exact: bool = True,
+    durations: Collection[str] = (),
+) -> list[Standing]:
+    """Of the incidents of the connection's read models; units of `stale` regions get no place."""
+    of, working = question.of, question.working
+    told = sorted({*durations, *compared_by(question.by, working=working)})
+    units = await _units(connection, question, told, catalogue=catalogue, now=now, exact=exact)
+    values = None
+    if question.method is RankingMethod.STANDARDISED_1:
+        values = await standardised(connection, question, catalogue=catalogue, now=now)
+    return standings(
+        units,
+        question.by,
+        working=working,
+        tier_of=lambda unit: tier_of_unit(unit, of, catalogue),
+        stale=frozenset(unit for unit in units if region_of(unit, of, catalogue) in stale),
+        values=values,
     )
+
+
+async def _units(
+    connection: AsyncConnection[Any],
+    question: RankingQuestion,
+    durations: Sequence[str],
+    *,
+    catalogue: Catalogue,
+    now: datetime,
+    exact: bool,
+) -> dict[str, Figures]:
+    """Of bodies it is always exact: there are no daily rows of them."""
+    period = Period(question.first, question.last)
+    regions = regions_of(Area(question.only_region), catalogue)
+    if question.of is Ranked.REGIONS:
+        found = await region_figures(
+            connection, period, catalogue=catalogue, now=now, exact=exact, durations=durations
+        )
+        return {code: found.get(code, Figures()) for code in regions}
+    if question.of is Ranked.MUNICIPALITIES and not exact:
+        return await figures_of_places(
+            connection, period, catalogue=catalogue, now=now, regions=regions, durations=durations
+        )
+    found = await figures_by(
+        connection, period, UNITS[question.of], catalogue=catalogue, now=now, regions=regions
+    )
+    return {code: one for code, one in found.items() if code != TOTAL}
 
 
 def region_of(unit: str, of: Ranked, catalogue: Catalogue) -> str:

@@ -17,9 +17,9 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from domain.errors import PeriodInvalid
+from domain.publications import SETTLES_AFTER_DAYS
 from projections.histogram import median_bounds
 
-SETTLES_AFTER_DAYS = 30  # the longest ordinary term (lifecycle-and-metrics 3.3)
 PERIOD_DAYS_MAX = 3 * 366  # a daily row of each region and day is read: the bound keeps it one page
 
 

@@ -101,6 +101,10 @@ class IncidentRow:
     longitude: float | None = None
 
 
+class Orphan(KeyError):
+    """The event's incident has no row, for its registration was passed over."""
+
+
 class Told(NamedTuple):
     """What the statistics are told by an incident."""
 

@@ -16,6 +16,8 @@ from domain.office import (
     SourceOpened,
     SystemicDecisionMade,
 )
+from domain.publications import RankingPublished
+from projections import publications
 
 
 class CrisisRow(NamedTuple):
@@ -148,6 +150,7 @@ HANDLERS: dict[type[OfficeEvent], Callable[[psycopg.Connection, Any], None]] = {
     CrisisDeclared: _crisis_declared,
     CrisisLifted: _crisis_lifted,
     SystemicDecisionMade: _decision_made,
+    RankingPublished: publications.record,
     SourceOpened: _source_opened,
     SourceClosed: _source_closed,
 }

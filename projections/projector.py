@@ -67,10 +67,6 @@ class VersionChanged(Exception):
         return str(self.__doc__)
 
 
-class Orphan(KeyError):
-    """The event's incident has no row, for its registration was passed over."""
-
-
 # What an event itself can be to blame for. Anything else is the database's or ours, and rises.
 POISON = (
     msgspec.MsgspecError,
@@ -251,7 +247,7 @@ class Projector:
             rows[recorded.incident_id] = incidents.begun(recorded.incident_id, event, zone)
         row = rows.get(recorded.incident_id)
         if row is None:
-            raise Orphan
+            raise incidents.Orphan
         before = row.municipality
         incidents.change(row, event, zone)
         if isinstance(event, IncidentLinked):
@@ -300,7 +296,7 @@ class Projector:
                        skipped = dead_letter.skipped OR excluded.skipped
                 RETURNING skipped
                 """,
-                [type(error).__name__, isinstance(error, Orphan), due.region, due.upto],
+                [type(error).__name__, isinstance(error, incidents.Orphan), due.region, due.upto],
             ).fetchone()
             skipped = buried == (True,)
             marked = self.connection.execute(

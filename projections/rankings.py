@@ -1,6 +1,6 @@
 """Who is faster, more punctual, better liked: units of one kind side by side, and how sure that is.
 
-Method `shrunk-1`, which a ranking names (docs/decisions/0027-fair-rankings.md):
+Method SHRUNK_1, which a ranking names (docs/decisions/0027-fair-rankings.md):
 
     value     median time (working or calendar) of the cohort, or a share, or a mean rating
     score     the value drawn towards the median of its tier, the more the fewer cases it has:
@@ -8,37 +8,23 @@ Method `shrunk-1`, which a ranking names (docs/decisions/0027-fair-rankings.md):
     interval  95 %: of a median by ranks, of a share by Wilson, of a mean by its standard error
     place     dense; whoever's interval overlaps that of the first of a place shares the place
 
+STANDARDISED_1 is the same of values in which every topic weighs what it weighs in the network
+(projections/standardised.py).
+
 Source: lifecycle-and-metrics 3.5. Nothing here is drawn at random.
 """
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import StrEnum
 from statistics import median
 from typing import NamedTuple
 
+from domain.vocabulary import RankedBy, Unranked
 from projections.figures import Figures, share
 
-METHOD = "shrunk-1"
 SHRINKAGE = 30  # K: cases of its tier that each unit is given (lifecycle-and-metrics 3.5.4)
 RANKED_CASES_MIN = 5  # below this nothing can be said (the same)
 Z = 1.96  # of 95 %
-
-
-class RankedBy(StrEnum):
-    FIRST_REPLY = "FIRST_REPLY"
-    RESOLUTION = "RESOLUTION"
-    OVERDUE = "OVERDUE"
-    REOPENING = "REOPENING"
-    SATISFACTION = "SATISFACTION"
-    PROMISES = "PROMISES"
-
-
-class Unranked(StrEnum):
-    """Why a unit has no place."""
-
-    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
-    STALE_DATA = "STALE_DATA"
 
 
 class Measured(NamedTuple):
@@ -48,6 +34,9 @@ class Measured(NamedTuple):
     value: float | None
     low: float | None
     high: float | None
+
+
+NOTHING = Measured(0, None, None, None)
 
 
 class Standing(NamedTuple):
@@ -81,33 +70,43 @@ def measured(figures: Figures, by: RankedBy, *, working: bool) -> Measured:
             (name,) = compared_by(by, working=working)
             lasted = figures.lasted(name)
             return Measured(lasted.whole, lasted.median, lasted.low, lasted.high)
-        case RankedBy.OVERDUE:
-            return _of_share(figures.missed, figures.due)
-        case RankedBy.REOPENING:
-            return _of_share(figures.reopened_soon, figures.first_resolved)
-        case RankedBy.PROMISES:
-            return _of_share(figures.promise_kept, figures.promised)
         case RankedBy.SATISFACTION:
-            return _of_mean(figures.rated, figures.rating_sum, figures.rating_squares)
+            n, mean = figures.rated, figures.satisfaction
+            return of_mean(n, mean, share(figures.rating_squares, n), cases=n)
+        case _:
+            part, whole = share_of(figures, by)
+            return of_share(share(part, whole), whole)
 
 
-def _of_share(part: int, whole: int) -> Measured:
+def share_of(figures: Figures, by: RankedBy) -> tuple[int, int]:
+    """The part and the whole of what is compared, where that is a share."""
+    match by:
+        case RankedBy.OVERDUE:
+            return figures.missed, figures.due
+        case RankedBy.REOPENING:
+            return figures.reopened_soon, figures.first_resolved
+        case RankedBy.PROMISES:
+            return figures.promise_kept, figures.promised
+        case _:
+            raise ValueError(f"{by} is no share")
+
+
+def of_share(value: float | None, n: int) -> Measured:
     """Wilson, "Probable inference", JASA 22 (1927)."""
-    value = share(part, whole)
-    if value is None:
-        return Measured(0, None, None, None)
-    middle = (value + Z**2 / (2 * whole)) / (1 + Z**2 / whole)
-    spread = math.sqrt(value * (1 - value) / whole + Z**2 / (4 * whole**2)) / (1 + Z**2 / whole)
-    return Measured(whole, value, max(0.0, middle - Z * spread), min(1.0, middle + Z * spread))
+    if value is None or n == 0:
+        return NOTHING
+    middle = (value + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    spread = math.sqrt(value * (1 - value) / n + Z**2 / (4 * n**2)) / (1 + Z**2 / n)
+    return Measured(n, value, max(0.0, middle - Z * spread), min(1.0, middle + Z * spread))
 
 
-def _of_mean(n: int, total: int, squares: int) -> Measured:
-    value = share(total, n)
-    if value is None:
-        return Measured(0, None, None, None)
-    variance = max(0.0, squares - n * value**2) / max(1, n - 1)
+def of_mean(n: int, mean: float | None, mean_square: float | None, *, cases: int) -> Measured:
+    """`n` cases tell as much as the `cases` there are, if these are weighed."""
+    if mean is None or mean_square is None or n == 0:
+        return NOTHING
+    variance = max(0.0, mean_square - mean**2) * cases / max(1, cases - 1)
     spread = Z * math.sqrt(variance / n)
-    return Measured(n, value, value - spread, value + spread)
+    return Measured(n, mean, mean - spread, mean + spread)
 
 
 def standings(
@@ -124,7 +123,9 @@ def standings(
     Whoever leaves more than half of the cohort unanswered has no median and comes last.
     """
     found = {
-        unit: values[unit] if values else measured(figures, by, working=working)
+        unit: (
+            measured(figures, by, working=working) if values is None else values.get(unit, NOTHING)
+        )
         for unit, figures in units.items()
     }
     tiers: dict[str, list[str]] = {}

@@ -138,6 +138,7 @@ CREATE TABLE change (
     occurred_at  timestamptz NOT NULL,
     PRIMARY KEY (region, pos)
 );
+CREATE INDEX change_link ON change (region, pos) WHERE event = 'IncidentLinked';
 CREATE INDEX change_by_municipality ON change (region, municipality, pos);
 CREATE INDEX change_by_loser ON change (region, moved_from, pos) WHERE moved_from IS NOT NULL;
 
@@ -164,6 +165,27 @@ CREATE TABLE systemic_decision (
     made_at    timestamptz NOT NULL,
     PRIMARY KEY (region, number)
 );
+
+-- Rankings as they were published, with all that is needed to find them again from the log.
+CREATE TABLE publication (
+    id           uuid PRIMARY KEY,          -- a UUIDv7
+    published_at timestamptz NOT NULL,
+    role         text NOT NULL,             -- of who published it
+    first        date NOT NULL,             -- what was compared: domain/publications.py
+    last         date NOT NULL,
+    of           text NOT NULL,
+    by           text NOT NULL,
+    working      boolean NOT NULL,
+    method       text NOT NULL,
+    only_region  text,
+    inputs_hash  text NOT NULL,
+    positions    jsonb NOT NULL,            -- by region
+    rows         jsonb NOT NULL,
+    restates     uuid,                      -- the publication it takes the place of
+    reason       text,                      -- why
+    restated_by  uuid                       -- the one that took its own
+);
+CREATE INDEX publication_by_region ON publication (only_region, id DESC);
 
 -- Groups, chats and feeds that are listened to and answered in.
 CREATE TABLE source (

@@ -20,7 +20,7 @@ from domain.errors import (
     UnknownRegion,
     UnknownTopic,
 )
-from domain.rights import is_sandbox, region_proper, sandbox_of
+from domain.rights import NETWORK, is_sandbox, region_proper, sandbox_of
 
 
 class CatalogueInvalid(Exception):
@@ -107,6 +107,11 @@ class Catalogue:
         if found is None:
             raise UnknownRegion(value=code)
         return _sandbox(found) if is_sandbox(code) else found
+
+    @property
+    def network(self) -> Region:
+        """Where the network's own stream lies; no incident does, and no viewer can name it."""
+        return Region(NETWORK, self.name, self.name_en, None, None, self.zone, None, None)
 
     def municipality(self, code: str, *, region: str | None = None) -> Municipality:
         """With `region`, a municipality of another region is as unknown as none."""

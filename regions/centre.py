@@ -35,7 +35,8 @@ from domain.identifiers import new_id
 from domain.incident import Incident
 from domain.lifecycle import transition_of
 from domain.office import CrisisDeclared, CrisisLifted, OfficeCommand, office_id
-from domain.rights import Actor, check_right
+from domain.publications import PublishRanking
+from domain.rights import NETWORK, Actor, check_right
 from regions.catalogue import Catalogue
 from regions.event_store import (
     Alongside,
@@ -88,7 +89,7 @@ class Centre(Application[UUID]):
         vault: Vault,
         terms: Terms = NO_TERMS,
     ) -> None:
-        self.region = catalogue.region(region)
+        self.region = catalogue.network if region == NETWORK else catalogue.region(region)
         self.pool = pool
         self.catalogue = catalogue
         self.vault = vault
@@ -374,7 +375,7 @@ class Centre(Application[UUID]):
 
     def once(
         self,
-        command: Command | OfficeCommand,
+        command: Command | OfficeCommand | PublishRanking,
         command_id: UUID,
         fingerprint: bytes,
         by: Actor,
@@ -480,7 +481,7 @@ class Centre(Application[UUID]):
             raise unavailable(error) from error
 
     def fingerprint(
-        self, command: Command | OfficeCommand, incident_id: UUID | None = None
+        self, command: Command | OfficeCommand | PublishRanking, incident_id: UUID | None = None
     ) -> bytes:
         """By which a command that is repeated is told from another one under the same id."""
         return self.vault.fingerprint(msgspec.json.encode([self.region.code, incident_id, command]))

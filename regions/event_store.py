@@ -35,6 +35,7 @@ from psycopg_pool import ConnectionPool
 from domain.events import EVENTS, Event
 from domain.incident import StreamEvent
 from domain.office import OFFICE_EVENTS, OfficeStreamEvent
+from domain.publications import RankingPublished
 
 
 class AlreadyRecorded(IntegrityError):
@@ -122,9 +123,8 @@ class EventMapper(Mapper[UUID]):
 
 
 ENCODER = msgspec.json.Encoder()
-DECODERS: dict[str, msgspec.json.Decoder[Event]] = {
-    topic: msgspec.json.Decoder(event) for topic, event in (EVENTS | OFFICE_EVENTS).items()
-}
+KINDS: tuple[type[Event], ...] = (*EVENTS.values(), *OFFICE_EVENTS.values(), RankingPublished)
+DECODERS = {kind.TOPIC: msgspec.json.Decoder(kind) for kind in KINDS}
 
 
 def decode_event(topic: str, payload: bytes | str) -> Event:

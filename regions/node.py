@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from dramatiq_postgres import schema as queue
 from psycopg_pool import ConnectionPool
 
 from domain.deadlines import NO_TERMS
-from domain.rights import sandbox_of
+from domain.rights import NETWORK, sandbox_of
 from regions.calendars import load_calendars
 from regions.catalogue import Catalogue, load_catalogue
 from regions.centre import Centre
@@ -41,9 +42,15 @@ class Node:
     def centre(self, region: str) -> Centre:
         """The centre of a region. Raises UnknownRegion."""
         if region not in self.centres:
+            self.catalogue.region(region)
             terms = self.terms.of(region) if self.terms else NO_TERMS
             self.centres[region] = Centre(region, self.pool, self.catalogue, self.vault, terms)
         return self.centres[region]
+
+    @cached_property
+    def network(self) -> Centre:
+        """What the network itself did: its publications."""
+        return Centre(NETWORK, self.pool, self.catalogue, self.vault)
 
     def is_empty(self) -> bool:
         """Whether nothing has ever been recorded."""
@@ -169,5 +176,5 @@ def prepare(url: str, catalogue: Catalogue) -> None:
             )
         connection.execute(
             "INSERT INTO region_head (region) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING",
-            [[*catalogue.regions, *map(sandbox_of, catalogue.regions)]],
+            [[*catalogue.regions, *map(sandbox_of, catalogue.regions), NETWORK]],
         )

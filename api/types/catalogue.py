@@ -94,7 +94,7 @@ class Region(Node):
                 connection, checked, catalogue=catalogue, now=now, region=self.code, exact=exact
             )
         of_what = BoardOf(Area(self.code), checked, self.population, self.launched_on)
-        return Board.of(measured, of_what, lambda code: catalogue.municipality(code).name, now=now)
+        return Board.of(measured, of_what, catalogue.municipalities, now=now)
 
 
 @strawberry.type(description="A municipality; where there is one, with its centre (МЦУ).")
@@ -147,7 +147,7 @@ class Municipality(Node):
         launched_on = catalogue.region(self.region_code).launched_on
         place = Area(self.region_code, self.code)
         of_what = BoardOf(place, checked, self.population, launched_on)
-        return Board.of(measured, of_what, lambda code: code, now=now)
+        return Board.of(measured, of_what, {}, now=now)
 
 
 @strawberry.type(description="A body that can be made responsible for an incident.")

@@ -8,9 +8,9 @@ import strawberry
 
 from api.context import Info
 from api.types.ranking import Ranking, RankingRow
+from domain.publications import RankingQuestion
+from domain.vocabulary import Ranked
 from projections.explanations import Contribution, Dimension, Explanation, Without
-from projections.federal import Ranked
-from projections.figures import Period
 from regions.catalogue import Catalogue
 
 
@@ -81,20 +81,19 @@ class RankExplanation:
     def of(
         cls,
         found: Explanation,
-        of: Ranked,
-        period: Period,
+        question: RankingQuestion,
         catalogue: Catalogue,
         *,
         now: datetime,
     ) -> "RankExplanation":
         return cls(
-            row=RankingRow.of(found.standing, of, catalogue),
+            row=RankingRow.of(found.standing, question.of, catalogue),
             tier_median_seconds=found.tier_median,
             slow_share=found.slow_share,
             gap=None if found.slow_share is None else found.slow_share - 0.5,
             contributions=[RankContribution.of(each, catalogue) for each in found.contributions],
-            what_if=RankingRow.of(found.what_if, of, catalogue) if found.what_if else None,
-            ranking=Ranking.of(found.ranking, of, period, catalogue, now=now),
+            what_if=RankingRow.of(found.what_if, question.of, catalogue) if found.what_if else None,
+            ranking=Ranking.of(found.ranking, question, catalogue, now=now),
         )
 
 

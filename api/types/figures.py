@@ -1,7 +1,7 @@
 """Figures and boards of units, as a client sees them. Definitions: docs/api.md, "Figures"."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
@@ -20,7 +20,6 @@ from projections.queues import Queue
 from projections.regional import Board as MeasuredBoard
 from projections.sums import Step
 from projections.units import Area
-from regions.catalogue import Catalogue
 
 
 @strawberry.input(
@@ -414,11 +413,13 @@ class Board:
                 regions=units.regions_of(area, catalogue),
                 municipality=area.municipality,
             )
-        return [
-            BoardPart(code=code, name=_name(code, by, catalogue), figures=Figures.of(figures))
-            for code, figures in sorted(found.items())
-            if code != TOTAL
-        ]
+        named: Mapping[str, Any] = {
+            SideBySide.MUNICIPALITY: catalogue.municipalities,
+            SideBySide.ORGANISATION: catalogue.organisations,
+            SideBySide.TOPIC: catalogue.topics,
+            SideBySide.CHANNEL: catalogue.channels,
+        }[by]
+        return parts_of(found, named)
 
     @strawberry.field(description="By how much deadlines of the period were missed. Needs a token.")
     async def lateness(self, info: Info) -> Lateness:
@@ -459,7 +460,7 @@ class Board:
         cls,
         measured: MeasuredBoard,
         of_what: BoardOf,
-        name_of: Callable[[str], str],
+        named: Mapping[str, Any],
         *,
         now: datetime,
     ) -> "Board":
@@ -468,27 +469,30 @@ class Board:
             figures=Figures.of(measured.figures),
             provisional=is_provisional(of_what.period, now),
             registered_per_1000=None if per_resident is None else 1000 * per_resident,
-            open_incidents=_counts(measured.open_by_status),
+            open_incidents=status_counts(measured.open_by_status),
             overdue=measured.overdue,
-            queues=[QueueCount(queue=queue, incidents=n) for queue, n in measured.queues.items()],
-            parts=[
-                BoardPart(code=code, name=name_of(code), figures=Figures.of(figures))
-                for code, figures in sorted(measured.parts.items())
-            ],
+            queues=queue_counts(measured.queues),
+            parts=parts_of(measured.parts, named),
             of_what=of_what,
         )
 
 
-def _name(code: str, by: SideBySide, catalogue: Catalogue) -> str:
-    """Of a code that an event has: what the catalogue no longer knows goes by its code."""
-    named: Mapping[str, Any] = {
-        SideBySide.MUNICIPALITY: catalogue.municipalities,
-        SideBySide.ORGANISATION: catalogue.organisations,
-        SideBySide.TOPIC: catalogue.topics,
-        SideBySide.CHANNEL: catalogue.channels,
-    }[by]
-    return named[code].name if code in named else code
+def parts_of(found: Mapping[str, Measured], named: Mapping[str, Any]) -> list[BoardPart]:
+    """Of units by code; what the catalogue no longer knows goes by its code."""
+    return [
+        BoardPart(
+            code=code,
+            name=named[code].name if code in named else code,
+            figures=Figures.of(figures),
+        )
+        for code, figures in sorted(found.items())
+        if code != TOTAL
+    ]
 
 
-def _counts(by_status: Mapping[str, int]) -> list[StatusCount]:
+def status_counts(by_status: Mapping[str, int]) -> list[StatusCount]:
     return [StatusCount(status=status, incidents=n) for status, n in sorted(by_status.items())]
+
+
+def queue_counts(queues: Mapping[Queue, int]) -> list[QueueCount]:
+    return [QueueCount(queue=queue, incidents=n) for queue, n in queues.items()]

@@ -6,11 +6,13 @@ from enum import StrEnum
 import strawberry
 
 from api.types.catalogue import Municipality, Organisation, Region
-from api.types.figures import Figures
+from api.types.figures import Figures, PeriodInput
+from domain.errors import RegionsOfRegion
+from domain.publications import SETTLES_AFTER_DAYS, RankingQuestion
+from domain.vocabulary import Ranked, RankedBy, RankingMethod, Unranked
 from projections import federal, rankings
-from projections.federal import Ranked
-from projections.figures import SETTLES_AFTER_DAYS, Period, is_provisional
-from projections.rankings import Standing, Unranked
+from projections.figures import Period, is_provisional
+from projections.rankings import Standing
 from regions.catalogue import Catalogue
 
 
@@ -33,7 +35,10 @@ class RankingRow:
     tier: str = strawberry.field(
         description="The units it is compared with: a band of residents, a kind of body."
     )
-    n: int = strawberry.field(description="How many cases its value is told from.")
+    n: int = strawberry.field(
+        description="How many cases its value is told from; of STANDARDISED_1 how many of the "
+        "same weight would tell as much."
+    )
     value: float | None = strawberry.field(
         description="Median seconds, share or mean rating; null: more than half of the people "
         "wait for a reply, or there is nothing to tell it from."
@@ -96,7 +101,7 @@ class Ranking:
     rows: list[RankingRow] = strawberry.field(
         description="By tier, in it the best first, then whoever has no place."
     )
-    method: str = strawberry.field(description="Name of the method; its rules never change.")
+    method: RankingMethod = strawberry.field(description="Its rules never change.")
     shrinkage: int = strawberry.field(
         description="How many cases of its tier each unit is given before it is ranked."
     )
@@ -112,17 +117,48 @@ class Ranking:
     def of(
         cls,
         found: federal.Ranking,
-        of: Ranked,
-        period: Period,
+        question: RankingQuestion,
         catalogue: Catalogue,
         *,
         now: datetime,
     ) -> "Ranking":
         return cls(
-            rows=[RankingRow.of(standing, of, catalogue) for standing in found.standings],
-            method=rankings.METHOD,
+            rows=[RankingRow.of(standing, question.of, catalogue) for standing in found.standings],
+            method=question.method,
             shrinkage=rankings.SHRINKAGE,
-            provisional=is_provisional(period, now),
-            settled_on=period.last + timedelta(days=SETTLES_AFTER_DAYS),
+            provisional=is_provisional(Period(question.first, question.last), now),
+            settled_on=question.last + timedelta(days=SETTLES_AFTER_DAYS),
             freshness=[RegionFreshness.of(each) for each in found.freshness],
         )
+
+
+def ranking_question(
+    period: PeriodInput,
+    of: Ranked,
+    by: RankedBy,
+    clock: TimeKind,
+    method: RankingMethod,
+    region: str | None,
+    catalogue: Catalogue,
+) -> RankingQuestion:
+    """Raises PeriodInvalid, UnknownRegion, or RegionsOfRegion."""
+    first, last = period.period()
+    if region is not None:
+        catalogue.region(region)
+        if of is Ranked.REGIONS:
+            raise RegionsOfRegion
+    return RankingQuestion(
+        first=first,
+        last=last,
+        of=of,
+        by=by,
+        working=clock is TimeKind.WORKING,
+        method=method,
+        only_region=region,
+    )
+
+
+def is_exact(question: RankingQuestion) -> bool:
+    """Whether it is told from the incidents, though nobody asked for that."""
+    standardised = question.method is RankingMethod.STANDARDISED_1
+    return standardised or question.of is Ranked.ORGANISATIONS

@@ -7,9 +7,7 @@ import strawberry
 from domain import vocabulary
 from projections.comparisons import ComparedWith
 from projections.explanations import Dimension
-from projections.federal import Ranked
 from projections.queues import Queue
-from projections.rankings import RankedBy, Unranked
 from regions.reading.suggestions import LikenessReason
 
 DESCRIPTIONS: dict[EnumType, str] = {
@@ -39,10 +37,14 @@ DESCRIPTIONS: dict[EnumType, str] = {
     vocabulary.CrisisReason: "Why a region works by the rules of a crisis.",
     vocabulary.DeliveryFailure: "Why a platform does not take our reply.",
     Queue: "What waits for somebody.",
-    Ranked: "What is set side by side, each among its like.",
+    vocabulary.Ranked: "What is set side by side, each among its like.",
     Dimension: "By what the cases of a unit are told apart; HOUR is the local one of publication.",
-    RankedBy: "What is compared: median times, shares, mean ratings.",
-    Unranked: "Why a unit has no place: fewer than 5 cases, or its events are not all taken in.",
+    vocabulary.RankedBy: "What is compared: median times, shares, mean ratings.",
+    vocabulary.RankingMethod: "How places are reckoned; a method never changes. STANDARDISED_1: as "
+    "if every unit had the topics of the network.",
+    vocabulary.RestatementReason: "Why a published ranking is told anew.",
+    vocabulary.Unranked: "Why a unit has no place: fewer than 5 cases, or its events are not all "
+    "taken in.",
     ComparedWith: "Which other period: as long and just before, a year ago, the first of all.",
     LikenessReason: "Why a message may be about the same as another.",
 }

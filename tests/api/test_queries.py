@@ -31,15 +31,15 @@ from domain.vocabulary import (
     Outcome,
     Priority,
     PriorityReason,
+    Ranked,
+    RankedBy,
     ReassignReason,
     ReopenReason,
     ReplyAuthor,
     ReplyKind,
     Role,
 )
-from projections.federal import Ranked
 from projections.queues import Queue
-from projections.rankings import RankedBy
 from regions.catalogue import Catalogue
 from regions.centre import Centre, Result
 from regions.node import Node
@@ -658,7 +658,7 @@ def test_a_ranking_says_how_it_was_reckoned_and_up_to_where(ranked: Api) -> None
     }
     """
     told = ranked.ask(text, token=ranked.token(), period=DAY)["ranking"]
-    assert (told["method"], told["shrinkage"]) == ("shrunk-1", 30)
+    assert (told["method"], told["shrinkage"]) == ("SHRUNK_1", 30)
     assert (told["provisional"], told["settledOn"]) == (True, "2026-04-01")
     assert [each["region"] for each in told["freshness"]] == [*REGIONS]
     assert all(

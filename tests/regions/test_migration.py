@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from domain.rights import is_sandbox, sandbox_of
+from domain.rights import NETWORK, is_sandbox, sandbox_of
 from regions.catalogue import Catalogue
 from regions.migration import Migration, MigrationMismatch, migrate, read_migrations
 from regions.node import prepare
@@ -87,8 +87,8 @@ def test_preparing_a_database_again_changes_nothing(bare: str, catalogue: Catalo
     before = contents(bare)
     prepare(bare, catalogue)
     assert contents(bare) == before
-    # One head for each region, and one for the sandbox of its trainees.
-    assert len(before["public.region_head"]) == 2 * len(catalogue.regions)
+    # One head for each region, one for the sandbox of its trainees, and the network's.
+    assert len(before["public.region_head"]) == 2 * len(catalogue.regions) + 1
 
 
 def test_a_database_belongs_to_one_catalogue(
@@ -109,5 +109,5 @@ def test_a_region_that_the_catalogue_gained_gets_its_head(bare: str, catalogue: 
         prepare(bare, catalogue)
         heads = dict(connection.execute("SELECT region, pos FROM region_head").fetchall())
     own = {region: pos for region, pos in heads.items() if not is_sandbox(region)}
-    assert own == dict.fromkeys(catalogue.regions, 0) | {"BRONX": 5}
+    assert own == dict.fromkeys([*catalogue.regions, NETWORK], 0) | {"BRONX": 5}
     assert {sandbox_of(region) for region in own} == heads.keys() - own.keys()

@@ -1,0 +1,94 @@
+"""What the head of a region is told, as a client sees it. Reckoned: projections/briefings.py."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from api.context import Info
+from api.types.figures import (
+    BoardPart,
+    Comparison,
+    Figures,
+    PeriodInput,
+    QueueCount,
+    StatusCount,
+    parts_of,
+    queue_counts,
+    status_counts,
+)
+from api.types.incident import Incident
+from domain.commands import check_date
+from projections import briefings
+from projections.freshness import wait_for
+from projections.past import position_at
+from regions.catalogue import Catalogue
+from regions.centre import Position
+
+
+@strawberry.type(
+    description="A region as it stood at a moment, told from what was recorded by then: asked "
+    "again for the same moment, it is the same."
+)
+class Briefing:
+    as_of: datetime = strawberry.field(description="The moment.")
+    position: str = strawberry.field(description="Of the region's last event by then.")
+    figures: Figures = strawberry.field(description="Of the region over the period; exact.")
+    previous: Comparison = strawberry.field(description="Over the period before, as long.")
+    municipalities: list[BoardPart] = strawberry.field(description="Side by side.")
+    organisations: list[BoardPart] = strawberry.field(description="Side by side.")
+    topics: list[BoardPart] = strawberry.field(description="Side by side.")
+    open_incidents: list[StatusCount] = strawberry.field(description="Open then, by status.")
+    overdue: int = strawberry.field(description="Open then and past their deadline.")
+    queues: list[QueueCount] = strawberry.field(description="What waited for somebody then.")
+    longest_overdue: list[Incident] = strawberry.field(
+        description="The ten that were late for longest, as they stood then."
+    )
+
+    @classmethod
+    def of(cls, found: briefings.Briefing, region: str, catalogue: Catalogue) -> "Briefing":
+        earlier = found.earlier
+        return cls(
+            as_of=found.as_of,
+            position=f"{region}:{found.position}",
+            figures=Figures.of(found.board.figures),
+            previous=Comparison(
+                first=earlier.first,
+                last=earlier.last,
+                figures=Figures.of(found.earlier_figures),
+            ),
+            municipalities=parts_of(found.board.parts, catalogue.municipalities),
+            organisations=parts_of(found.organisations, catalogue.organisations),
+            topics=parts_of(found.topics, catalogue.topics),
+            open_incidents=status_counts(found.board.open_by_status),
+            overdue=found.board.overdue,
+            queues=queue_counts(found.board.queues),
+            longest_overdue=[Incident.of(row, as_of=found.as_of) for row in found.longest_overdue],
+        )
+
+
+@strawberry.type
+class BriefingQuery:
+    @strawberry.field(
+        description="What the head of a region is told of a period: who is overdue, who is slow. "
+        "For who may see all incidents of the region."
+    )
+    async def briefing(
+        self,
+        info: Info,
+        region: str,
+        period: PeriodInput,
+        as_of: Annotated[datetime | None, strawberry.argument(description="Null: now.")] = None,
+    ) -> Briefing:
+        catalogue, now, checked = info.context.catalogue, info.context.clock(), period.period()
+        info.context.viewer.require(catalogue.region(region).code, None)
+        moment = now if as_of is None else as_of
+        check_date("asOf", moment, not_after=now)
+        async with info.context.reading() as connection:
+            pos = await position_at(connection, region, moment)
+        await wait_for(info.context.readers, [Position(region, pos)])
+        async with info.context.reading() as connection:
+            found = await briefings.briefing(
+                connection, region, checked, moment, pos, catalogue=catalogue
+            )
+        return Briefing.of(found, region, catalogue)

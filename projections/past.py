@@ -1,0 +1,226 @@
+"""The incidents as they were at some positions of the log, told by the events up to there.
+
+While one of these blocks is open, the connection's table `incident` holds them: whatever is asked
+of it is answered as it would have been then. It is a table of that transaction alone.
+"""
+
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+from domain.events import IncidentLinked
+from domain.office import OfficeEvent
+from domain.vocabulary import LinkKind
+from projections import incidents
+from projections.figures import Period
+from projections.incidents import CELLS, COLUMN_TYPES, IncidentRow
+from regions.catalogue import Catalogue
+from regions.event_store import decode_event
+
+BATCH_ROWS = 5_000  # read or written at once; bounds the memory
+
+# The rows that are counted on some day of a period, or still wait for somebody.
+CONCERNED: LiteralString = """
+    region = ANY (%(regions)s)
+    AND (registered_on BETWEEN %(first)s AND %(last)s
+         OR due_on BETWEEN %(first)s AND %(last)s
+         OR first_resolved_on BETWEEN %(first)s AND %(last)s
+         OR promised_on BETWEEN %(first)s AND %(last)s
+         OR status <> 'CLOSED')
+"""
+
+Progress = Callable[[int, int], None]  # events read, events in all
+
+
+@asynccontextmanager
+async def replayed(
+    connection: AsyncConnection[Any],
+    positions: Mapping[str, int],
+    period: Period,
+    catalogue: Catalogue,
+    progress: Progress = lambda done, in_all: None,
+) -> AsyncIterator[None]:
+    """All of it from the events alone: nothing a read model says is believed."""
+    in_all, done = sum(positions.values()), 0
+    async with _emptied(connection):
+        for region, pos in positions.items():
+            replay = Replay(connection, catalogue, region, pos)
+            rows: list[IncidentRow] = []
+            async for row in replay.rows():
+                if _concerned(row, period):
+                    rows.append(row)
+                if len(rows) == BATCH_ROWS:
+                    await _store(connection, rows)
+                    rows = []
+                progress(done + replay.read, in_all)
+            await _store(connection, rows)
+            await _recur(connection, region, replay.recurring)
+            done += pos
+        yield
+
+
+@asynccontextmanager
+async def turned_back(
+    connection: AsyncConnection[Any],
+    region: str,
+    pos: int,
+    period: Period,
+    catalogue: Catalogue,
+) -> AsyncIterator[None]:
+    """Of one region; what has not changed since is taken from the read models as it is."""
+    async with _emptied(connection):
+        changed = await _changed_since(connection, region, pos)
+        await connection.execute(
+            "INSERT INTO incident SELECT * FROM read.incident WHERE pos <= %(pos)s AND "
+            + CONCERNED,
+            {"pos": pos, "regions": [region], "first": period.first, "last": period.last},
+        )
+        replay = Replay(connection, catalogue, region, pos, changed)
+        await _store(connection, [row async for row in replay.rows() if _concerned(row, period)])
+        await _recur(connection, region, await _recurring_at(connection, region, pos))
+        yield
+
+
+async def position_at(connection: AsyncConnection[Any], region: str, moment: datetime) -> int:
+    """Of the last event recorded by then; events of a region are recorded in their order.
+
+    Asked again it is the same: of a moment that is not in the future nothing more is recorded.
+    """
+    low, high = 0, await _head(connection, region)
+    while low < high:
+        middle = (low + high + 1) // 2
+        cursor = await connection.execute(
+            "SELECT recorded_at <= %s FROM events WHERE region = %s AND pos = %s",
+            [moment, region, middle],
+        )
+        if await cursor.fetchone() == (True,):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+async def _head(connection: AsyncConnection[Any], region: str) -> int:
+    """Of the last event of all that were begun by now: who appends holds the row we wait for."""
+    async with connection.transaction():
+        await connection.execute("SET TRANSACTION READ WRITE")
+        cursor = await connection.execute(
+            "SELECT pos FROM region_head WHERE region = %s FOR SHARE", [region]
+        )
+        row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+@asynccontextmanager
+async def _emptied(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
+    """A transaction in which `incident` is an empty table of its own."""
+    async with connection.transaction():
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ WRITE")
+        await connection.execute(
+            "CREATE TEMP TABLE incident (LIKE read.incident INCLUDING DEFAULTS) ON COMMIT DROP"
+        )
+        # Named, so that statements prepared for the table of everybody are not taken for this one.
+        await connection.execute("SET LOCAL search_path = pg_temp, read, public")
+        yield
+
+
+@dataclass
+class Replay:
+    """Reads the events of a region up to a position, incident by incident."""
+
+    connection: AsyncConnection[Any]
+    catalogue: Catalogue
+    region: str
+    pos: int
+    only: Collection[UUID] | None = None  # None: all incidents
+    read: int = 0
+    recurring: set[UUID] = field(default_factory=set)  # whose matter came again
+
+    async def rows(self) -> AsyncIterator[IncidentRow]:
+        row: IncidentRow | None = None
+        async with self.connection.cursor(name="replay", binary=True) as cursor:
+            cursor.itersize = BATCH_ROWS
+            await cursor.execute(
+                """
+                SELECT originator_id,
+                       originator_version,
+                       pos,
+                       topic,
+                       payload::text
+                  FROM events
+                 WHERE region = %(region)s
+                   AND pos <= %(pos)s
+                """
+                + ("" if self.only is None else " AND originator_id = ANY (%(only)s)")
+                + " ORDER BY originator_id, originator_version",
+                {"region": self.region, "pos": self.pos, "only": list(self.only or ())},
+            )
+            async for incident_id, version, pos, topic, payload in cursor:
+                self.read += 1
+                event = decode_event(topic, payload)
+                if isinstance(event, OfficeEvent):
+                    continue
+                zone = self.catalogue.zone_of(event.region, event.municipality)
+                if row is not None and row.id != incident_id:
+                    yield row
+                if isinstance(event, incidents.Beginning) and version == 1:
+                    row = incidents.begun(incident_id, event, zone)
+                if row is None or row.id != incident_id:
+                    raise incidents.Orphan(incident_id)
+                incidents.change(row, event, zone)
+                row.version, row.pos = version, pos
+                if isinstance(event, IncidentLinked) and event.kind is LinkKind.RECURRENCE:
+                    self.recurring.add(event.to)
+        if row is not None:
+            yield row
+
+
+def _concerned(row: IncidentRow, period: Period) -> bool:
+    days = (row.registered_on, row.due_on, row.first_resolved_on, row.promised_on)
+    counts = any(day is not None and period.first <= day <= period.last for day in days)
+    return counts or row.status != "CLOSED"
+
+
+async def _store(connection: AsyncConnection[Any], rows: Collection[IncidentRow]) -> None:
+    async with (
+        connection.cursor() as cursor,
+        cursor.copy("COPY pg_temp.incident FROM STDIN (FORMAT binary)") as copy,
+    ):
+        copy.set_types(COLUMN_TYPES)
+        for row in rows:
+            await copy.write_row(CELLS(row))
+
+
+async def _recur(connection: AsyncConnection[Any], region: str, recurring: set[UUID]) -> None:
+    await connection.execute(
+        "UPDATE pg_temp.incident SET recurred = id = ANY (%b) WHERE region = %s",
+        [list(recurring), region],
+    )
+
+
+async def _changed_since(connection: AsyncConnection[Any], region: str, pos: int) -> list[UUID]:
+    cursor = await connection.execute(
+        "SELECT id FROM read.incident WHERE region = %s AND pos > %s", [region, pos]
+    )
+    return [incident_id async for (incident_id,) in cursor]
+
+
+async def _recurring_at(connection: AsyncConnection[Any], region: str, pos: int) -> set[UUID]:
+    cursor = await connection.execute(
+        """
+        SELECT (payload->>'to')::uuid
+          FROM read.change
+          JOIN events USING (region, pos)
+         WHERE region = %s
+           AND pos <= %s
+           AND event = 'IncidentLinked'
+           AND payload->>'kind' = 'RECURRENCE'
+        """,
+        [region, pos],
+    )
+    return {incident_id async for (incident_id,) in cursor}

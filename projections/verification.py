@@ -1,0 +1,148 @@
+"""What a ranking to be published says, and whether the log says the same of one that was."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from psycopg import AsyncConnection
+
+from domain.publications import PublishedRow, RankingFound, RankingPublished, RankingQuestion
+from projections.federal import compare, freshness
+from projections.figures import Period
+from projections.past import Progress, replayed
+from projections.rankings import Standing, compared_by
+from projections.units import Area, regions_of
+from regions.catalogue import Catalogue
+
+
+async def find(
+    connection: AsyncConnection[Any],
+    question: RankingQuestion,
+    *,
+    catalogue: Catalogue,
+    now: datetime,
+) -> RankingFound:
+    """The exact answer to a question, of one snapshot of the read models."""
+    async with connection.transaction():
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        fresh = await freshness(connection, regions_of(Area(question.only_region), catalogue))
+        stale = frozenset(each.region for each in fresh if each.stale)
+        positions = {each.region: each.position for each in fresh}
+        return await _found(connection, question, positions, stale, catalogue=catalogue, now=now)
+
+
+async def _found(
+    connection: AsyncConnection[Any],
+    question: RankingQuestion,
+    positions: dict[str, int],
+    stale: frozenset[str],
+    *,
+    catalogue: Catalogue,
+    now: datetime,
+) -> RankingFound:
+    standings = await compare(
+        connection,
+        question,
+        catalogue=catalogue,
+        now=now,
+        stale=stale,
+        durations=["reply"],
+    )
+    return RankingFound(
+        rows=tuple(row_of(standing, question) for standing in standings),
+        inputs_hash=await _inputs_hash(connection, question, list(positions)),
+        positions=positions,
+        stale=tuple(sorted(stale)),
+    )
+
+
+def row_of(standing: Standing, question: RankingQuestion) -> PublishedRow:
+    figures, measured = standing.figures, standing.measured
+    compared = compared_by(question.by, working=question.working)
+    return PublishedRow(
+        unit=standing.unit,
+        tier=standing.tier,
+        place=standing.place,
+        position=standing.position,
+        unranked=standing.unranked,
+        n=measured.n,
+        value=measured.value,
+        low=measured.low,
+        high=measured.high,
+        score=standing.score,
+        p90=figures.lasted(compared[0]).p90 if compared else None,
+        registered=figures.registered,
+        answered=figures.answered,
+        mean_reply=figures.lasted("reply").mean,
+    )
+
+
+async def _inputs_hash(
+    connection: AsyncConnection[Any], question: RankingQuestion, regions: Sequence[str]
+) -> str:
+    """Of a line `id version` for each incident that counts on a day of the period."""
+    cursor = await connection.execute(
+        """
+        SELECT encode(sha256(convert_to(
+                   coalesce(string_agg(id || ' ' || version, E'\n' ORDER BY id), ''), 'UTF8'
+               )), 'hex')
+          FROM incident
+         WHERE region = ANY (%(regions)s)
+           AND counted
+           AND (registered_on BETWEEN %(first)s AND %(last)s
+                OR due_on BETWEEN %(first)s AND %(last)s
+                OR first_resolved_on BETWEEN %(first)s AND %(last)s
+                OR promised_on BETWEEN %(first)s AND %(last)s)
+        """,
+        {"regions": list(regions), "first": question.first, "last": question.last},
+    )
+    row = await cursor.fetchone()
+    return str(row[0]) if row else ""
+
+
+class Difference(NamedTuple):
+    """Where the log tells something else than what was published."""
+
+    unit: str  # "" for the publication as a whole
+    field: str
+    published: object
+    found: object
+
+
+async def verify(
+    connection: AsyncConnection[Any],
+    event: RankingPublished,
+    catalogue: Catalogue,
+    progress: Progress,
+) -> list[Difference]:
+    """Find the answer again from the events up to the positions named; nothing: it is equal.
+
+    Costs a pass over all events of the regions it is about.
+    """
+    question, published = event.question, event.found
+    period = Period(question.first, question.last)
+    async with replayed(connection, published.positions, period, catalogue, progress):
+        found = await _found(
+            connection,
+            question,
+            published.positions,
+            frozenset(published.stale),
+            catalogue=catalogue,
+            now=event.occurred_at,
+        )
+    return differences(published, found)
+
+
+def differences(published: RankingFound, found: RankingFound) -> list[Difference]:
+    """The inputs first, then unit by unit."""
+    of_inputs = []
+    if published.inputs_hash != found.inputs_hash:
+        of_inputs = [Difference("", "inputs_hash", published.inputs_hash, found.inputs_hash)]
+    before, after = ({row.unit: row for row in each.rows} for each in (published, found))
+    return of_inputs + [
+        Difference(unit, field, was, is_now)
+        for unit in sorted(before.keys() | after.keys())
+        for field in PublishedRow.__struct_fields__
+        if (was := getattr(before.get(unit), field, None))
+        != (is_now := getattr(after.get(unit), field, None))
+    ]
