@@ -42,7 +42,14 @@ class Node:
         """The centre of a region. Raises UnknownRegion."""
         if region not in self.centres:
             terms = self.terms.of(region) if self.terms else NO_TERMS
-            self.centres[region] = Centre(region, self.pool, self.catalogue, self.vault, terms)
+            self.centres[region] = Centre(
+                region,
+                self.pool,
+                self.catalogue,
+                self.vault,
+                terms,
+                tuple(self.templates.by_code.values()) if self.templates else (),
+            )
         return self.centres[region]
 
     def is_empty(self) -> bool:
