@@ -8,6 +8,8 @@ from domain import vocabulary
 from projections.comparisons import ComparedWith
 from projections.explanations import Dimension
 from projections.federal import Ranked
+from projections.flag_counts import FlagKind
+from projections.flags import ComparedTo
 from projections.queues import Queue
 from projections.rankings import RankedBy, Unranked
 from regions.reading.suggestions import LikenessReason
@@ -43,6 +45,9 @@ DESCRIPTIONS: dict[EnumType, str] = {
     Dimension: "By what the cases of a unit are told apart; HOUR is the local one of publication.",
     RankedBy: "What is compared: median times, shares, mean ratings.",
     Unranked: "Why a unit has no place: fewer than 5 cases, or its events are not all taken in.",
+    FlagKind: "What may be gaming (docs/api.md, Flags).",
+    ComparedTo: "Where comes from what is expected: the other units together, the same unit in the "
+    "period before, other days or working hours of the period, or a fixed share.",
     ComparedWith: "Which other period: as long and just before, a year ago, the first of all.",
     LikenessReason: "Why a message may be about the same as another.",
 }

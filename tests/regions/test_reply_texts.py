@@ -1,14 +1,20 @@
 """When the texts of two replies are the same: what only dates and addresses them is left out."""
 
+import base64
 import time
 
 import pytest
 
-from domain.vocabulary import ReplyKind
+from domain.commands import ApproveReply, DraftReply, PublishReply
+from domain.rights import Actor
+from domain.vocabulary import ReplyAuthor, ReplyKind, Role
 from regions.catalogue import Catalogue
+from regions.centre import Centre
+from regions.node import Node
 from regions.reply_texts import essence, fingerprint
 from regions.templates import Template, load_templates
 from tests.conftest import RUSSIA
+from tests.scenarios import accepted, ask
 
 SOLVED = Template(
     "any.solved",
@@ -69,3 +75,23 @@ def test_the_longest_text_costs_no_more_than_its_length(russia: Catalogue) -> No
     began = time.perf_counter()
     essence("Здравствуйте! Дом осмотрели ( (" * 600, templates)
     assert time.perf_counter() - began < 0.5
+
+
+def test_a_reply_carries_the_fingerprint_of_its_draft(node: Node) -> None:
+    centre = Centre("BRONX", node.pool, node.catalogue, node.vault, templates=[SOLVED])
+    incident = accepted(centre).incident_id
+    ask(centre, incident, DraftReply(kind=ReplyKind.FINAL, text=SOLVED.filled(FILLED)), 40)
+    ask(centre, incident, ApproveReply(), 50, by=Actor("head", Role.ORG_HEAD))
+    ask(centre, incident, PublishReply(kind=ReplyKind.FINAL), 60)
+    auto = PublishReply(kind=ReplyKind.INTERIM, author=ReplyAuthor.AUTO, text="Ждите")
+    ask(centre, incident, auto, 70)
+    with node.pool.connection() as connection:
+        found = connection.execute(
+            "SELECT topic, payload ->> 'fingerprint' FROM events WHERE originator_id = %s"
+            " AND topic IN ('ReplyDrafted', 'ReplyPublished') ORDER BY pos",
+            [incident],
+        ).fetchall()
+    other_day = SOLVED.filled(FILLED | {"done_on": "7 апреля"})
+    expected = fingerprint(other_day, node.vault.pepper(b"reply text"), [SOLVED])
+    told = base64.b64encode(expected).decode()
+    assert found == [("ReplyDrafted", told), ("ReplyPublished", told), ("ReplyPublished", None)]
