@@ -46,6 +46,7 @@ LAG_MIN = 15 * 60  # seconds; who finds a message within a quarter of an hour li
 WORKED_HOURS = 8 / 24  # in which incidents are merged
 SAME_TEXT_USUAL = 0.1  # of the final replies: one text to all houses that an outage hit
 OTHER_DAYS_MIN = 5
+BUSIEST_RATIO_MIN = 2  # of the last day to the busiest of the others
 
 
 class ComparedTo(StrEnum):
@@ -112,9 +113,13 @@ class Flag(NamedTuple):
         """In words."""
         kind = self.excess.kind
         cases, ratio = THRESHOLDS[kind]
-        times = f"{ratio:g} times what is expected"
-        if kind is FlagKind.CAPTURE_LAG:
-            times = f"a median {ratio:g} times the usual, of {LAG_MIN // 60} minutes or more"
+        match kind:
+            case FlagKind.CAPTURE_LAG:
+                times = f"a median {ratio:g} times the usual, of {LAG_MIN // 60} minutes or more"
+            case FlagKind.BULK_CLOSING:
+                times = f"{ratio:g} times what is expected, {BUSIEST_RATIO_MIN} times any other day"
+            case _:
+                times = f"{ratio:g} times what is expected"
         return f"{cases} {WORDS[kind]}; {times}; by chance less than once in {1 / CHANCE_MAX:g}"
 
 
@@ -188,10 +193,15 @@ def of_share(
 
 
 def of_last_days(by_day: Mapping[date, int], last_days: Sequence[date]) -> Excess | None:
-    """Days on which nothing was resolved are left out: weekends make no day of work a burst."""
+    """Also above the busiest of the others: days differ by more than a Poisson count does.
+
+    Days on which nothing was resolved are left out: weekends make no day of work a burst.
+    """
     n = sum(by_day.get(day, 0) for day in last_days)
     others = [cases for day, cases in by_day.items() if day not in last_days and cases]
     if len(others) < OTHER_DAYS_MIN or not last_days:
+        return None
+    if n < BUSIEST_RATIO_MIN * len(last_days) * max(others):
         return None
     of, share = n + sum(others), len(last_days) / (len(last_days) + len(others))
     return _told(

@@ -309,7 +309,7 @@ def test_large_counts_cost_nothing_and_stay_in_bounds() -> None:
 
 
 def test_chance_raises_a_flag_in_no_more_than_one_of_a_hundred_periods() -> None:
-    """Honest units of many sizes, whose shares, days, hours and lags differ by chance alone."""
+    """Honest units of many sizes; their days and shares differ by more than chance, as in life."""
     chance = np.random.default_rng(20260401)
     units = [honest(chance) for _ in range(2000)]
     with_flags = sum(any(True for _ in excesses(unit)) for unit in units)
@@ -321,12 +321,16 @@ WEEK = (1.3, 1.2, 1.0, 1.0, 1.1, 0.2, 0.1)  # how much is resolved, from Monday
 
 def honest(chance: np.random.Generator) -> Counted:
     size, before, others = (int(n) for n in chance.lognormal(5.5, 1, 3) + 10)
-    days = [date(2026, 4, 1) + timedelta(days=n) for n in range(int(chance.choice([7, 30])))]
-    resolved = {day: int(chance.poisson(size / 40 * WEEK[day.weekday()])) for day in days}
+    start = date(2026, 4, 1) + timedelta(days=int(chance.integers(0, 7)))
+    days = [start + timedelta(days=n) for n in range(int(chance.choice([7, 30])))]
+    resolved = {
+        day: int(chance.poisson(size / 40 * WEEK[day.weekday()] * some(chance, 0.3)))
+        for day in days
+    }
     auto, gone, unfit = chance.uniform([0.002, 0.001, 0.02], [0.02, 0.01, 0.10])
 
     def share(probability: float, of: int) -> Share:
-        return Share(int(chance.binomial(of, probability)), of)
+        return Share(int(chance.binomial(of, probability * some(chance, 0.15))), of)
 
     return Counted(
         days=len(days),
@@ -350,6 +354,11 @@ def honest(chance: np.random.Generator) -> Counted:
         ),
         lags=lags(chance.lognormal(7, 1.2, size), chance.lognormal(7, 1.2, before)),
     )
+
+
+def some(chance: np.random.Generator, variation: float) -> float:
+    """Around one."""
+    return float(chance.gamma(variation**-2, variation**2))
 
 
 def lags(now: np.ndarray, before: np.ndarray) -> Lags:
