@@ -30,7 +30,9 @@ class Flag:
         "it comes from fewer than 5 cases."
     )
     compared_to: ComparedTo = strawberry.field(description="Where that comes from.")
-    chance: float = strawberry.field(description="How often chance alone does as much.")
+    chance: float | None = strawberry.field(
+        description="How often chance alone does as much; null as `expected`, which it would tell."
+    )
     threshold: str = strawberry.field(description="From when on it is raised, in words.")
     median_seconds: float | None = strawberry.field(description="CAPTURE_LAG: the median now.")
     usual_seconds: float | None = strawberry.field(
@@ -42,6 +44,7 @@ class Flag:
         """`all_cases`: who asks may see the incidents, few or many."""
         excess = flag.excess
         few = excess.usual_cases is not None and excess.usual_cases < SHOWN_MIN
+        hidden = few and not all_cases
         return cls(
             kind=excess.kind,
             region=flag.region,
@@ -49,9 +52,9 @@ class Flag:
             n=excess.n,
             of=excess.of,
             share=share(excess.n, excess.of),
-            expected=None if few and not all_cases else excess.expected,
+            expected=None if hidden else excess.expected,
             compared_to=excess.compared_to,
-            chance=excess.chance,
+            chance=None if hidden else excess.chance,
             threshold=flag.threshold,
             median_seconds=flag.median_seconds,
             usual_seconds=flag.usual_seconds,

@@ -72,6 +72,7 @@ def test_a_board_shows_flags_to_all_and_few_cases_to_who_may_see_them(
         "OTHER_UNITS",
     )
     assert flag["expected"] == expected
+    assert (flag["chance"] is None) == (expected is None)
     assert flagged.ask(COUNTRY, token=token)["countryBoard"]["flags"] == [flag]
 
 
