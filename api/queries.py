@@ -1,10 +1,12 @@
 """Questions: each resolver checks the right, asks one view, shapes the answer."""
 
+from dataclasses import replace
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
+from psycopg import AsyncConnection
 
 from api.context import Info
 from api.types.briefing import BriefingQuery
@@ -18,7 +20,7 @@ from api.types.catalogue import (
 )
 from api.types.explanation import RankExplanation, WithoutInput, require_unit
 from api.types.figures import Board, BoardOf, PeriodInput, durations_asked
-from api.types.heat_map import MapQuery
+from api.types.heat_map import MapQuery, RegionMissing
 from api.types.incident import Incident
 from api.types.node import Node, read_id
 from api.types.publication import PublicationQuery
@@ -39,6 +41,7 @@ from domain.vocabulary import (
 from projections import federal
 from projections.explanations import explain
 from projections.feed import progress
+from projections.flag_counts import Asked, FlagKind, evidence
 from projections.freshness import parse_position, wait_for
 from projections.history import HistoryKey
 from projections.history import as_of as as_of_row
@@ -70,6 +73,12 @@ class SlowReplyInput:
     )
 
 
+@strawberry.input(description="The incidents behind the figures of a flag, raised or not.")
+class FlaggedInput:
+    kind: FlagKind = strawberry.field(description="Of which flag.")
+    period: PeriodInput = strawberry.field(description="Of which board.")
+
+
 @strawberry.input(description="Which incidents; what is null does not filter.")
 class IncidentFilterInput:
     region: str | None = strawberry.field(default=None, description="Code of the region.")
@@ -86,6 +95,11 @@ class IncidentFilterInput:
     )
     reply_slower_than: SlowReplyInput | None = strawberry.field(
         default=None, description="No human had replied by then: slow, or waiting still."
+    )
+    flagged: FlaggedInput | None = strawberry.field(
+        default=None,
+        description="Counted for a flag of the municipality or region that this filter, or the "
+        "scope of the viewer, names.",
     )
     overdue: bool | None = strawberry.field(
         default=None, description="Open and past the deadline, or (false) not."
@@ -203,6 +217,8 @@ class Query(MapQuery, BriefingQuery, PublicationQuery):
         chosen = _chosen(info, filter or IncidentFilterInput())
         await read_own_write(info, read_after)
         async with info.context.reading() as connection:
+            if filter is not None and filter.flagged is not None:
+                chosen = await _flagged(info, connection, chosen, filter.flagged)
             # One more than asked for tells whether another page follows.
             rows = await incident_page(
                 connection, chosen, first=first + 1, after=place, now=info.context.clock()
@@ -475,6 +491,21 @@ def _chosen(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:
         working=not wanted.reply_slower_than or wanted.reply_slower_than.clock is TimeKind.WORKING,
         overdue=wanted.overdue,
     )
+
+
+async def _flagged(
+    info: Info, connection: AsyncConnection[Any], chosen: IncidentFilter, wanted: FlaggedInput
+) -> IncidentFilter:
+    """Raises RegionMissing: of the country there are flags of each region only."""
+    if chosen.region is None:
+        raise RegionMissing
+    asked = Asked(
+        wanted.period.period(),
+        Area(chosen.region, chosen.municipality),
+        info.context.catalogue,
+        info.context.clock(),
+    )
+    return replace(chosen, flagged=await evidence(connection, asked, wanted.kind))
 
 
 def _page(rows: list[IncidentRow], *, more: bool, follows: bool) -> IncidentConnection:

@@ -41,6 +41,7 @@ class Draft(NamedTuple):
     version: int  # of the event that holds its text
     back_to: Status | None = None  # where the incident stands after the review; None: in work
     approved: bool = False
+    fingerprint: bytes | None = None  # of its text
 
 
 class Pause(NamedTuple):
@@ -259,12 +260,26 @@ def _citizen_contacted(it: Incident, event: e.CitizenContacted) -> None:
 def _reply_drafted(it: Incident, event: e.ReplyDrafted) -> None:
     # Work goes on after a review, but a promise stays one.
     back_to = Status.SCHEDULED if it.status is Status.SCHEDULED else None
-    it.cycle.draft = Draft(event.kind, event.actor, event.flaws, it.version, back_to)
+    it.cycle.draft = Draft(
+        event.kind,
+        event.actor,
+        event.flaws,
+        it.version,
+        back_to,
+        fingerprint=event.fingerprint,
+    )
     _take_subject(it, event.text)
 
 
 def _reply_submitted(it: Incident, event: e.ReplySubmitted) -> None:
-    it.cycle.draft = Draft(event.kind, event.actor, event.flaws, it.version, approved=True)
+    it.cycle.draft = Draft(
+        event.kind,
+        event.actor,
+        event.flaws,
+        it.version,
+        approved=True,
+        fingerprint=event.fingerprint,
+    )
     _take_subject(it, event.text)
 
 

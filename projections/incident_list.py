@@ -13,6 +13,7 @@ from psycopg.rows import class_row
 
 from domain.errors import CursorInvalid
 from projections.figures import Period
+from projections.flag_counts import Evidence
 from projections.incidents import IncidentRow
 from projections.queues import CONDITIONS, Queue, moments
 
@@ -35,6 +36,7 @@ class IncidentFilter:
     counted_in: Period | None = None  # in the figures of these local days
     reply_slower_than: float | None = None  # seconds; who waits is slower
     working: bool = True  # whether these are of working time
+    flagged: Evidence | None = None  # behind the figures of a flag
     overdue: bool | None = None  # open and past the deadline at the moment of asking, or not
 
 
@@ -130,6 +132,9 @@ def _conditions(
         late: LiteralString = "(open AND due_at < %(now)s)"
         conditions.append(late if chosen.overdue else late + " IS NOT TRUE")
         parameters["now"] = now
+    if chosen.flagged is not None:
+        conditions.append(chosen.flagged.condition)
+        parameters |= chosen.flagged.parameters
     if chosen.queue is not None:
         conditions.append(CONDITIONS[chosen.queue])
         parameters |= moments(now)

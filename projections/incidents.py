@@ -68,6 +68,7 @@ class IncidentRow:
     final_replies_on_source: int = 0
     auto_replies: int = 0
     replies_deleted: int = 0
+    reply_fingerprint: bytes | None = None
     root_cause: str | None = None
     published_at: datetime
     captured_at: datetime
@@ -88,6 +89,7 @@ class IncidentRow:
     first_resolved_on: date | None = None
     first_reopened_at: datetime | None = None
     closed_at: datetime | None = None
+    merged_at: datetime | None = None
     changed_at: datetime
     triage_working_seconds: float | None = None
     accept_working_seconds: float | None = None
@@ -198,13 +200,13 @@ def _message_added(row: IncidentRow, event: e.MessageAdded, zone: ZoneInfo) -> N
 
 
 def _merged(row: IncidentRow, event: e.IncidentMerged, zone: ZoneInfo) -> None:
-    row.merged_into = event.into
+    row.merged_into, row.merged_at = event.into, event.occurred_at
     row.reply_due_at = None
     _ring(row)
 
 
 def _unmerged(row: IncidentRow, event: e.IncidentUnmerged, zone: ZoneInfo) -> None:
-    row.merged_into = None
+    row.merged_into = row.merged_at = None
     for deadline in event.deadlines:
         if deadline.clock is not Clock.SOLUTION:
             row.reply_due_at = deadline.due_at
@@ -306,6 +308,7 @@ def _replied(row: IncidentRow, event: e.ReplyPublished, zone: ZoneInfo) -> None:
     if event.kind is ReplyKind.FINAL:
         row.final_replies += 1
         row.final_replies_on_source += event.channel == row.channel
+        row.reply_fingerprint = event.fingerprint
     if row.first_replied_at is None:
         row.first_replied_at = event.occurred_at
         row.reply_working_seconds = event.working_seconds
@@ -557,6 +560,7 @@ MEASURED = attrgetter(*(name for name in COLUMNS if name in measures.NAMES))
 POSTGRES_TYPES = {
     UUID: "uuid",
     str: "text",
+    bytes: "bytea",
     int: "int4",
     bool: "bool",
     float: "float8",

@@ -69,6 +69,7 @@ CREATE TABLE incident (
     final_replies_on_source integer NOT NULL, -- of them, on the channel where the citizen wrote
     auto_replies     integer NOT NULL,      -- by no human
     replies_deleted  integer NOT NULL,      -- gone from their platform, whoever deleted them
+    reply_fingerprint bytea,                -- of the text of the last final reply by a human
     root_cause       text,
     published_at     timestamptz NOT NULL,  -- when the citizen wrote
     captured_at      timestamptz NOT NULL,  -- when the centre had it
@@ -89,6 +90,7 @@ CREATE TABLE incident (
     first_resolved_on date,                 -- its local day
     first_reopened_at timestamptz,
     closed_at        timestamptz,
+    merged_at        timestamptz,           -- into the incident that answers for it
     changed_at       timestamptz NOT NULL,  -- of its last event
     triage_working_seconds     double precision, -- registered to first assigned, in working time
     accept_working_seconds     double precision, -- assigned to first accepted, in working time
@@ -124,6 +126,16 @@ CREATE INDEX incident_overdue ON incident (region, municipality, due_at)
 CREATE INDEX incident_alarm ON incident (region, alarm_at, id) WHERE alarm_at IS NOT NULL;
 CREATE INDEX incident_under_control ON incident (region, controller)
     WHERE controller IS NOT NULL;
+-- What flags count and compare with all other units (projections/flags.py): each of them is rare.
+CREATE INDEX incident_by_machine
+    ON incident (region, registered_on) INCLUDE (municipality, published_at)
+    WHERE counted AND auto_replies > 0 AND (first_replied_at IS NULL
+       OR date_part('epoch', first_replied_at - published_at) > 24 * 60 * 60);
+CREATE INDEX incident_unsaid ON incident (region, registered_on) INCLUDE (municipality)
+    WHERE counted AND replies_deleted > 0;
+CREATE INDEX incident_rejected ON incident (region, registered_on) INCLUDE (municipality)
+    WHERE status = 'REJECTED';
+CREATE INDEX incident_by_merge ON incident (region, merged_at) WHERE merged_at IS NOT NULL;
 
 -- What happened, in order: the feed of a region, and of each municipality in it.
 CREATE TABLE change (

@@ -5,7 +5,7 @@ events; whoever asks again, because the answer was lost or a button pressed twic
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, LiteralString, NamedTuple, TypeVar
 from uuid import UUID
@@ -37,6 +37,7 @@ from domain.lifecycle import transition_of
 from domain.office import CrisisDeclared, CrisisLifted, OfficeCommand, office_id
 from domain.publications import PublishRanking
 from domain.rights import NETWORK, Actor, check_right
+from domain.vocabulary import ReplyAuthor
 from regions.catalogue import Catalogue
 from regions.event_store import (
     Alongside,
@@ -50,6 +51,8 @@ from regions.event_store import (
     unavailable,
 )
 from regions.jobs import jobs_of
+from regions.reply_texts import fingerprint as reply_fingerprint
+from regions.templates import Template
 from regions.vault import SubjectKey, Vault, seal, unseal
 
 RETRY_SECONDS = 10.0  # a restart of PostgreSQL usually takes less, crash recovery included
@@ -88,12 +91,14 @@ class Centre(Application[UUID]):
         catalogue: Catalogue,
         vault: Vault,
         terms: Terms = NO_TERMS,
+        templates: Collection[Template] = (),
     ) -> None:
         self.region = catalogue.network if region == NETWORK else catalogue.region(region)
         self.pool = pool
         self.catalogue = catalogue
         self.vault = vault
         self.terms = terms
+        self.templates = templates
         super().__init__()
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
@@ -299,6 +304,7 @@ class Centre(Application[UUID]):
             terms=terms or self.terms,
             taken_over=taken_over,
             other=other,
+            fingerprint=self._reply_fingerprint(command),
         )
         last = incident.pending[-1].event
         if isinstance(last, PersonalDataErased):
@@ -501,6 +507,19 @@ class Centre(Application[UUID]):
         if key is None:
             raise VersionConflict  # erased between our reading and now
         return seal(key, private, bound_to=place(incident_id, type(command)))
+
+    def _reply_fingerprint(self, command: Command) -> bytes | None:
+        """By which the text of a reply is known again, once nobody can read it."""
+        match command:
+            case c.PublishReply(author=ReplyAuthor.AUTO):
+                return None  # nobody expects a machine to say something else each time
+            case (
+                c.DraftReply(text=str(text))
+                | c.SubmitReply(text=str(text))
+                | c.PublishReply(text=str(text))
+            ):
+                return reply_fingerprint(text, self.vault.pepper(b"reply text"), self.templates)
+        return None
 
     def _new_key(self, alongside: Alongside) -> SubjectKey:
         key = self.vault.new_key()

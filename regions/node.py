@@ -44,7 +44,14 @@ class Node:
         if region not in self.centres:
             self.catalogue.region(region)
             terms = self.terms.of(region) if self.terms else NO_TERMS
-            self.centres[region] = Centre(region, self.pool, self.catalogue, self.vault, terms)
+            self.centres[region] = Centre(
+                region,
+                self.pool,
+                self.catalogue,
+                self.vault,
+                terms,
+                tuple(self.templates.by_code.values()) if self.templates else (),
+            )
         return self.centres[region]
 
     @cached_property

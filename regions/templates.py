@@ -6,6 +6,7 @@ They are rows of a catalogue's templates.csv; what only the executor knows stand
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from domain.errors import InvalidInput, Unknown
@@ -45,6 +46,11 @@ class Template:
         """In the order of the text, each once."""
         return tuple(dict.fromkeys(_FIELD.findall(self.text)))
 
+    @property
+    def pieces(self) -> tuple[tuple[str, str], ...]:
+        """Each field with the text that follows it; before the first field stands no name."""
+        return _pieces(self.text)
+
     def filled(self, values: Mapping[str, str]) -> str:
         """Raises TemplateFieldMissing or TemplateFieldUnknown; braces in a value stay."""
         for name in values:
@@ -54,6 +60,12 @@ class Template:
             if not values.get(name, "").strip():
                 raise TemplateFieldMissing(field=name, template=self.code)
         return _FIELD.sub(lambda found: values[found[1]].strip(), self.text)
+
+
+@cache
+def _pieces(text: str) -> tuple[tuple[str, str], ...]:
+    first, *rest = _FIELD.split(text)
+    return (("", first), *zip(rest[0::2], rest[1::2], strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ from domain.commands import (
     DraftReply,
     LiftPersonalControl,
     MovePromise,
+    NoteDeletedReply,
     Prioritize,
     PublishReply,
     Rate,
@@ -308,8 +309,15 @@ class Life:
     def _final_reply(self, outcome: Outcome, body: Actor) -> None:
         """Drafted, sometimes returned, approved by the head of the body, published."""
         random, clock = self.random, self.clock
-        final = self.practice.reply(ReplyKind.FINAL, random, outcome=outcome)
-        draft = DraftReply(kind=ReplyKind.FINAL, text=final.text or "")
+        number = int(self.message.at)
+        text = self.practice.final_reply(
+            random,
+            outcome,
+            topic=self.message.topic,
+            where=(self.message.place or self.practice.flow.region).name,
+            number=number,
+        )
+        draft = DraftReply(kind=ReplyKind.FINAL, text=text)
         head = Actor(f"{body.name}-head", Role.ORG_HEAD)
         self._draft(clock.at, draft, body)
         if random.random() < DRAFT_RETURNED_SHARE:
@@ -318,6 +326,12 @@ class Life:
             self._draft(clock.pass_around(2 * HOUR), draft, body)
         self._draft(clock.pass_around(30 * MINUTE), ApproveReply(despite_flaws=True), head)
         self._draft(clock.at, PublishReply(kind=ReplyKind.FINAL), SYSTEM)
+        if self.practice.deletes(number):
+            gone_at = clock.at + 3 * DAY
+            gone = NoteDeletedReply(
+                channel=self.channel, external_id=f"reply-{number}", deleted_at=moment(gone_at)
+            )
+            self._draft(gone_at, gone, SYSTEM)
 
     def _end(self) -> None:
         """Signalen keeps the window for reopening at 14 days; a curator closes sooner."""

@@ -330,5 +330,12 @@ class Stream:
             return Resolve(outcome=outcome, evidence=(f"photo/{uuid4()}",)), by
         if random.random() < INTERIM_SHARE and not posted:
             return practice.reply(ReplyKind.INTERIM, random), CURATOR
-        final = practice.reply(ReplyKind.FINAL, random, outcome=outcome)
-        return DraftReply(kind=ReplyKind.FINAL, text=final.text or ""), by
+        place = self.node.catalogue.municipalities.get(incident.municipality or "")
+        text = practice.final_reply(
+            random,
+            outcome,
+            topic=incident.topic or "",
+            where=(place or practice.flow.region).name,
+            number=incident.id.int,
+        )
+        return DraftReply(kind=ReplyKind.FINAL, text=text), by

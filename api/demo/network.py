@@ -41,6 +41,8 @@ class Network:
             code: Practice(catalogue, calibration, flow, seed) for code, flow in self.flows.items()
         }
         self.regions = region_choice(catalogue, self.flows)
+        largest = sorted(self.regions.share, key=lambda code: -self.regions.share[code])[:10]
+        self.practices[Random(f"{seed}:careless").choice(largest)].careless = True
 
     def counts(self, incidents: int) -> dict[str, int]:
         """How many of the incidents each region gets."""

@@ -43,6 +43,13 @@ class Phrases:
             return self.pick(random, "reply AUTO")
         return self.pick(random, f"reply {outcome or kind}")
 
+    def about(self, topic: Topic, place: str, number: int) -> str:
+        """What an answer says of whom it answers; `number` chooses the street."""
+        streets = self._sections["streets"]
+        name = topic.name_en if self.english else topic.name
+        said = {"topic": name, "place": place, "street": streets[number % len(streets)]}
+        return self._sections["about"][0].format_map(said)
+
     def _message(self, random: Random, kind: Kind, topic: Topic, place: str) -> str:
         body = self._body(random, kind, topic).format_map(self._particulars(random, topic, place))
         parts = [body]

@@ -55,6 +55,9 @@ CONTROLLED_SHARE = 0.01
 RATED_SHARE = 0.12
 FIELD_CHECKED_SHARE = 0.02
 CAUSE_SHARE = 0.05
+# What the one careless region does, so that its board has flags to look at.
+COPIED_SHARE = 0.5  # of its final replies: they say nothing of whom they answer
+DELETED_SHARE = 0.1  # of them, gone some days later
 RETURNED_SHARE = 0.06
 REOPENED_SHARE = 0.03
 AUTO_SHARE = 0.12
@@ -161,6 +164,7 @@ class Practice:
         factor = random.lognormvariate(0, REPLY_MEDIAN_SIGMA)
         self.reply_median = REPLY_MEDIAN * factor
         self.reply_sigma = random.uniform(*REPLY_SIGMA)
+        self.careless = False
         self._bodies = catalogue.organisations_of.get(flow.region.code, ())
         self._in_charge: dict[tuple[str | None, str | None], Sequence[Organisation]] = {}
 
@@ -204,6 +208,20 @@ class Practice:
         text = self.calibration.phrases.reply(random, kind, author, outcome)
         return PublishReply(kind=kind, author=author, text=text)
 
+    def final_reply(
+        self, random: Random, outcome: Outcome, *, topic: str, where: str, number: int
+    ) -> str:
+        """`number` tells one incident from another, so that no two are answered alike."""
+        text = self.reply(ReplyKind.FINAL, random, outcome=outcome).text or ""
+        if self.careless and _drawn(number, "copied") < COPIED_SHARE:
+            return text
+        about = self.calibration.phrases.about(self.calibration.topics[topic], where, number)
+        return f"{text} {about}"
+
+    def deletes(self, number: int) -> bool:
+        """Whether the final reply to an incident is gone after a while."""
+        return self.careless and _drawn(number, "deleted") < DELETED_SHARE
+
     def question(self, random: Random) -> str:
         return self.calibration.phrases.pick(random, "question")
 
@@ -217,6 +235,11 @@ class Practice:
         seconds = random.lognormvariate(math.log(self.reply_median), self.reply_sigma)
         shortest, longest = REPLY_SECONDS
         return min(max(seconds, shortest), longest)
+
+
+def _drawn(number: int, what: str) -> float:
+    """From 0 to 1, by a generator of its own: what a careless region does shifts nothing else."""
+    return Random(f"{number}:{what}").random()
 
 
 def point_near(place: Municipality | None, random: Random) -> tuple[float | None, float | None]:

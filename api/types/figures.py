@@ -9,12 +9,14 @@ from typing import Annotated, Any, NamedTuple
 import strawberry
 
 from api.context import Info
+from api.types.flags import Flag, shown
 from projections import comparisons, units
 from projections.comparisons import ComparedWith
 from projections.exact import Unit
 from projections.figures import TOTAL, Period, is_provisional, share
 from projections.figures import Duration as MeasuredDuration
 from projections.figures import Figures as Measured
+from projections.flags import flags
 from projections.measures import DURATION_NAMES
 from projections.queues import Queue
 from projections.regional import Board as MeasuredBoard
@@ -434,6 +436,18 @@ class Board:
                 now=info.context.clock(),
             )
         return Lateness(n=late.missed, median_seconds=late.median, p90_seconds=late.p90)
+
+    @strawberry.field(
+        description="What looks like gaming and can hardly be chance; of the country, in each of "
+        "its regions."
+    )
+    async def flags(self, info: Info) -> list[Flag]:
+        area, period, *_ = self.of_what
+        async with info.context.reading() as connection:
+            found = await flags(
+                connection, period, area, info.context.catalogue, info.context.clock()
+            )
+        return shown(info, found)
 
     @strawberry.field(
         description="The federal districts side by side; none but on the board of the country."

@@ -21,7 +21,7 @@ Resolution = Annotated[
 
 
 class RegionMissing(InvalidInput):
-    """A municipality is named with its region."""
+    """A region must be named: with its municipality, or for flags."""
 
     field = "region"
 

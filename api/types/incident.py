@@ -134,7 +134,8 @@ class HistoryEntry:
 
 def _facts(event: events.Event) -> Iterator[Fact]:
     for name, value in msgspec.to_builtins(event).items():
-        if name in COMMON or isinstance(getattr(event, name, None), events.Sealed):
+        # A fingerprint would let who drafts replies try guesses of a text that is sealed or erased.
+        if name in COMMON or isinstance(getattr(event, name, None), events.Sealed | bytes):
             continue
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
         yield Fact(name=name, value=text)

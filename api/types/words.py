@@ -7,6 +7,8 @@ import strawberry
 from domain import vocabulary
 from projections.comparisons import ComparedWith
 from projections.explanations import Dimension
+from projections.flag_counts import FlagKind
+from projections.flags import ComparedTo
 from projections.queues import Queue
 from regions.reading.suggestions import LikenessReason
 
@@ -45,6 +47,9 @@ DESCRIPTIONS: dict[EnumType, str] = {
     vocabulary.RestatementReason: "Why a published ranking is told anew.",
     vocabulary.Unranked: "Why a unit has no place: fewer than 5 cases, or its events are not all "
     "taken in.",
+    FlagKind: "What may be gaming (docs/api.md, Flags).",
+    ComparedTo: "Where comes from what is expected: the other units together, the same unit in the "
+    "period before, other days or working hours of the period, or a fixed share.",
     ComparedWith: "Which other period: as long and just before, a year ago, the first of all.",
     LikenessReason: "Why a message may be about the same as another.",
 }

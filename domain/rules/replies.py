@@ -21,7 +21,13 @@ from domain.vocabulary import Clock, ReplyAuthor, ReplyKind, Role
 
 def _draft_reply(it: Deciding, command: c.DraftReply) -> None:
     found = it.terms.flaws(command.text, command.kind)
-    it.record(e.ReplyDrafted, kind=command.kind, text=it.sealed, flaws=found)
+    it.record(
+        e.ReplyDrafted,
+        kind=command.kind,
+        text=it.sealed,
+        flaws=found,
+        fingerprint=it.fingerprint,
+    )
 
 
 def _return_reply(it: Deciding, command: c.ReturnReply) -> None:
@@ -51,7 +57,13 @@ def _submit_reply(it: Deciding, command: c.SubmitReply) -> None:
     found = it.terms.flaws(command.text, command.kind)
     if found and not it.automatic:
         raise ReplyFlawed(flaws=", ".join(found))
-    it.record(e.ReplySubmitted, kind=command.kind, text=it.sealed, flaws=found)
+    it.record(
+        e.ReplySubmitted,
+        kind=command.kind,
+        text=it.sealed,
+        flaws=found,
+        fingerprint=it.fingerprint,
+    )
 
 
 def _publish_reply(it: Deciding, command: c.PublishReply) -> None:
@@ -79,6 +91,7 @@ def _publish_reply(it: Deciding, command: c.PublishReply) -> None:
         # Where it is the first message alone, that goes without saying.
         messages=tuple(sorted(incident.all_messages)) if len(incident.all_messages) > 1 else (),
         draft=draft.version if draft else None,
+        fingerprint=draft.fingerprint if draft else it.fingerprint,
         external_id=command.external_id,
         **(it.lasted(cycle.waiting_since) if human else {}),
     )

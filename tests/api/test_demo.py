@@ -190,7 +190,7 @@ UNTOLD = {
     *("DeadlineSet", "DeadlineWarned", "EscalationRaised"),
     # What comes from platforms and goes to them, and from region to region.
     *("MessageCaptured", "MessageRead", "MessageEdited", "MessageDeleted"),
-    *("ReplySubmitted", "ReplyDelivered", "ReplyPublicationFailed", "ReplyDeleted"),
+    *("ReplySubmitted", "ReplyDelivered", "ReplyPublicationFailed"),
     *("IncidentTransferredOut", "IncidentTransferredIn"),
 }
 

@@ -1,5 +1,6 @@
 """Lives of incidents in New York, told in minutes."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -49,8 +50,17 @@ def live(
     centre: Centre, at: datetime, *steps: tuple[int, Command], waited: int = 0, **changes: object
 ) -> UUID:
     """An incident of a message `waited` minutes old, with steps so many minutes after `at`."""
+    one = life(centre, at, *steps, waited=waited, **changes)
+    record(centre, [one], now=at + timedelta(days=9))
+    return one.incident_id
+
+
+def life(
+    centre: Centre, at: datetime, *steps: tuple[int, Command], waited: int = 0, **changes: object
+) -> History:
+    """The same, not recorded yet."""
     published_at = at - timedelta(minutes=waited)
-    life = History(
+    return History(
         incident_id=uuid4(),
         command_id=uuid4(),
         registration=message(published_at=published_at, **changes),
@@ -61,9 +71,11 @@ def live(
             for minutes, command in [(0, Classify(topic=some_topic(centre))), *steps]
         ],
     )
-    report = record_histories(centre, [life], now=at + timedelta(days=9))
-    assert report.recorded, report.refused
-    return life.incident_id
+
+
+def record(centre: Centre, lives: Sequence[History], *, now: datetime) -> None:
+    report = record_histories(centre, lives, now=now)
+    assert len(report.recorded) == len(lives), report.refused
 
 
 def due(centre: Centre, at: datetime | None = None) -> Assign:
