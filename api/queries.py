@@ -20,6 +20,7 @@ from api.types.figures import Board, BoardOf, PeriodInput, durations_asked
 from api.types.heat_map import MapQuery
 from api.types.incident import Incident
 from api.types.node import Node, read_id
+from api.types.policy_replay import PolicyQuery
 from api.types.ranking import Ranking, TimeKind
 from api.types.sources import RoutingStep, Source
 from api.types.templates import FieldValueInput, FilledTemplate, ReplyTemplate
@@ -117,7 +118,7 @@ class ProjectionStatus:
 
 
 @strawberry.type(description="Everything that can be asked.")
-class Query(MapQuery):
+class Query(MapQuery, PolicyQuery):
     @strawberry.field(description="Anything by its id; null where there is nothing (any more).")
     async def node(
         self, info: Info, id: strawberry.ID, read_after: ReadAfter = None

@@ -5,9 +5,11 @@ from enum import EnumType
 import strawberry
 
 from domain import vocabulary
+from domain.replaying import Unreplayed
 from projections.comparisons import ComparedWith
 from projections.explanations import Dimension
 from projections.federal import Ranked
+from projections.overdue import OverdueBy, Side
 from projections.queues import Queue
 from projections.rankings import RankedBy, Unranked
 from regions.reading.suggestions import LikenessReason
@@ -44,6 +46,11 @@ DESCRIPTIONS: dict[EnumType, str] = {
     RankedBy: "What is compared: median times, shares, mean ratings.",
     Unranked: "Why a unit has no place: fewer than 5 cases, or its events are not all taken in.",
     ComparedWith: "Which other period: as long and just before, a year ago, the first of all.",
+    vocabulary.TermUnit: "How a term is counted; working time is that of the place.",
+    OverdueBy: "By what deadlines are told apart, as their incidents stand now.",
+    Side: "On which side of its deadlines an incident is: LATE if it missed any.",
+    Unreplayed: "What is not told anew: a deadline that came from a merged incident, or all of an "
+    "incident that was recorded under terms not known any more.",
     LikenessReason: "Why a message may be about the same as another.",
 }
 
