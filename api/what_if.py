@@ -64,7 +64,7 @@ def table(found: PolicyReplay, by: OverdueBy, catalogue: Catalogue) -> Table:
         if row.by is by:
             both = zip(_cells(actual), _cells(found.replayed[row]), strict=True)
             cells = (one if one == other else f"{one} → {other}" for one, other in both)
-            shown.add_row(name_of(row, catalogue), row.clock, *cells)
+            shown.add_row(name_of(row, catalogue) or "all", row.clock, *cells)
     return shown
 
 

@@ -21,7 +21,7 @@ from regions.terms import NetworkTerms
 from regions.what_if import OtherTerm, no_terms, with_calendar_of, with_terms, without_closing
 
 TERMS_MAX = 50
-SECONDS_MAX = 60  # some 50,000 incidents
+SECONDS_MAX = 60  # some 100,000 incidents, where nobody else asks
 
 
 class TwoCalendars(InvalidInput):

@@ -7,6 +7,7 @@ import pytest
 
 from api.cli import main
 from api.demo.network import histories
+from api.types import policy_replay
 from domain.decisions import decide, register
 from domain.events import Event
 from domain.replaying import deadlines_of, replayed
@@ -146,6 +147,14 @@ def test_what_cannot_be_asked_is_refused(
     token = bronx.token(scope) if scope else None
     facts: dict[str, object] = {"period": DAY, "change": FOUR_HOURS} | variables
     assert bronx.refusal(REPLAYED, token=token, **facts) == refusal
+
+
+def test_what_takes_too_long_is_given_up(bronx: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy_replay, "SECONDS_MAX", 0)
+    facts: dict[str, object] = {"period": DAY, "change": FOUR_HOURS}
+    assert bronx.refusal(REPLAYED, token=bronx.token(), **facts) == ("TOO_EXPENSIVE", None)
+    monkeypatch.undo()
+    assert asked(bronx)["incidents"] == 2
 
 
 # On the command line
