@@ -98,8 +98,6 @@ def _unmerged(it: Deciding, event: e.IncidentUnmerged) -> None:
 
 def _assigned(it: Deciding, event: e.IncidentAssigned) -> None:
     named = [each.due_at for each in event.deadlines if each.policy == MANUAL]
-    if named:
-        it.settle(Clock.SOLUTION)
     _starting(it, event, solution(it, named[0] if named else None))
 
 
@@ -115,7 +113,7 @@ def _more_urgent(it: Deciding, event: e.IncidentPrioritized | e.FastTrackGranted
 
 
 def _clarification_requested(it: Deciding, event: e.ClarificationRequested) -> None:
-    it.settle(Clock.SOLUTION)
+    it.settle(Clock.SOLUTION)  # what was missed by then is not tightened in the pause
     it.incident.append(event)
     pause(it)
 
@@ -139,7 +137,6 @@ def _extended(it: Deciding, event: e.DeadlineExtended) -> None:
     """By as much as was granted then; what a promise extended was decided with the promise."""
     deadline = it.cycle.clocks.running.get(event.deadline.clock)
     if deadline is not None and not _by_promise(it, event):
-        it.settle(event.deadline.clock)
         granted = event.deadline.due_at - event.before
         extend(it, deadline, deadline.due_at + granted, event.reason)
 

@@ -1,20 +1,21 @@
 """A history replayed under other terms: what people did stays, each deadline is decided again."""
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from domain import events as e
-from domain.deadlines import NO_TERMS, Terms
+from domain.deadlines import NO_TERMS, Deadline, Matter, Terms
 from domain.errors import DomainError
 from domain.lifecycle import transition_of
 from domain.replaying import deadlines_of, replayed
 from domain.runs import Run, runs_of
-from domain.vocabulary import Clock
+from domain.vocabulary import Clock, Regime
 from tests.domain.ladder import (
     ACCEPT,
     ADD,
@@ -54,6 +55,7 @@ from tests.domain.ladder import (
     Life,
     changed,
     clocked,
+    life,
     said,
 )
 
@@ -148,6 +150,40 @@ def test_what_the_shorter_term_missed_is_not_tightened() -> None:
     assert said(clocked(5 * HOUR, RAISE), e.DeadlineSet)
 
 
+def test_what_was_missed_before_a_pause_is_not_tightened_in_it() -> None:
+    it = clocked(CLASSIFY, ASSIGN, FIRST, 80 * HOUR, ASK, HOUR, RAISE)
+    assert due(it, TERMS)[SOLUTION] == 72 * HOUR
+    assert due(it, SHORT)[SOLUTION] == 24 * HOUR
+
+
+def test_an_extension_to_the_day_of_a_promise_is_granted_as_any_other() -> None:
+    """Urgency took back what the promise had extended."""
+    promised = NOON.replace(day=21, hour=0)
+    extension = changed(EXTEND, clock=SOLUTION, due_at=promised)
+    it = clocked(CLASSIFY, ASSIGN, INTERIM, SCHEDULE, RAISE, HOUR, extension)
+    assert due(it, TERMS)[SOLUTION] == promised - NOON
+    assert due(it, SHORT)[SOLUTION] == promised - NOON - 24 * HOUR
+
+
+def test_a_registration_is_judged_by_its_place_and_its_regime() -> None:
+    class Strict(FixedTerms):
+        def deadline(self, clock: Clock, matter: Matter, *, start: datetime) -> Deadline | None:
+            assert (matter.municipality, matter.regime) == ("BRONX-01", Regime.POS_MESSAGE)
+            return super().deadline(clock, matter, start=start)
+
+    for begun in (
+        life(changed(CAPTURE, regime=Regime.POS_MESSAGE), REGISTER_CAPTURED),
+        clocked(),
+    ):
+        told = [replace_regime(each.event) for each in begun.stream]
+        found = replayed(INCIDENT, [(event, Strict()) for event in told])
+        assert len([*deadlines_of(found.events)]) == 1
+
+
+def replace_regime(event: e.Event) -> e.Event:
+    return replace(event, regime=Regime.POS_MESSAGE)
+
+
 def test_a_reopening_starts_anew() -> None:
     it = clocked(CLASSIFY, ASSIGN, HOUR, FINAL, RESOLVE, DISPUTE, DAY, REOPEN, HOUR, FIRST)
     first, _, again = runs(it, SHORT)
@@ -190,6 +226,9 @@ def test_a_deadline_that_came_from_another_incident_stays_and_is_told() -> None:
     ]
     # Who waits already is not waited for by the other one's clock.
     assert not replayed(INCIDENT, [*begun[:1], *taken]).took_deadline
+    answered = clocked(FIRST, CLASSIFY, MERGE)
+    taken = [(each.event, SHORT) for each in answered.master.collect_events()[-1:]]
+    assert not replayed(INCIDENT, [*begun, *taken]).took_deadline
 
 
 # The law

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.commands import Assign, Classify, Prioritize, PublishReply, Resolve
+from domain.commands import Assign, Classify, Prioritize, PublishReply, Reject, Resolve
 from domain.deadlines import Term, Terms
 from domain.errors import DomainError, PageTooLarge, PeriodInvalid, RuleBroken
 from domain.office import DeclareCrisis, LiftCrisis
@@ -21,6 +21,7 @@ from domain.vocabulary import (
     Outcome,
     Priority,
     PriorityReason,
+    RejectReason,
     ReplyKind,
     Role,
 )
@@ -54,6 +55,7 @@ from tests.scenarios import (
 )
 
 HOUR, DAY = 60, 24 * 60  # minutes
+MONITOR = Actor("Смирнова", Role.MONITOR)
 HEAD = Actor("Губернатор", Role.REGION_HEAD, Scope("BRONX"))
 FIRST = PublishReply(kind=ReplyKind.FIRST)
 NOW = NOON + timedelta(days=4)
@@ -145,7 +147,7 @@ def new_bronx(
 
 @pytest.fixture(scope="module")
 def monday(new_bronx: Callable[[Terms], Bronx], terms: NetworkTerms) -> tuple[Bronx, Lived]:
-    """Six incidents of Monday, 2 March 2026, 07:00 in New York."""
+    """Six incidents of Monday, 2 March 2026, 07:00 in New York, and one that was none."""
     bronx = new_bronx(terms.of("BRONX"))
     centre = bronx.centre
     lived = {
@@ -172,7 +174,10 @@ def monday(new_bronx: Callable[[Terms], Bronx], terms: NetworkTerms) -> tuple[Br
         ask(centre, lived[name], FIRST, 5 * HOUR)
     ask(centre, solved, PublishReply(kind=ReplyKind.FINAL, text="Вода есть"), 3 * DAY)
     ask(centre, solved, Resolve(outcome=Outcome.EXPLAINED), 3 * DAY)
+    ask(centre, bronx.registered(), Reject(reason=RejectReason.ADVERT), 9 * HOUR, by=MONITOR)
     bronx.project()
+    # Recorded, but not taken in: the read models, and so the answer, do not know it yet.
+    ask(centre, lived["never"], FIRST, 2 * DAY)
     return bronx, lived
 
 
