@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -18,7 +18,7 @@ import uvicorn
 from rich.console import Console
 from rich.table import Table
 
-from api import lifecycle, processes
+from api import lifecycle, processes, what_if
 from api.app import create_app, utc_now
 from api.demo import network
 from api.demo.comment import CommentTour
@@ -37,6 +37,8 @@ from domain.rights import Actor
 from domain.vocabulary import Role
 from projections import listening, projector, verification, versions
 from projections.feed import progress_now
+from projections.figures import Period
+from projections.overdue import OverdueBy
 from projections.release import version_of
 from projections.verification import Difference
 from regions.catalogue import Catalogue, CatalogueInvalid, load_catalogue
@@ -69,6 +71,8 @@ inbox = typer.Typer(help="What platforms delivered and is not taken in yet.", no
 cli.add_typer(inbox, name="inbox")
 jobs = typer.Typer(help="Jobs of the workers that do not end well.", no_args_is_help=True)
 cli.add_typer(jobs, name="jobs")
+policies = typer.Typer(help="The deadline policies: what other ones would have meant.")
+cli.add_typer(policies, name="policies")
 
 CatalogueOption = Annotated[
     str | None,
@@ -303,6 +307,43 @@ def retry_job(
     with _node(_settings(catalogue)) as node:
         again = requeue_job(node.pool, message)
     console.print("It is on the queue again." if again else "No job with this id was given up.")
+
+
+@policies.callback()
+def _group_of_commands() -> None:
+    """Typer would run the only command of a group without its name."""
+
+
+@policies.command("replay")
+def replay_policies(
+    region: Annotated[str, typer.Argument(help="Code of the region.")],
+    first: Annotated[datetime, typer.Option(help="First local day.", formats=["%Y-%m-%d"])],
+    last: Annotated[datetime, typer.Option(help="Last day, included.", formats=["%Y-%m-%d"])],
+    municipality: Annotated[str | None, typer.Option(help="Only this one; its code.")] = None,
+    policies: Annotated[
+        Path | None, typer.Option(help="A policies.csv for the catalogue's.", exists=True)
+    ] = None,
+    calendars: Annotated[
+        Path | None,
+        typer.Option(
+            help="A calendar.toml, days_off.csv or moved_days.csv, or a folder of them.",
+            exists=True,
+        ),
+    ] = None,
+    by: Annotated[
+        list[OverdueBy] | None, typer.Option(help="Also by this; may be repeated.")
+    ] = None,
+    catalogue: CatalogueOption = None,
+) -> None:
+    """What if other policies or calendars had counted: the overdue table beside the actual one."""
+    settings = _settings(catalogue)
+    period = Period(first.date(), last.date())
+    wanted = what_if.WhatIf(region, municipality, period, policies, calendars)
+    with _node(settings) as node:
+        found = what_if.ask(node, settings.catalogue, wanted, now=utc_now())
+    for dimension in dict.fromkeys([OverdueBy.WHOLE, *(by or ())]):
+        show(what_if.table(found, dimension, node.catalogue))
+    console.print(what_if.summary(found))
 
 
 @cli.command()

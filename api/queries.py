@@ -23,6 +23,7 @@ from api.types.figures import Board, BoardOf, PeriodInput, durations_asked
 from api.types.heat_map import MapQuery, RegionMissing
 from api.types.incident import Incident
 from api.types.node import Node, read_id
+from api.types.policy_replay import PolicyQuery
 from api.types.publication import PublicationQuery
 from api.types.ranking import Ranking, TimeKind, is_exact, ranking_question
 from api.types.sources import RoutingStep, Source
@@ -138,7 +139,7 @@ class ProjectionStatus:
 
 
 @strawberry.type(description="Everything that can be asked.")
-class Query(MapQuery, BriefingQuery, PublicationQuery):
+class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery):
     @strawberry.field(description="Anything by its id; null where there is nothing (any more).")
     async def node(
         self, info: Info, id: strawberry.ID, read_after: ReadAfter = None

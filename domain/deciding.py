@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from domain import events as e
@@ -10,7 +10,7 @@ from domain.deadlines import MANUAL, Deadline, Escalation, Matter, Terms
 from domain.errors import ClockNotRunning, OwnDecision, UnderPersonalControl, WindowPassed
 from domain.incident import Cycle, Incident, Pause
 from domain.rights import Actor
-from domain.vocabulary import Clock, PromiseReason
+from domain.vocabulary import OPEN, Clock, PromiseReason
 
 CLARIFICATIONS_MAX = 2  # per cycle (lifecycle-and-metrics 3.2)
 CLARIFICATION_MAX = timedelta(days=5)  # the citizen is waited for; our own choice
@@ -153,6 +153,39 @@ class Deciding:
             raise WindowPassed(days=DISPUTE_WINDOW.days)
 
 
+# What happens to the clocks when something else does: decided once, and again whenever a history is
+# replayed under other terms (domain/replaying.py).
+
+
+def waits_for_reply(it: Deciding) -> bool:
+    """Whether a clock of a reply runs already."""
+    running = it.cycle.clocks.running
+    return Clock.FIRST_REPLY in running or Clock.NEXT_REPLY in running
+
+
+def next_reply(it: Deciding) -> tuple[Deadline, ...]:
+    """Of what the citizen writes now; who waits for a reply already waits from the earlier one."""
+    if waits_for_reply(it) or it.incident.status not in OPEN:
+        return ()
+    return it.started(Clock.NEXT_REPLY, it.at)
+
+
+def solution(it: Deciding, named: datetime | None) -> tuple[Deadline, ...]:
+    """Of the cycle, from its start, by its first assignment; a date that somebody names, always."""
+    started_at = it.cycle.started_at or it.at
+    running = it.cycle.clocks.running.get(Clock.SOLUTION)
+    if named is not None and (running is None or running.due_at != named):
+        clock = Clock.SOLUTION
+        return (Deadline(clock=clock, policy=MANUAL, started_at=started_at, due_at=named),)
+    return () if running else it.started(Clock.SOLUTION, started_at)
+
+
+def pause(it: Deciding) -> None:
+    """Let the solution clock stand still, if it runs."""
+    if Clock.SOLUTION in it.cycle.clocks.running:
+        it.record(e.DeadlinePaused, clock=Clock.SOLUTION)
+
+
 def resume(it: Deciding) -> None:
     """Let a paused solution clock run on, with what was left of it."""
     deadline = it.cycle.clocks.running.get(Clock.SOLUTION)
@@ -171,3 +204,12 @@ def extend(it: Deciding, deadline: Deadline, due_at: datetime, reason: PromiseRe
         warn_at=deadline.warn_at + (due_at - deadline.due_at) if deadline.warn_at else None,
     )
     it.record(e.DeadlineExtended, deadline=extended, before=deadline.due_at, reason=reason)
+
+
+def extend_to_promise(it: Deciding, promised_on: date, reason: PromiseReason) -> None:
+    """A promise beyond the deadline extends it, once; the deadline it replaces stays known."""
+    deadline = it.cycle.clocks.running.get(Clock.SOLUTION)
+    due_at = it.terms.day_end(promised_on, it.incident.municipality)
+    if deadline is not None and due_at > deadline.due_at:
+        it.settle(Clock.SOLUTION)
+        extend(it, deadline, due_at, reason)

@@ -63,21 +63,46 @@ class Calendars:
         )
 
 
+class CalendarFiles(NamedTuple):
+    """Where the calendars of a catalogue are written; any may be missing."""
+
+    week: Path
+    days_off: Path
+    moved_days: Path
+
+    @staticmethod
+    def of(folder: Path) -> "CalendarFiles":
+        return CalendarFiles(*(folder / name for name in CALENDAR_FILES))
+
+
+CALENDAR_FILES = ("calendar.toml", "days_off.csv", "moved_days.csv")
+
+
 def load_calendars(folder: Path, catalogue: Catalogue) -> Calendars:
     """Read calendar.toml, days_off.csv and moved_days.csv of a catalogue folder.
 
     Without calendar.toml every place is open around the clock and the other two are not read.
     Raises CatalogueInvalid, naming file and line.
     """
-    if not (folder / "calendar.toml").is_file():
-        return Calendars(catalogue, AROUND_THE_CLOCK, SpecialDays(), {})
-    week, common = _country(folder / "calendar.toml")
+    return read_calendars(CalendarFiles.of(folder), catalogue)
+
+
+def around_the_clock(catalogue: Catalogue) -> Calendars:
+    """Every place is always open."""
+    return Calendars(catalogue, AROUND_THE_CLOCK, SpecialDays(), {})
+
+
+def read_calendars(files: CalendarFiles, catalogue: Catalogue) -> Calendars:
+    """The same from files that may lie apart."""
+    if not files.week.is_file():
+        return around_the_clock(catalogue)
+    week, common = _country(files.week)
     by_region: dict[str, SpecialDays] = {}
-    for off in parsed(folder / "days_off.csv", lambda row: _day_off(row, catalogue)):
+    for off in parsed(files.days_off, lambda row: _day_off(row, catalogue)):
         special = by_region.setdefault(off.region, SpecialDays()) if off.region else common
         for n in range((off.last - off.first).days + 1):
             special.days_off.setdefault(off.first + n * DAY, off.name)
-    for moved in parsed(folder / "moved_days.csv", lambda row: _moved(row, catalogue)):
+    for moved in parsed(files.moved_days, lambda row: _moved(row, catalogue)):
         special = by_region.setdefault(moved.region, SpecialDays())
         special.days_off[moved.off] = moved.name
         special.other_hours[moved.worked] = _longest(week)

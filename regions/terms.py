@@ -257,17 +257,27 @@ def load_terms(folder: Path, catalogue: Catalogue, calendars: Calendars) -> Netw
     Any may be missing: then nothing has a deadline, nobody is told of a missed one, no solution
     needs evidence. Raises CatalogueInvalid, naming the file and the line or the policy.
     """
-    policies = parsed(folder / "policies.csv", lambda row: _policy(row, catalogue))
-    _check_policies(folder / "policies.csv", policies)
     steps = parsed(folder / "escalations.csv", _step)
     visible = parsed(folder / "visible_topics.csv", lambda row: _visible(row, catalogue))
     return NetworkTerms(
         catalogue,
         calendars,
-        tuple(sorted(policies, key=lambda policy: policy.scope, reverse=True)),
+        load_policies(folder / "policies.csv", catalogue),
         _chains(folder / "escalations.csv", steps),
         frozenset(visible),
     )
+
+
+def load_policies(file: Path, catalogue: Catalogue) -> tuple[Policy, ...]:
+    """The most specific first. Raises CatalogueInvalid, naming the line or the policy."""
+    policies = parsed(file, lambda row: _policy(row, catalogue))
+    _check_policies(file, policies)
+    return by_specificity(policies)
+
+
+def by_specificity(policies: Iterable[Policy]) -> tuple[Policy, ...]:
+    """The most specific first: of those that match a matter the first one counts."""
+    return tuple(sorted(policies, key=lambda policy: policy.scope, reverse=True))
 
 
 def _policy(row: Row, catalogue: Catalogue) -> Policy:

@@ -5,10 +5,12 @@ from enum import EnumType
 import strawberry
 
 from domain import vocabulary
+from domain.replaying import Unreplayed
 from projections.comparisons import ComparedWith
 from projections.explanations import Dimension
 from projections.flag_counts import FlagKind
 from projections.flags import ComparedTo
+from projections.overdue import OverdueBy, Side
 from projections.queues import Queue
 from regions.reading.suggestions import LikenessReason
 
@@ -51,6 +53,11 @@ DESCRIPTIONS: dict[EnumType, str] = {
     ComparedTo: "Where comes from what is expected: the other units together, the same unit in the "
     "period before, other days or working hours of the period, or a fixed share.",
     ComparedWith: "Which other period: as long and just before, a year ago, the first of all.",
+    vocabulary.TermUnit: "How a term is counted; working time is that of the place.",
+    OverdueBy: "By what deadlines are told apart, as their incidents stand now.",
+    Side: "On which side of its deadlines an incident is: LATE if it missed any.",
+    Unreplayed: "What is not told anew: a deadline that came from a merged incident, or all of an "
+    "incident that was recorded under terms not known any more.",
     LikenessReason: "Why a message may be about the same as another.",
 }
 

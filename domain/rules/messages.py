@@ -5,10 +5,10 @@ from typing import Any
 
 from domain import commands as c
 from domain import events as e
-from domain.deciding import Deciding
+from domain.deciding import Deciding, next_reply
 from domain.errors import ForbiddenTransition, HoldsOthers, SameRegion
 from domain.identifiers import derived_id
-from domain.vocabulary import OPEN, Clock
+from domain.vocabulary import Clock
 
 
 def _note_reading(it: Deciding, command: c.NoteReading) -> None:
@@ -37,8 +37,6 @@ def _register_captured(it: Deciding, command: c.RegisterCaptured) -> None:
 
 
 def _add_message(it: Deciding, command: c.AddMessage) -> None:
-    clocks, open_now = it.cycle.clocks.running, it.incident.status in OPEN
-    waits = Clock.FIRST_REPLY in clocks or Clock.NEXT_REPLY in clocks
     it.record(
         e.MessageAdded,
         message=derived_id(it.at, str(it.incident.id), str(it.incident.version + 1)),
@@ -47,7 +45,7 @@ def _add_message(it: Deciding, command: c.AddMessage) -> None:
         source=command.source,
         published_at=min(command.published_at, it.at),
         citizen=it.sealed,
-        deadlines=it.started(Clock.NEXT_REPLY, it.at) if open_now and not waits else (),
+        deadlines=next_reply(it),
     )
 
 

@@ -1,15 +1,14 @@
 """Triage: what a message is about, where, for whom, how urgent, and what it is the same as."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
 
 from domain import commands as c
 from domain import events as e
-from domain.deadlines import MANUAL, Deadline
-from domain.deciding import RETURN_WORKING_HOURS, Deciding, resume
+from domain.deadlines import Deadline
+from domain.deciding import RETURN_WORKING_HOURS, Deciding, resume, solution, waits_for_reply
 from domain.errors import (
     DoneAlready,
     ForbiddenTransition,
@@ -42,7 +41,6 @@ def _merge(it: Deciding, command: c.Merge) -> None:
     reply = it.cycle.clocks.running.get(Clock.FIRST_REPLY) or it.cycle.clocks.running.get(
         Clock.NEXT_REPLY
     )
-    waits = {Clock.FIRST_REPLY, Clock.NEXT_REPLY} & other.cycle.clocks.running.keys()
     taken: tuple[Deadline, ...] = (replace(reply, clock=Clock.NEXT_REPLY),) if reply else ()
     there = Deciding(other, it.at, it.by, None, it.terms)
     if incident.captured is not None:  # Nobody has begun to count for its author yet.
@@ -53,7 +51,7 @@ def _merge(it: Deciding, command: c.Merge) -> None:
         of=incident.id,
         messages=tuple(sorted(incident.all_messages)),
         waiting_since=waiting_since,
-        deadlines=() if waits else taken,
+        deadlines=() if waits_for_reply(there) else taken,
     )
 
 
@@ -97,19 +95,9 @@ def _assign(it: Deciding, command: c.Assign) -> None:
         organisation=command.organisation,
         holder=command.holder,
         rule=command.rule,
-        deadlines=_solution_deadline(it, command.due_at),
+        deadlines=solution(it, command.due_at),
         **(it.lasted(it.cycle.started_at) if first else {}),
     )
-
-
-def _solution_deadline(it: Deciding, due_at: datetime | None) -> tuple[Deadline, ...]:
-    """Of the cycle, from its start, by its first assignment; a date that somebody names, always."""
-    started_at = it.cycle.started_at or it.at
-    running = it.cycle.clocks.running.get(Clock.SOLUTION)
-    if due_at is not None and (running is None or running.due_at != due_at):
-        named = Deadline(clock=Clock.SOLUTION, policy=MANUAL, started_at=started_at, due_at=due_at)
-        return (named,)
-    return () if running else it.started(Clock.SOLUTION, started_at)
 
 
 def _return(it: Deciding, command: c.Return) -> None:

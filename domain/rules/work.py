@@ -11,7 +11,9 @@ from domain.deciding import (
     CLARIFICATIONS_MAX,
     DISPUTE_WINDOW,
     Deciding,
-    extend,
+    extend_to_promise,
+    next_reply,
+    pause,
     resume,
 )
 from domain.errors import (
@@ -34,18 +36,11 @@ def _request_clarification(it: Deciding, command: c.RequestClarification) -> Non
         raise ClarificationsExhausted(limit=CLARIFICATIONS_MAX)
     it.settle(Clock.SOLUTION)
     it.record(e.ClarificationRequested, question=it.sealed, until=it.at + CLARIFICATION_MAX)
-    if Clock.SOLUTION in it.cycle.clocks.running:
-        it.record(e.DeadlinePaused, clock=Clock.SOLUTION)
+    pause(it)
 
 
 def _receive_clarification(it: Deciding, command: c.ReceiveClarification) -> None:
-    # Who waits for a reply already waits from the earlier message.
-    waits = {Clock.FIRST_REPLY, Clock.NEXT_REPLY} & set(it.cycle.clocks.running)
-    it.record(
-        e.ClarificationReceived,
-        answer=it.sealed,
-        deadlines=() if waits else it.started(Clock.NEXT_REPLY, it.at),
-    )
+    it.record(e.ClarificationReceived, answer=it.sealed, deadlines=next_reply(it))
     resume(it)
 
 
@@ -66,13 +61,13 @@ def _schedule_solution(it: Deciding, command: c.ScheduleSolution) -> None:
     it.record(e.SolutionScheduled, promised_on=command.promised_on, reason=command.reason)
     if before not in (None, command.promised_on):  # Another body got it meanwhile.
         _promise_moved(it, command, before)
-    _extend_to_promise(it, command)
+    extend_to_promise(it, command.promised_on, command.reason)
 
 
 def _move_promise(it: Deciding, command: c.MovePromise) -> None:
     _check_promise(it, command)
     _promise_moved(it, command, it.cycle.promised_on)
-    _extend_to_promise(it, command)
+    extend_to_promise(it, command.promised_on, command.reason)
 
 
 def _check_promise(it: Deciding, command: c.ScheduleSolution | c.MovePromise) -> None:
@@ -82,15 +77,6 @@ def _check_promise(it: Deciding, command: c.ScheduleSolution | c.MovePromise) ->
     limit = it.terms.promise_limit(it.incident.matter, start=it.at)
     if limit is not None and command.promised_on > limit:
         raise PromiseTooLate(limit=limit)
-
-
-def _extend_to_promise(it: Deciding, command: c.ScheduleSolution | c.MovePromise) -> None:
-    """A promise beyond the deadline extends it, once; the deadline it replaces stays known."""
-    deadline = it.cycle.clocks.running.get(Clock.SOLUTION)
-    due_at = it.terms.day_end(command.promised_on, it.incident.municipality)
-    if deadline is not None and due_at > deadline.due_at:
-        it.settle(Clock.SOLUTION)
-        extend(it, deadline, due_at, command.reason)
 
 
 def _resolve(it: Deciding, command: c.Resolve) -> None:
