@@ -11,6 +11,7 @@ from bench import (
     classification,
     commits,
     deadlines,
+    figures,
     growth,
     intake,
     projection,
@@ -29,6 +30,7 @@ BENCHES: dict[str, Callable[[Scratch], list[Result]]] = {
     "deadlines": deadlines.run,
     "classification": classification.run,
     "intake": intake.run,
+    "figures": figures.run,
     "rebuild": rebuild.run,
     "growth": growth.run,
 }
@@ -36,7 +38,9 @@ BENCHES: dict[str, Callable[[Scratch], list[Result]]] = {
 
 def main(
     names: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(BENCHES)}.")] = None,
-    large: Annotated[bool, typer.Option(help="With 5 million incidents: an hour, 50 GB.")] = False,
+    large: Annotated[
+        bool, typer.Option(help="With 5 and 10 million incidents: two hours, 70 GB.")
+    ] = False,
 ) -> None:
     """Run all benchmarks, or those named."""
     unknown = set(names or ()) - BENCHES.keys()

@@ -1,0 +1,115 @@
+"""A year of incidents over the whole network, as rows: too many to be generated event by event.
+
+The rows of the made-up network's last 60 days, again and again, each moved back by so many whole
+days that the year is filled evenly. Their daily rows are recomputed from them by the projector's
+own statement.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import LiteralString, get_args, get_type_hints
+
+import psycopg
+
+from api.progress import bar
+from bench.rebuild import ready
+from bench.scratch import DAYS, Scratch, count
+from projections import statistics, versions
+from projections.incidents import IncidentRow
+from projections.measures import UnitDay
+
+SEED_INCIDENTS = 100_000
+YEAR_DAYS = 365
+
+
+def year(scratch: Scratch, incidents: int) -> str:
+    """A database with read models of so many incidents, and without their events."""
+    url = scratch.copy(ready(scratch, SEED_INCIDENTS))
+    with versions.connect(url) as connection:
+        indices = connection.execute(
+            "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'read'"
+            " AND tablename = 'incident' AND indexname <> 'incident_pkey'"
+        ).fetchall()
+        for name, _ in indices:
+            connection.execute(f"DROP INDEX read.{name}".encode())
+        _multiply(connection, incidents // SEED_INCIDENTS)
+        with bar("Making the indices") as progress:
+            for number, (_, definition) in enumerate(indices, start=1):
+                connection.execute(definition.encode())
+                progress(number, len(indices))
+        connection.execute("VACUUM (ANALYZE) read.incident")
+        _recount(connection)
+        connection.execute("VACUUM (ANALYZE) read.daily")
+        connection.execute("CHECKPOINT")
+    assert count(url, "SELECT count(*) FROM read.incident") == incidents
+    return url
+
+
+def _multiply(connection: psycopg.Connection, copies: int) -> None:
+    columns: LiteralString = ", ".join(IncidentRow.__dataclass_fields__)
+    moved: LiteralString = ", ".join(_moved())
+    connection.execute("CREATE TABLE seed AS TABLE incident")
+    connection.execute("TRUNCATE incident")
+    with bar(f"Filling a year with {copies * SEED_INCIDENTS:,} rows") as progress:
+        for number in range(copies):
+            connection.execute(
+                "INSERT INTO incident ("
+                + columns
+                + ") SELECT "
+                + moved
+                + " FROM seed, LATERAL (SELECT floor(random() * %s)::int + 0 * seed.version)"
+                " AS back (days)",
+                [YEAR_DAYS - DAYS],
+            )
+            progress(number + 1, copies)
+    connection.execute("DROP TABLE seed")
+
+
+def _moved() -> Iterator[LiteralString]:
+    """The columns of a row that is so many days older; what is older than the seed is done with."""
+    special: dict[str, LiteralString] = {
+        "id": "gen_random_uuid()",
+        "open": "open AND days < 30",
+        "status": "CASE WHEN days < 30 THEN status ELSE 'CLOSED' END",
+        "alarm_at": "NULL",
+    }
+    for name, hint in get_type_hints(IncidentRow).items():
+        column: LiteralString = name  # of our own source
+        of = {hint, *get_args(hint)}
+        if name in special:
+            yield special[name]
+        elif datetime in of:
+            yield column + " - make_interval(days => days)"
+        elif date in of:
+            yield column + " - days"
+        else:
+            yield column
+
+
+def _recount(connection: psycopg.Connection) -> None:
+    connection.execute("TRUNCATE daily")
+    regions = connection.execute("SELECT DISTINCT region FROM incident ORDER BY region").fetchall()
+    with bar("Recounting the days") as progress:
+        for number, (region,) in enumerate(regions, start=1):
+            with connection.transaction():
+                statistics.recompute(connection, _days(connection, region))
+            progress(number, len(regions))
+
+
+def _days(connection: psycopg.Connection, region: str) -> list[UnitDay]:
+    rows = connection.execute(
+        """
+        SELECT DISTINCT day,
+               unit
+          FROM incident,
+               LATERAL (VALUES (registered_on), (due_on), (first_resolved_on), (promised_on))
+                    AS on_day (day),
+               LATERAL (VALUES (''), (municipality)) AS of_unit (unit)
+         WHERE region = %s
+           AND counted
+           AND day IS NOT NULL
+           AND unit IS NOT NULL
+        """,
+        [region],
+    )
+    return [UnitDay(region, day, unit) for day, unit in rows]
