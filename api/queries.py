@@ -16,6 +16,7 @@ from api.types.catalogue import (
     check_exact,
 )
 from api.types.explanation import RankExplanation, WithoutInput, require_unit
+from api.types.export import ExportQuery
 from api.types.figures import Board, BoardOf, PeriodInput, durations_asked
 from api.types.heat_map import MapQuery
 from api.types.incident import Incident
@@ -25,7 +26,7 @@ from api.types.sources import RoutingStep, Source
 from api.types.templates import FieldValueInput, FilledTemplate, ReplyTemplate
 from domain.commands import check_date
 from domain.errors import CursorInvalid, NotFound, NotPermitted, PageTooLarge
-from domain.rights import is_sandbox, region_proper
+from domain.rights import Scope, is_sandbox, region_proper
 from domain.vocabulary import Outcome, ReplyKind, Status
 from projections import federal
 from projections.explanations import explain
@@ -117,7 +118,7 @@ class ProjectionStatus:
 
 
 @strawberry.type(description="Everything that can be asked.")
-class Query(MapQuery):
+class Query(ExportQuery, MapQuery):
     @strawberry.field(description="Anything by its id; null where there is nothing (any more).")
     async def node(
         self, info: Info, id: strawberry.ID, read_after: ReadAfter = None
@@ -193,7 +194,7 @@ class Query(MapQuery):
         if not 1 <= first <= PAGE_MAX:
             raise PageTooLarge(field="first", limit=PAGE_MAX)
         place = Place.parse(after) if after is not None else None
-        chosen = _chosen(info, filter or IncidentFilterInput())
+        chosen = filter_within_scope(info, filter or IncidentFilterInput())
         await read_own_write(info, read_after)
         async with info.context.reading() as connection:
             # One more than asked for tells whether another page follows.
@@ -422,8 +423,11 @@ def read_incident_id(node_id: str, *, field: str = "id") -> tuple[str, UUID]:
     raise NotFound(field=field)
 
 
-def _chosen(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:
-    """The filter within the viewer's scope. Raises Unknown…, DateWithoutZone and NotPermitted."""
+def filter_within_scope(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:
+    """What is asked, narrowed to the viewer's scope.
+
+    Raises Unknown…, DateWithoutZone and NotPermitted.
+    """
     catalogue, scope = info.context.catalogue, info.context.viewer.scope
     if scope is None:
         raise NotPermitted
@@ -439,11 +443,7 @@ def _chosen(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:
         known = catalogue.organisations.get(wanted.organisation)
         region = region or (known.region if known else "?")
         catalogue.organisation(wanted.organisation, region=region)
-    if not (
-        scope.region in (None, region)
-        and scope.municipality in (None, municipality)
-        and scope.organisation in (None, organisation)
-    ):
+    if not scope.contains(Scope(region, municipality, organisation)):
         raise NotPermitted
     for topic in wanted.topics or ():
         catalogue.topic(topic)

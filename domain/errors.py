@@ -103,6 +103,18 @@ class PeriodInvalid(InvalidInput):
     field = "period"
 
 
+class ExportUnclear(InvalidInput):
+    """An export is of exactly one thing: a ranking, a board, or incidents."""
+
+    field = "input"
+
+
+class ExportTooLarge(InvalidInput):
+    """An export has at most {limit} rows; narrow {field} by region, topics or registration."""
+
+    field = "incidents"
+
+
 class CursorInvalid(InvalidInput):
     """{field} is not a cursor of this list or stream."""
 
@@ -341,6 +353,10 @@ class DuplicateMessage(Conflict):
     """This message of the channel is already registered as incident {incident}."""
 
     field = "externalId"
+
+
+class TooManyExports(Conflict):
+    """{limit} exports of yours are not written yet; wait for one of them."""
 
 
 class CommandIdReused(Conflict):

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from domain.errors import CursorInvalid
+from domain.rights import Scope
 from projections.figures import Period
 from projections.incidents import IncidentRow
 from projections.queues import CONDITIONS, Queue, moments
@@ -36,6 +37,11 @@ class IncidentFilter:
     reply_slower_than: float | None = None  # seconds; who waits is slower
     working: bool = True  # whether these are of working time
     overdue: bool | None = None  # open and past the deadline at the moment of asking, or not
+
+    @property
+    def scope(self) -> Scope:
+        """The smallest part of the country that has all of it."""
+        return Scope(self.region, self.municipality, self.organisation)
 
 
 class Place(NamedTuple):
@@ -87,6 +93,20 @@ async def incident_page(
             parameters | {"first": first},
         )
         return await cursor.fetchall()
+
+
+async def count_incidents(
+    connection: AsyncConnection[Any], chosen: IncidentFilter, *, now: datetime, limit: int
+) -> int:
+    """How many the filter finds; `limit` where there are as many or more."""
+    conditions, parameters = _conditions(chosen, now)
+    where: LiteralString = " AND ".join(conditions) or "true"
+    cursor = await connection.execute(
+        "SELECT count(*) FROM (SELECT FROM incident WHERE " + where + " LIMIT %(limit)s) AS found",
+        parameters | {"limit": limit},
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else 0
 
 
 async def incidents_by_id(

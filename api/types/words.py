@@ -10,6 +10,7 @@ from projections.explanations import Dimension
 from projections.federal import Ranked
 from projections.queues import Queue
 from projections.rankings import RankedBy, Unranked
+from regions.exports import ExportFormat, ExportState
 from regions.reading.suggestions import LikenessReason
 
 DESCRIPTIONS: dict[EnumType, str] = {
@@ -44,6 +45,8 @@ DESCRIPTIONS: dict[EnumType, str] = {
     RankedBy: "What is compared: median times, shares, mean ratings.",
     Unranked: "Why a unit has no place: fewer than 5 cases, or its events are not all taken in.",
     ComparedWith: "Which other period: as long and just before, a year ago, the first of all.",
+    ExportFormat: "Comma-separated values, a workbook, or columns for analysis.",
+    ExportState: "WAITING for an attempt, RUNNING, READY to be fetched, or FAILED for good.",
     LikenessReason: "Why a message may be about the same as another.",
 }
 
