@@ -20,6 +20,7 @@ from api.door import Door
 from api.downloads import Downloads
 from api.hub import ChangeHub
 from api.intake import IntakeDoors
+from api.monitors import Monitors
 from api.schema import schema
 from api.viewer import Viewer, read_token_key, read_viewer
 from projections.feed import progress
@@ -59,6 +60,7 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
 
     door = Door(server.context, viewer_of)
     downloads = Downloads(Exports(node.pool), token_key, viewer_of, clock, server.threads)
+    monitors = Monitors(server.readers, catalogue, viewer_of, clock)
     return Starlette(
         routes=[
             graphiql.files(),
@@ -67,6 +69,7 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
             WebSocketRoute("/graphql", door),
             *doors.routes(),
             Route("/exports/{id}/{filename}", downloads.answer),
+            Route("/metrics", monitors.answer),
             Route("/schema.graphql", show_schema),
             Route("/livez", livez),
             Route("/readyz", server.readyz),
