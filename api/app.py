@@ -17,8 +17,10 @@ from strawberry.dataloader import DataLoader
 from api import graphiql
 from api.context import Context
 from api.door import Door
+from api.downloads import Downloads
 from api.hub import ChangeHub
 from api.intake import IntakeDoors
+from api.monitors import Monitors
 from api.schema import schema
 from api.viewer import Viewer, read_token_key, read_viewer
 from projections.feed import progress
@@ -26,6 +28,7 @@ from projections.history import HistoryKey, PastEvent, histories
 from projections.pool import ReadPool, read_pool
 from projections.release import version_of
 from regions.catalogue import load_catalogue
+from regions.exports import Exports
 from regions.inbox import Inbox
 from regions.node import COMMANDS_AT_ONCE, Node, check_vault, command_pool, make_node
 from regions.settings import Settings
@@ -47,11 +50,17 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     vault = Vault(read_secret(settings.home / "vault.key"))
     check_vault(url, vault)
     node = make_node(settings.catalogue, url, catalogue, vault, command_pool(url))
-    server = Server(node, read_pool(url), clock)
     token_key = read_token_key(settings.home)
+    server = Server(node, read_pool(url), clock, token_key)
     connections = Connections(settings.home, lambda source: "")  # the doors only read secrets
     doors = IntakeDoors(server.readers, Inbox(node.pool, vault), connections, clock, server.threads)
-    door = Door(server.context, lambda given: read_viewer(token_key, given, catalogue))
+
+    def viewer_of(given: str | None) -> Viewer:
+        return read_viewer(token_key, given, catalogue)
+
+    door = Door(server.context, viewer_of)
+    downloads = Downloads(Exports(node.pool), token_key, viewer_of, clock, server.threads)
+    monitors = Monitors(server.readers, catalogue, viewer_of, clock)
     return Starlette(
         routes=[
             graphiql.files(),
@@ -59,6 +68,8 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
             Route("/graphql", door, methods=["POST"]),
             WebSocketRoute("/graphql", door),
             *doors.routes(),
+            Route("/exports/{id}/{filename}", downloads.answer),
+            Route("/metrics", monitors.answer),
             Route("/schema.graphql", show_schema),
             Route("/livez", livez),
             Route("/readyz", server.readyz),
@@ -70,10 +81,11 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
 class Server:
     """What the requests of one process share."""
 
-    def __init__(self, node: Node, readers: ReadPool, clock: Clock) -> None:
+    def __init__(self, node: Node, readers: ReadPool, clock: Clock, token_key: bytes) -> None:
         self.node = node
         self.readers = readers
         self.clock = clock
+        self.token_key = token_key
         self.hub = ChangeHub(readers)
         self.threads = CapacityLimiter(COMMANDS_AT_ONCE)
         self.following: asyncio.Task[None] | None = None  # the hub's loop
@@ -97,6 +109,7 @@ class Server:
             bearer=viewer,
             clock=self.clock,
             threads=self.threads,
+            token_key=self.token_key,
             # Batches only: the context of a socket lives long, and what it kept would grow old.
             histories=DataLoader(partial(load_histories, self.readers), cache=False),
         )

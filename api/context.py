@@ -32,6 +32,7 @@ class Context:
     bearer: Viewer  # who the token named when the request, or the socket, began
     clock: Callable[[], datetime]
     threads: CapacityLimiter
+    token_key: bytes  # signs the links to exports
     histories: DataLoader[HistoryKey, Sequence[PastEvent]]
     connection_params: dict[str, object] | None = None  # a socket's; set by strawberry
 

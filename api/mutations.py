@@ -7,6 +7,7 @@ from uuid import UUID
 import strawberry
 
 from api.context import Info
+from api.exports import ExportMutation
 from api.inputs import (
     AddMessageInput,
     ApproveReplyInput,
@@ -60,7 +61,7 @@ from regions.publications import check_publisher, publish_ranking
 
 
 @strawberry.type(description="Everything that can be commanded.")
-class Mutation:
+class Mutation(ExportMutation):
     @strawberry.mutation(description="Make a citizen's message an incident.")
     async def register_incident(self, info: Info, input: RegisterIncidentInput) -> CommandPayload:
         return await _begin(info, input, commands.Register(**_message(input)))

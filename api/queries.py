@@ -1,12 +1,10 @@
 """Questions: each resolver checks the right, asks one view, shapes the answer."""
 
-from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
-from psycopg import AsyncConnection
 
 from api.context import Info
 from api.types.briefing import BriefingQuery
@@ -19,8 +17,9 @@ from api.types.catalogue import (
     check_exact,
 )
 from api.types.explanation import RankExplanation, WithoutInput, require_unit
+from api.types.export import ExportQuery
 from api.types.figures import Board, BoardOf, PeriodInput, durations_asked
-from api.types.heat_map import MapQuery, RegionMissing
+from api.types.heat_map import MapQuery
 from api.types.incident import Incident
 from api.types.node import Node, read_id
 from api.types.policy_replay import PolicyQuery
@@ -30,7 +29,7 @@ from api.types.sources import RoutingStep, Source
 from api.types.templates import FieldValueInput, FilledTemplate, ReplyTemplate
 from domain.commands import check_date
 from domain.errors import CursorInvalid, NotFound, NotPermitted, PageTooLarge
-from domain.rights import NETWORK, region_proper
+from domain.rights import NETWORK, Scope, region_proper
 from domain.vocabulary import (
     Outcome,
     Ranked,
@@ -42,11 +41,17 @@ from domain.vocabulary import (
 from projections import federal
 from projections.explanations import explain
 from projections.feed import progress
-from projections.flag_counts import Asked, FlagKind, evidence
+from projections.flag_counts import Flagged, FlagKind
 from projections.freshness import parse_position, wait_for
 from projections.history import HistoryKey
 from projections.history import as_of as as_of_row
-from projections.incident_list import IncidentFilter, Place, incident_page, incidents_by_id
+from projections.incident_list import (
+    IncidentFilter,
+    Place,
+    evidence_of,
+    incident_page,
+    incidents_by_id,
+)
 from projections.incidents import IncidentRow
 from projections.listening import sources_of
 from projections.queues import Queue
@@ -139,7 +144,7 @@ class ProjectionStatus:
 
 
 @strawberry.type(description="Everything that can be asked.")
-class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery):
+class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery):
     @strawberry.field(description="Anything by its id; null where there is nothing (any more).")
     async def node(
         self, info: Info, id: strawberry.ID, read_after: ReadAfter = None
@@ -215,14 +220,16 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery):
         if not 1 <= first <= PAGE_MAX:
             raise PageTooLarge(field="first", limit=PAGE_MAX)
         place = Place.parse(after) if after is not None else None
-        chosen = _chosen(info, filter or IncidentFilterInput())
+        chosen = filter_within_scope(info, filter or IncidentFilterInput())
         await read_own_write(info, read_after)
+        flagged, now = flagged_in(filter), info.context.clock()
         async with info.context.reading() as connection:
-            if filter is not None and filter.flagged is not None:
-                chosen = await _flagged(info, connection, chosen, filter.flagged)
+            behind = await evidence_of(
+                connection, chosen, flagged, catalogue=info.context.catalogue, now=now
+            )
             # One more than asked for tells whether another page follows.
             rows = await incident_page(
-                connection, chosen, first=first + 1, after=place, now=info.context.clock()
+                connection, chosen, first=first + 1, after=place, now=now, evidence=behind
             )
         return _page(rows[:first], more=len(rows) > first, follows=place is not None)
 
@@ -444,8 +451,11 @@ def read_incident_id(node_id: str, *, field: str = "id") -> tuple[str, UUID]:
     raise NotFound(field=field)
 
 
-def _chosen(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:
-    """The filter within the viewer's scope. Raises Unknown…, DateWithoutZone and NotPermitted."""
+def filter_within_scope(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:
+    """What is asked, narrowed to the viewer's scope.
+
+    Raises Unknown…, DateWithoutZone and NotPermitted.
+    """
     catalogue, scope = info.context.catalogue, info.context.viewer.scope
     if scope is None:
         raise NotPermitted
@@ -461,11 +471,7 @@ def _chosen(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:
         known = catalogue.organisations.get(wanted.organisation)
         region = region or (known.region if known else "?")
         catalogue.organisation(wanted.organisation, region=region)
-    if not (
-        scope.region in (None, region)
-        and scope.municipality in (None, municipality)
-        and scope.organisation in (None, organisation)
-    ):
+    if not scope.contains(Scope(region, municipality, organisation)):
         raise NotPermitted
     for topic in wanted.topics or ():
         catalogue.topic(topic)
@@ -494,19 +500,10 @@ def _chosen(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:
     )
 
 
-async def _flagged(
-    info: Info, connection: AsyncConnection[Any], chosen: IncidentFilter, wanted: FlaggedInput
-) -> IncidentFilter:
-    """Raises RegionMissing: of the country there are flags of each region only."""
-    if chosen.region is None:
-        raise RegionMissing
-    asked = Asked(
-        wanted.period.period(),
-        Area(chosen.region, chosen.municipality),
-        info.context.catalogue,
-        info.context.clock(),
-    )
-    return replace(chosen, flagged=await evidence(connection, asked, wanted.kind))
+def flagged_in(wanted: IncidentFilterInput | None) -> Flagged | None:
+    """Raises PeriodInvalid."""
+    flagged = wanted.flagged if wanted else None
+    return Flagged(flagged.kind, flagged.period.period()) if flagged else None
 
 
 def _page(rows: list[IncidentRow], *, more: bool, follows: bool) -> IncidentConnection:

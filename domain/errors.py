@@ -103,10 +103,28 @@ class PeriodInvalid(InvalidInput):
     field = "period"
 
 
+class RegionMissing(InvalidInput):
+    """A region must be named: with its municipality, or for flags."""
+
+    field = "region"
+
+
 class RegionsOfRegion(InvalidInput):
     """Within a region its municipalities or bodies are compared; say which by `of`."""
 
     field = "region"
+
+
+class ExportUnclear(InvalidInput):
+    """An export is of exactly one thing: a ranking, a board, or incidents."""
+
+    field = "input"
+
+
+class ExportTooLarge(InvalidInput):
+    """An export has at most {limit} rows; narrow {field} by region, topics or registration."""
+
+    field = "incidents"
 
 
 class CursorInvalid(InvalidInput):
@@ -371,6 +389,10 @@ class DuplicateMessage(Conflict):
     """This message of the channel is already registered as incident {incident}."""
 
     field = "externalId"
+
+
+class TooManyExports(Conflict):
+    """{limit} exports of yours are not written yet; wait for one of them."""
 
 
 class CommandIdReused(Conflict):

@@ -24,6 +24,14 @@ class Scope:
             and self.organisation in (None, organisation)
         )
 
+    def contains(self, other: "Scope") -> bool:
+        """Whether whoever sees this part sees all of the other."""
+        return (
+            self.region in (None, other.region)
+            and self.municipality in (None, other.municipality)
+            and self.organisation in (None, other.organisation)
+        )
+
 
 COUNTRY = Scope()
 

@@ -95,6 +95,18 @@ class Figures:
         return share(self.registered - self.answered, self.registered)
 
     @property
+    def return_share(self) -> float | None:
+        return share(self.returned, self.assigned)
+
+    @property
+    def hops_per_incident(self) -> float | None:
+        return share(self.hops, self.registered)
+
+    @property
+    def same_platform_share(self) -> float | None:
+        return share(self.final_on_source, self.final_replies)
+
+    @property
     def overdue_share(self) -> float | None:
         return share(self.missed, self.due)
 
@@ -109,6 +121,18 @@ class Figures:
     @property
     def promise_share(self) -> float | None:
         return share(self.promise_kept, self.promised)
+
+    @property
+    def rated_share(self) -> float | None:
+        return share(self.rated, self.ended)
+
+    @property
+    def dispute_rate(self) -> float | None:
+        return share(self.disputed, self.ended)
+
+    @property
+    def recurrence_rate(self) -> float | None:
+        return share(self.recurred, self.solved)
 
 
 TOTAL = ""  # the key of all units together

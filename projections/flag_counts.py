@@ -82,6 +82,13 @@ class Counted:
         )
 
 
+class Flagged(NamedTuple):
+    """By which flag of which board incidents are chosen."""
+
+    kind: FlagKind
+    period: Period
+
+
 class Evidence(NamedTuple):
     """The incidents behind the figures of a kind, as a condition on their rows."""
 

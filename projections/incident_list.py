@@ -11,11 +11,15 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from domain.errors import CursorInvalid
+from domain.errors import CursorInvalid, RegionMissing
+from domain.rights import Scope
+from projections import flag_counts
 from projections.figures import Period
-from projections.flag_counts import Evidence
+from projections.flag_counts import Evidence, Flagged
 from projections.incidents import IncidentRow
 from projections.queues import CONDITIONS, Queue, moments
+from projections.units import Area
+from regions.catalogue import Catalogue
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -36,8 +40,12 @@ class IncidentFilter:
     counted_in: Period | None = None  # in the figures of these local days
     reply_slower_than: float | None = None  # seconds; who waits is slower
     working: bool = True  # whether these are of working time
-    flagged: Evidence | None = None  # behind the figures of a flag
     overdue: bool | None = None  # open and past the deadline at the moment of asking, or not
+
+    @property
+    def scope(self) -> Scope:
+        """The smallest part of the country that has all of it."""
+        return Scope(self.region, self.municipality, self.organisation)
 
 
 class Place(NamedTuple):
@@ -74,9 +82,10 @@ async def incident_page(
     first: int,
     after: Place | None,
     now: datetime,
+    evidence: Evidence | None = None,
 ) -> list[IncidentRow]:
     """Up to `first` rows after a place, newest registration first, equal times by id."""
-    conditions, parameters = _conditions(chosen, now)
+    conditions, parameters = _conditions(chosen, now, evidence)
     if after is not None:
         conditions.append("(registered_at, id) < (%(after_time)s, %(after_id)s)")
         parameters |= {"after_time": after.registered_at, "after_id": after.id}
@@ -91,6 +100,46 @@ async def incident_page(
         return await cursor.fetchall()
 
 
+async def count_incidents(
+    connection: AsyncConnection[Any],
+    chosen: IncidentFilter,
+    *,
+    now: datetime,
+    limit: int,
+    evidence: Evidence | None = None,
+) -> int:
+    """How many the filter finds; `limit` where there are as many or more."""
+    conditions, parameters = _conditions(chosen, now, evidence)
+    where: LiteralString = " AND ".join(conditions) or "true"
+    cursor = await connection.execute(
+        "SELECT count(*) FROM (SELECT FROM incident WHERE " + where + " LIMIT %(limit)s) AS found",
+        parameters | {"limit": limit},
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+async def evidence_of(
+    connection: AsyncConnection[Any],
+    chosen: IncidentFilter,
+    flagged: Flagged | None,
+    *,
+    catalogue: Catalogue,
+    now: datetime,
+) -> Evidence | None:
+    """Behind a flag of the place that is chosen; None without one.
+
+    Raises RegionMissing: of the country there are flags of each region only.
+    """
+    if flagged is None:
+        return None
+    if chosen.region is None:
+        raise RegionMissing
+    area = Area(chosen.region, chosen.municipality)
+    asked = flag_counts.Asked(flagged.period, area, catalogue, now)
+    return await flag_counts.evidence(connection, asked, flagged.kind)
+
+
 async def incidents_by_id(
     connection: AsyncConnection[Any], ids: Sequence[UUID]
 ) -> dict[UUID, IncidentRow]:
@@ -100,7 +149,7 @@ async def incidents_by_id(
 
 
 def _conditions(
-    chosen: IncidentFilter, now: datetime
+    chosen: IncidentFilter, now: datetime, evidence: Evidence | None
 ) -> tuple[list[LiteralString], dict[str, object]]:
     """Only the conditions that are asked for: each set of them gets a plan of its own."""
     asked: list[tuple[LiteralString, str, object]] = [
@@ -132,9 +181,9 @@ def _conditions(
         late: LiteralString = "(open AND due_at < %(now)s)"
         conditions.append(late if chosen.overdue else late + " IS NOT TRUE")
         parameters["now"] = now
-    if chosen.flagged is not None:
-        conditions.append(chosen.flagged.condition)
-        parameters |= chosen.flagged.parameters
+    if evidence is not None:
+        conditions.append(evidence.condition)
+        parameters |= evidence.parameters
     if chosen.queue is not None:
         conditions.append(CONDITIONS[chosen.queue])
         parameters |= moments(now)

@@ -11,6 +11,7 @@ from regions import transfers
 from regions.node import Node
 from regions.routing import Routing
 from workers.deliveries import Deliveries
+from workers.exports import EXPORT_SECONDS_MAX, ExportWriter
 from workers.intake import Intake
 from workers.routes import route
 
@@ -23,6 +24,7 @@ class Work:
     intake: Intake
     routing: Routing
     deliveries: Deliveries
+    exports: ExportWriter
     now: Callable[[], datetime]
 
     def take_in(self, delivery_id: str) -> None:
@@ -41,6 +43,9 @@ class Work:
     def deliver(self, delivery_id: str) -> None:
         self.deliveries.deliver(UUID(delivery_id), at=self.now)
 
+    def write_export(self, export_id: str) -> None:
+        self.exports.write(UUID(export_id), at=self.now)
+
 
 def declare(broker: dramatiq.Broker, work: Work) -> None:
     """Make the actors of a broker; their names are those of regions/jobs.py."""
@@ -53,3 +58,8 @@ def declare(broker: dramatiq.Broker, work: Work) -> None:
     )
     for actor in actors:
         dramatiq.actor(actor_name=actor.__name__, broker=broker)(actor)
+    dramatiq.actor(
+        actor_name=work.write_export.__name__,
+        broker=broker,
+        time_limit=EXPORT_SECONDS_MAX * 1000,  # milliseconds
+    )(work.write_export)

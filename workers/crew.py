@@ -13,6 +13,7 @@ from regions.routing import load_routing
 from workers.actors import Work, declare
 from workers.broker import QuorumBroker, postgres_broker, relay, working
 from workers.deliveries import Deliveries
+from workers.exports import ExportWriter
 from workers.intake import Intake
 from workers.memory import Memory
 from workers.platforms.connections import Connections
@@ -76,7 +77,8 @@ def make_work(
         Inbox(node.pool, node.vault),
         Memory(node.pool, node.vault),
     )
-    return Work(node, intake, routing, Deliveries(node, connections.client), now)
+    deliveries = Deliveries(node, connections.client)
+    return Work(node, intake, routing, deliveries, ExportWriter(node), now)
 
 
 def group_of(node: Node, source: str) -> str:

@@ -17,6 +17,7 @@ from projections import versions
 from regions.alarms import tell_time
 from regions.centre import Centre
 from regions.event_store import StoreUnavailable
+from regions.exports import Exports
 from regions.node import Node
 
 log = logging.getLogger(__name__)
@@ -26,10 +27,14 @@ LOOK_SECONDS = 1.0
 
 
 def run(node: Node, stop: Signal, now: Callable[[], datetime]) -> None:
-    """Sweep again and again until `stop` is set. A database that is away is waited for."""
+    """Sweep again and again until `stop` is set; what was kept for a time goes with it.
+
+    A database that is away is waited for.
+    """
     while not stop.wait(LOOK_SECONDS):
         try:
             sweep(node, now())
+            Exports(node.pool).expire(at=now())
         except (psycopg.OperationalError, StoreUnavailable):
             time.sleep(LOOK_SECONDS)
 

@@ -217,9 +217,9 @@ class Figures:
             resolved=measured.resolved,
             reopened=measured.reopened,
             returned=measured.returned,
-            return_share=share(measured.returned, measured.assigned),
-            hops_per_incident=share(measured.hops, measured.registered),
-            same_platform_share=share(measured.final_on_source, measured.final_replies),
+            return_share=measured.return_share,
+            hops_per_incident=measured.hops_per_incident,
+            same_platform_share=measured.same_platform_share,
             due=measured.due,
             missed=measured.missed,
             overdue_share=measured.overdue_share,
@@ -228,10 +228,10 @@ class Figures:
             promised=measured.promised,
             promise_kept_share=measured.promise_share,
             rated=measured.rated,
-            rated_share=share(measured.rated, measured.ended),
+            rated_share=measured.rated_share,
             satisfaction=measured.satisfaction,
-            dispute_rate=share(measured.disputed, measured.ended),
-            recurrence_rate=share(measured.recurred, measured.solved),
+            dispute_rate=measured.dispute_rate,
+            recurrence_rate=measured.recurrence_rate,
         )
 
 

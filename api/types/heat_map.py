@@ -7,7 +7,7 @@ from strawberry.scalars import JSON
 
 from api.context import Info
 from api.types.figures import PeriodInput
-from domain.errors import InvalidInput
+from domain.errors import RegionMissing
 from projections import heat_map as maps
 from projections.comparisons import year_ago
 from projections.heat_map import Box, Cell
@@ -18,12 +18,6 @@ from regions.catalogue import Catalogue
 Resolution = Annotated[
     int, strawberry.argument(description="Of H3: 2 (87,000 km² a cell) to 9 (0.1 km²).")
 ]
-
-
-class RegionMissing(InvalidInput):
-    """A region must be named: with its municipality, or for flags."""
-
-    field = "region"
 
 
 def area_of(catalogue: Catalogue, region: str | None, municipality: str | None) -> Area:

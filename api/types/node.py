@@ -6,6 +6,7 @@ import binascii
 import strawberry
 
 from domain.errors import NotFound
+from domain.identifiers import node_id
 
 
 @strawberry.interface(description="Anything that can be asked for again by its id.")
@@ -16,15 +17,13 @@ class Node:
 
 
 def write_id(of: str, key: str) -> strawberry.ID:
-    return strawberry.ID(base64.urlsafe_b64encode(f"{of}:{key}".encode()).decode())
+    return strawberry.ID(node_id(of, key))
 
 
-def read_id(node_id: str, *, field: str = "id") -> tuple[str, str]:
+def read_id(given: str, *, field: str = "id") -> tuple[str, str]:
     """The type's name and the key. Raises NotFound for what was never an id of ours."""
     try:
-        of, _, key = (
-            base64.b64decode(node_id, altchars=b"-_", validate=True).decode().partition(":")
-        )
+        of, _, key = base64.b64decode(given, altchars=b"-_", validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         raise NotFound(field=field) from None
     return of, key

@@ -12,6 +12,7 @@ from projections.flag_counts import FlagKind
 from projections.flags import ComparedTo
 from projections.overdue import OverdueBy, Side
 from projections.queues import Queue
+from regions.exports import ExportFormat, ExportState
 from regions.reading.suggestions import LikenessReason
 
 DESCRIPTIONS: dict[EnumType, str] = {
@@ -58,6 +59,8 @@ DESCRIPTIONS: dict[EnumType, str] = {
     Side: "On which side of its deadlines an incident is: LATE if it missed any.",
     Unreplayed: "What is not told anew: a deadline that came from a merged incident, or all of an "
     "incident that was recorded under terms not known any more.",
+    ExportFormat: "Comma-separated values, a workbook, or columns for analysis.",
+    ExportState: "WAITING for an attempt, RUNNING, READY to be fetched, or FAILED for good.",
     LikenessReason: "Why a message may be about the same as another.",
 }
 

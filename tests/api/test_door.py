@@ -231,7 +231,7 @@ def test_the_served_schema_is_the_committed_one(shared_api: Api) -> None:
 
 
 def test_what_is_not_there_is_not_found(shared_api: Api) -> None:
-    for path in ("/", "/metrics", "/graphql/", "/graphiql/../../etc/passwd", "/%00", "/.env"):
+    for path in ("/", "/exports", "/graphql/", "/graphiql/../../etc/passwd", "/%00", "/.env"):
         assert shared_api.client.get(path).status_code in (404, 307)
 
 

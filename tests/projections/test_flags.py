@@ -23,9 +23,9 @@ from projections import flags as raising
 from projections import versions
 from projections.chance import binomial_tail, excess_tail
 from projections.figures import Period
-from projections.flag_counts import Asked, Counted, FlagKind, Lags, Share, evidence
+from projections.flag_counts import Asked, Counted, Flagged, FlagKind, Lags, Share
 from projections.flags import CHANCE_MAX, ComparedTo, Flag, excesses, of_share
-from projections.incident_list import IncidentFilter, incident_page
+from projections.incident_list import IncidentFilter, evidence_of, incident_page
 from projections.projector import Projector
 from projections.units import Area
 from regions.bulk import History
@@ -153,13 +153,14 @@ def behind(node: Node, area: Area, kind: FlagKind) -> int:
         async with await psycopg.AsyncConnection.connect(
             node.url, options="-c search_path=read,public"
         ) as connection:
-            asked = Asked(APRIL, area, node.catalogue, LATER)
-            chosen = IncidentFilter(
-                region=area.region,
-                municipality=area.municipality,
-                flagged=await evidence(connection, asked, kind),
+            chosen = IncidentFilter(region=area.region, municipality=area.municipality)
+            flagged = Flagged(kind, APRIL)
+            found = await evidence_of(
+                connection, chosen, flagged, catalogue=node.catalogue, now=LATER
             )
-            rows = await incident_page(connection, chosen, first=500, after=None, now=LATER)
+            rows = await incident_page(
+                connection, chosen, first=500, after=None, now=LATER, evidence=found
+            )
             return len(rows)
 
     return asyncio.run(listed())

@@ -1,0 +1,129 @@
+"""The door for monitors: how the regions of a token's scope stand, in the words of Prometheus."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from api.viewer import Viewer
+from domain.errors import NotPermitted
+from domain.vocabulary import OPEN
+from projections.monitoring import WATCHED_DAYS, RegionState, region_states
+from projections.pool import ReadPool
+from projections.queues import Queue
+from regions.catalogue import Catalogue
+
+
+@dataclass
+class Monitors:
+    readers: ReadPool
+    catalogue: Catalogue
+    read_viewer: Callable[[str | None], Viewer]
+    clock: Callable[[], datetime]
+
+    async def answer(self, request: Request) -> Response:
+        try:
+            states = await self._states(request)
+        except NotPermitted as refusal:
+            error = {"code": refusal.code, "message": str(refusal), "field": refusal.field}
+            headers = {"WWW-Authenticate": "Bearer"}
+            return JSONResponse({"error": error}, status_code=401, headers=headers)
+        except psycopg.OperationalError:
+            return PlainTextResponse("", 503)
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        # A registry of its own: what one may see stays in no other answer.
+        registry = CollectorRegistry()
+        registry.register(States(states))
+        return Response(encode(registry), headers={"Content-Type": content_type})
+
+    async def _states(self, request: Request) -> list[RegionState]:
+        """Raises NotPermitted."""
+        viewer = self.read_viewer(request.headers.get("authorization"))
+        if viewer.scope is None:
+            raise NotPermitted
+        async with self.readers.connection() as connection:
+            return await region_states(
+                connection, viewer.scope, catalogue=self.catalogue, now=self.clock()
+            )
+
+
+@dataclass(eq=False)  # a registry keeps it in a set
+class States(Collector):
+    states: Sequence[RegionState]
+
+    def collect(self) -> Iterator[Metric]:
+        yield self._of_each("tsur_open_incidents", "Open now.", "status", _open)
+        yield self._of_each("tsur_waiting_incidents", "In a queue now.", "queue", _waiting)
+        yield self._gauge(
+            "tsur_overdue_incidents",
+            "Open now and past their deadline.",
+            lambda state: state.queues[Queue.OVERDUE],
+        )
+        days = f"on the last {WATCHED_DAYS} full local days"
+        yield self._gauge(
+            "tsur_registered_incidents", f"Registered {days}.", lambda state: state.registered
+        )
+        yield self._gauge(
+            "tsur_answered_incidents",
+            f"Of those registered {days}, with a reply by a human.",
+            lambda state: state.answered,
+        )
+        recorded = CounterMetricFamily(
+            "tsur_events_recorded", "Events of the region.", labels=["region"]
+        )
+        for state in self.states:
+            recorded.add_metric([state.progress.region], state.progress.head)
+        yield recorded
+        yield self._gauge(
+            "tsur_position", "Last event taken in.", lambda state: state.progress.position
+        )
+        yield self._gauge(
+            "tsur_lag_events",
+            "Recorded but not taken in yet.",
+            lambda state: state.progress.lag,
+        )
+        yield self._gauge(
+            "tsur_stopped",
+            "1 while an event cannot be taken in.",
+            lambda state: int(state.progress.stopped),
+        )
+
+    def _gauge(
+        self, name: str, description: str, value_of: Callable[[RegionState], int | None]
+    ) -> Metric:
+        gauge = GaugeMetricFamily(name, description, labels=["region"])
+        for state in self.states:
+            value = value_of(state)
+            if value is not None:
+                gauge.add_metric([state.progress.region], value)
+        return gauge
+
+    def _of_each(
+        self,
+        name: str,
+        description: str,
+        label: str,
+        counts_of: Callable[[RegionState], dict[str, int]],
+    ) -> Metric:
+        gauge = GaugeMetricFamily(name, description, labels=["region", label])
+        for state in self.states:
+            for word, count in counts_of(state).items():
+                gauge.add_metric([state.progress.region, word], count)
+        return gauge
+
+
+def _open(state: RegionState) -> dict[str, int]:
+    """Zeros too: a series that comes and goes cannot be drawn, nor alarm."""
+    return {status.value: state.open_by_status.get(status, 0) for status in sorted(OPEN)}
+
+
+def _waiting(state: RegionState) -> dict[str, int]:
+    return {queue.value: count for queue, count in state.queues.items()}

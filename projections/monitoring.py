@@ -1,0 +1,128 @@
+"""How each region stands now, for monitors that ask every few seconds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection
+
+from domain.rights import Scope
+from projections.feed import Progress, progress
+from projections.figures import TOTAL
+from projections.queues import CONDITIONS, WAITING, Queue, moments
+from projections.units import today_in
+from regions.catalogue import Catalogue
+
+WATCHED_DAYS = 30  # full local days
+
+
+@dataclass(frozen=True, slots=True)
+class RegionState:
+    """Of what the scope covers there; positions are the whole region's."""
+
+    progress: Progress
+    open_by_status: Mapping[str, int]
+    queues: Mapping[Queue, int]
+    registered: int | None  # on the watched days; None: not told of one body
+    answered: int | None  # of these
+
+
+async def region_states(
+    connection: AsyncConnection[Any], scope: Scope, *, catalogue: Catalogue, now: datetime
+) -> list[RegionState]:
+    """Of every region that the scope touches, by its code. Costs what is open, and 30 days."""
+    regions = list(catalogue.regions) if scope.region is None else [scope.region]
+    async with connection.transaction():
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        reached = [each for each in await progress(connection) if each.region in regions]
+        statuses = await _open_by_status(connection, regions, scope)
+        queues = await _queues(connection, regions, scope, now)
+        cohort = await _cohort(connection, regions, scope, catalogue, now)
+    nothing = dict.fromkeys(Queue, 0)
+    return [
+        RegionState(
+            each,
+            statuses.get(each.region, {}),
+            queues.get(each.region, nothing),
+            *cohort.get(each.region, (None, None) if scope.organisation else (0, 0)),
+        )
+        for each in reached
+    ]
+
+
+async def _open_by_status(
+    connection: AsyncConnection[Any], regions: Sequence[str], scope: Scope
+) -> dict[str, dict[str, int]]:
+    where, parameters = _within(regions, scope)
+    cursor = await connection.execute(
+        "SELECT region, status, count(*) FROM incident WHERE open"
+        + where
+        + " GROUP BY region, status",
+        parameters,
+    )
+    found: dict[str, dict[str, int]] = {}
+    async for region, status, count in cursor:
+        found.setdefault(region, {})[status] = count
+    return found
+
+
+async def _queues(
+    connection: AsyncConnection[Any], regions: Sequence[str], scope: Scope, now: datetime
+) -> dict[str, dict[Queue, int]]:
+    where, parameters = _within(regions, scope)
+    counts: LiteralString = ", ".join(
+        "count(*) FILTER (WHERE " + condition + ")" for condition in CONDITIONS.values()
+    )
+    cursor = await connection.execute(
+        "SELECT region, " + counts + " FROM incident WHERE " + WAITING + where + " GROUP BY region",
+        parameters | moments(now),
+    )
+    return {region: dict(zip(CONDITIONS, row, strict=True)) async for region, *row in cursor}
+
+
+async def _cohort(
+    connection: AsyncConnection[Any],
+    regions: Sequence[str],
+    scope: Scope,
+    catalogue: Catalogue,
+    now: datetime,
+) -> dict[str, tuple[int, int]]:
+    """Registered on the watched days, and answered of these; the daily rows know no bodies."""
+    if scope.organisation is not None:
+        return {}
+    cursor = await connection.execute(
+        """
+        SELECT region,
+               sum(registered)::bigint,
+               sum(answered)::bigint
+          FROM daily
+          JOIN unnest(%(regions)s::text[], %(today)s::date[]) AS reporting (region, today)
+         USING (region)
+         WHERE municipality = %(municipality)s
+           AND day >= %(first)s
+           AND day BETWEEN today - %(days)s AND today - 1
+         GROUP BY region
+        """,
+        {
+            "regions": regions,
+            "today": [today_in(catalogue, region, now) for region in regions],
+            "municipality": scope.municipality or TOTAL,
+            "first": now.date() - timedelta(days=WATCHED_DAYS + 1),  # of no region later
+            "days": WATCHED_DAYS,
+        },
+    )
+    return {region: (registered, answered) async for region, registered, answered in cursor}
+
+
+def _within(regions: Sequence[str], scope: Scope) -> tuple[LiteralString, dict[str, object]]:
+    conditions: LiteralString = " AND region = ANY (%(regions)s)"
+    if scope.municipality is not None:
+        conditions += " AND municipality = %(municipality)s"
+    if scope.organisation is not None:
+        conditions += " AND organisation = %(organisation)s"
+    return conditions, {
+        "regions": regions,
+        "municipality": scope.municipality,
+        "organisation": scope.organisation,
+    }

@@ -1,0 +1,176 @@
+"""The formats that a table is written in, page by page; a file goes where its bytes are taken.
+
+No cell is ever a formula: spreadsheets carry out what a citizen wrote, if it begins with `=`.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+import pyarrow
+import xlsxwriter
+from pyarrow import parquet
+
+from projections.columns import Cell, Kind
+from projections.tables import Row, Table, Told
+from regions.exports import ExportFormat
+
+TRIGGERS = ("=", "+", "-", "@", "\t", "\r")  # OWASP, "CSV Injection"
+ABOUT = "О выгрузке"  # the second sheet
+
+
+class Sink(Protocol):
+    """Where the bytes of a file go, in order."""
+
+    def write(self, piece: bytes) -> int: ...
+
+
+Write = Callable[[Sequence[Row]], None]
+
+
+def writer(format: ExportFormat, sink: Sink, table: Table) -> AbstractContextManager[Write]:
+    """What takes the rows; the file is whole when the block ends without an error."""
+    match format:
+        case ExportFormat.CSV:
+            return _csv(sink, table)
+        case ExportFormat.XLSX:
+            return _xlsx(sink, table)
+        case ExportFormat.PARQUET:
+            return _parquet(sink, table)
+
+
+@contextmanager
+def _csv(sink: Sink, table: Table) -> Iterator[Write]:
+    """RFC 4180 in UTF-8; moments in ISO 8601, null is an empty cell."""
+
+    def write(rows: Sequence[Sequence[Cell]]) -> None:
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([_text(cell) for cell in row] for row in rows)
+        sink.write(text.getvalue().encode())
+
+    write([[column.name for column in table.columns]])
+    yield write
+
+
+def _text(cell: Cell) -> str | int | float | None:
+    match cell:
+        case bool():
+            return "true" if cell else "false"
+        case str():
+            return f"'{cell}" if cell.startswith(TRIGGERS) else cell
+        case datetime():
+            return cell.astimezone(UTC).isoformat()
+        case int() | float() | None:
+            return cell
+        case _:
+            return cell.isoformat()
+
+
+@contextmanager
+def _xlsx(sink: Sink, table: Table) -> Iterator[Write]:
+    """A sheet of rows and one that tells of what; moments are in UTC: a cell has no offset."""
+    with TemporaryDirectory() as folder:
+        options = {
+            "constant_memory": True,
+            "tmpdir": folder,
+            "remove_timezone": True,
+            "use_zip64": True,  # a million rows are some 2 GiB before they are packed
+        }
+        book = xlsxwriter.Workbook(sink, options)
+        sheet = book.add_worksheet("export")
+        put = _putters(book, sheet)
+        sheet.write_row(0, 0, [column.name for column in table.columns])
+        sheet.freeze_panes(1, 0)
+        written = 0
+
+        def write(rows: Sequence[Row]) -> None:
+            nonlocal written
+            for row in rows:
+                written += 1
+                for number, (column, cell) in enumerate(zip(table.columns, row, strict=True)):
+                    if cell is not None:
+                        put[column.kind](written, number, cell)
+
+        try:
+            yield write
+            about = book.add_worksheet(ABOUT)
+            for line, pair in enumerate(_about(table.told)):
+                about.write_string(line, 0, pair[0])
+                about.write_string(line, 1, pair[1])
+            book.close()
+        finally:
+            sheet.row_data_fh.close()  # of a file that was broken off
+
+
+def _putters(book: Any, sheet: Any) -> dict[Kind, Callable[[int, int, Cell], None]]:
+    moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+    day = book.add_format({"num_format": "yyyy-mm-dd"})
+    return {
+        Kind.TEXT: sheet.write_string,
+        Kind.WHOLE: sheet.write_number,
+        Kind.NUMBER: sheet.write_number,
+        Kind.FLAG: sheet.write_boolean,
+        Kind.MOMENT: lambda line, at, cell: sheet.write_datetime(
+            line,
+            at,
+            cell.astimezone(UTC),
+            moment,
+        ),
+        Kind.DAY: lambda line, at, cell: sheet.write_datetime(line, at, cell, day),
+    }
+
+
+def _about(told: Told) -> Iterator[tuple[str, str]]:
+    yield "Состояние на", told.at.astimezone(UTC).isoformat()
+    yield "Моменты времени", "UTC"
+    if told.period is not None:
+        yield "Период", f"{told.period.first} — {told.period.last}"
+        yield "Предварительно", "да" if told.provisional else "нет"
+    if told.method is not None:
+        yield "Метод", told.method
+    for position in told.positions:
+        yield "Позиция", position
+
+
+@contextmanager
+def _parquet(sink: Sink, table: Table) -> Iterator[Write]:
+    """Each page is a row group; what it tells of is in the metadata of the schema."""
+    schema = pyarrow.schema(
+        [(column.name, ARROW_TYPES[column.kind]) for column in table.columns],
+        metadata=_metadata(table.told),
+    )
+    with parquet.ParquetWriter(pyarrow.PythonFile(sink, mode="w"), schema) as file:
+
+        def write(rows: Sequence[Row]) -> None:
+            arrays = [
+                pyarrow.array(cells, type)
+                for cells, type in zip(zip(*rows, strict=True), schema.types, strict=True)
+            ]
+            file.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
+
+        yield write
+
+
+ARROW_TYPES = {
+    Kind.TEXT: pyarrow.string(),
+    Kind.WHOLE: pyarrow.int64(),
+    Kind.NUMBER: pyarrow.float64(),
+    Kind.FLAG: pyarrow.bool_(),
+    Kind.MOMENT: pyarrow.timestamp("us", tz="UTC"),
+    Kind.DAY: pyarrow.date32(),
+}
+
+
+def _metadata(told: Told) -> dict[str, str]:
+    known = {
+        "at": told.at.astimezone(UTC).isoformat(),
+        "positions": " ".join(told.positions),
+        "period": f"{told.period.first}/{told.period.last}" if told.period else None,
+        "method": told.method,
+        "provisional": None if told.provisional is None else str(told.provisional).lower(),
+    }
+    return {f"tsur.{name}": value for name, value in known.items() if value is not None}
