@@ -466,7 +466,8 @@ def verify(
         console.print(
             f"Equal: {len(event.found.rows)} rows by {event.question.method}, "
             f"{sum(event.found.positions.values()):,} events of {len(event.found.positions)} "
-            f"regions, inputs {event.found.inputs_hash[:16]}…"
+            f"regions, inputs {event.found.inputs_hash[:16]}…",
+            soft_wrap=True,
         )
         return
     table = Table("unit", "field", "published", "found")
