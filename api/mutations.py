@@ -54,6 +54,7 @@ from api.queries import read_incident_id
 from api.types.publication import PublishRankingInput
 from domain import commands, office
 from domain.errors import DomainError, NotFound
+from domain.publications import check_settled
 from projections.verification import find
 from regions.centre import Result
 from regions.offices import command_office
@@ -452,6 +453,7 @@ async def _publish(info: Info, given: PublishRankingInput) -> Result:
     catalogue, at = info.context.catalogue, info.context.clock()
     by, command = info.context.viewer.actor(), given.command(catalogue)
     check_publisher(by, command.question)
+    check_settled(command.question, at)  # before the answer is looked for
     async with info.context.reading() as connection:
         found = await find(connection, command.question, catalogue=catalogue, now=at)
     network = info.context.node.network

@@ -48,7 +48,7 @@ class RankingQuestion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PublishedRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A unit's line: docs/api.md, Rankings. Times are seconds."""
+    """A unit's line: docs/api.md, Rankings. Values of times are seconds."""
 
     unit: str
     tier: str
@@ -60,10 +60,10 @@ class PublishedRow(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None
     high: float | None
     score: float | None
-    p90: float | None  # of a time that is compared
+    p90_seconds: float | None  # of a time that is compared
     registered: int
     answered: int
-    mean_reply: float | None  # in calendar time, as the network's own list has it
+    mean_reply_seconds: float | None  # in calendar time, as the network's own list has it
 
 
 class RankingFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +125,13 @@ def publications_of(question: RankingQuestion, events: Sequence[RankingPublished
     return publications
 
 
+def check_settled(question: RankingQuestion, at: datetime) -> None:
+    """Raises PeriodUnsettled."""
+    settled_on = question.last + timedelta(days=SETTLES_AFTER_DAYS)
+    if at.date() < settled_on:
+        raise PeriodUnsettled(settled_on=settled_on)
+
+
 def publish(
     publications: Publications,
     command: PublishRanking,
@@ -138,9 +145,7 @@ def publish(
     Raises PeriodUnsettled, PublishedAlready, NotTheLatest or RestatementReasonMissing.
     """
     question, latest = command.question, publications.latest
-    settled_on = question.last + timedelta(days=SETTLES_AFTER_DAYS)
-    if at.date() < settled_on:
-        raise PeriodUnsettled(settled_on=settled_on)
+    check_settled(question, at)
     if latest is not None and command.restates is None:
         raise PublishedAlready(publication=latest.publication)
     if command.restates != (latest.publication if latest else None):

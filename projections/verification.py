@@ -9,9 +9,10 @@ from psycopg import AsyncConnection
 from domain.publications import PublishedRow, RankingFound, RankingPublished, RankingQuestion
 from projections.federal import compare, freshness
 from projections.figures import Period
-from projections.past import Progress, replayed
+from projections.measures import COUNTS_IN_PERIOD
+from projections.past import Progress, folded
 from projections.rankings import Standing, compared_by
-from projections.units import Area, regions_of
+from projections.standardised import regions_behind
 from regions.catalogue import Catalogue
 
 
@@ -25,7 +26,7 @@ async def find(
     """The exact answer to a question, of one snapshot of the read models."""
     async with connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        fresh = await freshness(connection, regions_of(Area(question.only_region), catalogue))
+        fresh = await freshness(connection, regions_behind(question, catalogue))
         stale = frozenset(each.region for each in fresh if each.stale)
         positions = {each.region: each.position for each in fresh}
         return await _found(connection, question, positions, stale, catalogue=catalogue, now=now)
@@ -70,10 +71,10 @@ def row_of(standing: Standing, question: RankingQuestion) -> PublishedRow:
         low=measured.low,
         high=measured.high,
         score=standing.score,
-        p90=figures.lasted(compared[0]).p90 if compared else None,
+        p90_seconds=figures.lasted(compared[0]).p90 if compared else None,
         registered=figures.registered,
         answered=figures.answered,
-        mean_reply=figures.lasted("reply").mean,
+        mean_reply_seconds=figures.lasted("reply").mean,
     )
 
 
@@ -89,11 +90,8 @@ async def _inputs_hash(
           FROM incident
          WHERE region = ANY (%(regions)s)
            AND counted
-           AND (registered_on BETWEEN %(first)s AND %(last)s
-                OR due_on BETWEEN %(first)s AND %(last)s
-                OR first_resolved_on BETWEEN %(first)s AND %(last)s
-                OR promised_on BETWEEN %(first)s AND %(last)s)
-        """,
+           AND """
+        + COUNTS_IN_PERIOD,
         {"regions": list(regions), "first": question.first, "last": question.last},
     )
     row = await cursor.fetchone()
@@ -121,7 +119,7 @@ async def verify(
     """
     question, published = event.question, event.found
     period = Period(question.first, question.last)
-    async with replayed(connection, published.positions, period, catalogue, progress):
+    async with folded(connection, published.positions, period, catalogue, progress):
         found = await _found(
             connection,
             question,

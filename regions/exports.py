@@ -200,7 +200,7 @@ class Exports:
                 connection.execute("SELECT pg_advisory_unlock(%(key)s)", key)
 
     def begin(self, export_id: UUID, *, at: datetime) -> Export | None:
-        """Count an attempt and forget what others wrote; None if it is ready, or has expired."""
+        """Count an attempt and forget what others wrote; None if it has ended, or has expired."""
         rows = self._fetch(
             """
               WITH begun AS (
@@ -210,7 +210,7 @@ class Exports:
                           rows_done = 0,
                           changed_at = clock_timestamp()
                     WHERE id = %(id)s
-                      AND state <> 'READY'
+                      AND state IN ('WAITING', 'RUNNING')
                       AND expires_at > %(at)s
                 RETURNING *
                    ),
@@ -282,7 +282,7 @@ class Exports:
         )
 
     def fail(self, export_id: UUID, error: str, *, at: datetime, for_good: bool) -> None:
-        """Note the kind of an error; unless `for_good`, another attempt follows."""
+        """Note the code of an error; unless `for_good`, another attempt follows."""
         self._fetch(
             """
                UPDATE export
@@ -302,7 +302,7 @@ class Exports:
             """
                UPDATE export
                   SET state = 'FAILED',
-                      error = 'WorkerDied',
+                      error = 'WORKER_DIED',
                       finished_at = %(at)s
                 WHERE state = 'RUNNING'
                   AND changed_at < clock_timestamp() - %(stuck_after)s

@@ -98,10 +98,10 @@ class PublishedRow:
             low=row.low,
             high=row.high,
             score=row.score,
-            p90_seconds=row.p90,
+            p90_seconds=row.p90_seconds,
             registered=row.registered,
             answered=row.answered,
-            mean_reply_seconds=row.mean_reply,
+            mean_reply_seconds=row.mean_reply_seconds,
         )
 
 

@@ -47,7 +47,6 @@ def test_a_region_is_told_how_it_stands(watched: Api) -> None:
     assert samples["tsur_open_incidents", "BRONX", "ASSIGNED"] == 1
     assert samples["tsur_open_incidents", "BRONX", "REOPENED"] == 0
     assert samples["tsur_waiting_incidents", "BRONX", "UNASSIGNED"] == 1
-    assert samples["tsur_overdue_incidents", "BRONX"] == 1
     assert samples["tsur_registered_incidents", "BRONX"] == 3
     assert samples["tsur_answered_incidents", "BRONX"] == 1
     recorded = samples["tsur_events_recorded_total", "BRONX"]
