@@ -37,7 +37,10 @@ class Monitors:
             return JSONResponse({"error": error}, status_code=401, headers=headers)
         except psycopg.OperationalError:
             return PlainTextResponse("", 503)
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        try:
+            encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        except (TypeError, ValueError):  # a version that is none
+            encode, content_type = choose_encoder("")
         # A registry of its own: what one may see stays in no other answer.
         registry = CollectorRegistry()
         registry.register(States(states))

@@ -28,7 +28,7 @@ from api.types.ranking import Ranking, TimeKind, is_exact, ranking_question
 from api.types.sources import RoutingStep, Source
 from api.types.templates import FieldValueInput, FilledTemplate, ReplyTemplate
 from domain.commands import check_date
-from domain.errors import CursorInvalid, NotFound, NotPermitted, PageTooLarge
+from domain.errors import CursorInvalid, ListTooLong, NotFound, NotPermitted, PageTooLarge
 from domain.rights import NETWORK, Scope, region_proper
 from domain.vocabulary import (
     Outcome,
@@ -61,6 +61,7 @@ from regions.centre import Position
 from regions.routing import Matter
 
 PAGE_MAX = 100
+LISTED_MAX = 200  # codes of a filter; the catalogue has fewer of each
 
 ReadAfter = Annotated[
     list[str] | None,
@@ -473,6 +474,13 @@ def filter_within_scope(info: Info, wanted: IncidentFilterInput) -> IncidentFilt
         catalogue.organisation(wanted.organisation, region=region)
     if not scope.contains(Scope(region, municipality, organisation)):
         raise NotPermitted
+    for field, listed in (
+        ("topics", wanted.topics),
+        ("statuses", wanted.statuses),
+        ("channels", wanted.channels),
+    ):
+        if len(listed or ()) > LISTED_MAX:
+            raise ListTooLong(field=field, limit=LISTED_MAX)
     for topic in wanted.topics or ():
         catalogue.topic(topic)
     for channel in wanted.channels or ():

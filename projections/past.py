@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
@@ -40,12 +41,18 @@ async def folded(
     period: Period,
     catalogue: Catalogue,
     progress: Progress = lambda done, in_all: None,
+    *,
+    skipped: Mapping[str, Collection[int]] = MappingProxyType({}),
 ) -> AsyncIterator[None]:
-    """All of it from the events alone: nothing a read model says is believed."""
+    """All of it from the events alone: nothing a read model says is believed.
+
+    `skipped` positions are passed over. Raises Orphan, or what decoding raises.
+    """
     in_all, done = sum(positions.values()), 0
     async with _emptied(connection):
         for region, pos in positions.items():
-            fold = Fold(connection, catalogue, region, pos)
+            passed_over = frozenset(skipped.get(region, ()))
+            fold = Fold(connection, catalogue, region, pos, skipped=passed_over)
             rows: list[IncidentRow] = []
             async for row in fold.rows():
                 if _concerned(row, period):
@@ -76,7 +83,9 @@ async def turned_back(
             + CONCERNED,
             {"pos": pos, "regions": [region], "first": period.first, "last": period.last},
         )
-        fold = Fold(connection, catalogue, region, pos, changed)
+        skipped = await skipped_positions(connection, {region: pos})
+        passed_over = frozenset(skipped.get(region, ()))
+        fold = Fold(connection, catalogue, region, pos, changed, passed_over)
         await _store(connection, [row async for row in fold.rows() if _concerned(row, period)])
         await _recur(connection, region, await _recurring_at(connection, region, pos))
         yield
@@ -158,6 +167,7 @@ class Fold:
     region: str
     pos: int
     only: Collection[UUID] | None = None  # None: all incidents
+    skipped: frozenset[int] = frozenset()
     read: int = 0
     recurring: set[UUID] = field(default_factory=set)  # whose matter came again
 
@@ -182,6 +192,8 @@ class Fold:
             )
             async for incident_id, version, pos, topic, payload in cursor:
                 self.read += 1
+                if pos in self.skipped:
+                    continue
                 event = decode_event(topic, payload)
                 if isinstance(event, OfficeEvent):
                     continue
@@ -217,6 +229,26 @@ async def _recur(connection: AsyncConnection[Any], region: str, recurring: set[U
         "UPDATE pg_temp.incident SET recurred = id = ANY (%b) WHERE region = %s",
         [list(recurring), region],
     )
+
+
+async def skipped_positions(
+    connection: AsyncConnection[Any], positions: Mapping[str, int]
+) -> dict[str, list[int]]:
+    """By region, what an operator let the read models pass over up to its position."""
+    cursor = await connection.execute(
+        """
+        SELECT region,
+               array_agg(dead_letter.pos ORDER BY dead_letter.pos)
+          FROM read.dead_letter
+          JOIN unnest(%s::text[], %s::bigint[]) AS upto (region, pos)
+         USING (region)
+         WHERE skipped
+           AND dead_letter.pos <= upto.pos
+         GROUP BY region
+        """,
+        [list(positions), list(positions.values())],
+    )
+    return {region: skipped async for region, skipped in cursor}
 
 
 async def _changed_since(connection: AsyncConnection[Any], region: str, pos: int) -> list[UUID]:

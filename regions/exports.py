@@ -52,7 +52,7 @@ class Export:
     asked_by: str
     role: Role
     scope: Scope  # the viewer's, when they asked
-    question: bytes  # as JSON
+    question: bytes  # as JSON, of one that is begun; it may be long
     format: ExportFormat
     state: ExportState
     attempts: int
@@ -68,8 +68,8 @@ class Export:
 
 
 COLUMNS: LiteralString = """
-    id, asked_by, role, scope::text, question::text, format, state, attempts, rows_done, rows_total,
-    error, told::text, size_bytes, sha256, asked_at, finished_at, expires_at
+    id, asked_by, role, scope::text, NULL AS question, format, state, attempts, rows_done,
+    rows_total, error, told::text, size_bytes, sha256, asked_at, finished_at, expires_at
 """
 
 
@@ -219,7 +219,7 @@ class Exports:
                     WHERE export = (SELECT id FROM begun)
                    )
             SELECT """
-            + COLUMNS
+            + COLUMNS.replace("NULL AS question", "question::text")
             + " FROM begun",
             {"id": export_id, "at": at},
         )
@@ -333,7 +333,7 @@ def _export(row: Sequence[Any]) -> Export:
         asked_by,
         Role(role),
         msgspec.json.decode(scope, type=Scope),
-        question.encode(),
+        question.encode() if question else b"",
         ExportFormat(format),
         ExportState(state),
         attempts,

@@ -665,6 +665,13 @@ def test_a_scope_contains_its_parts_alone() -> None:
     }
 
 
+def test_no_reply_waits_for_a_file(served: Api) -> None:
+    asked_for(served, served.token(), ranking={"period": PERIOD})
+    with psycopg.connect(served.url) as connection:
+        queues = connection.execute("SELECT queue_name FROM dramatiq.queue").fetchall()
+    assert queues == [("exports",)]
+
+
 def test_the_incidents_behind_a_flag_are_written_alone(served: Api, node: Node) -> None:
     """Nothing was merged: the filter of the flag leaves none of the five of the Bronx."""
     flagged = {"kind": "MERGE_BURST", "period": PERIOD}

@@ -40,6 +40,16 @@ def scraped(api: Api, scope: str, **facts: Role) -> Samples:
     }
 
 
+@pytest.mark.parametrize(
+    "accept", ["text/plain; version=abc", "application/openmetrics-text; version=1..2"]
+)
+def test_a_monitor_that_asks_for_nonsense_is_answered(watched: Api, accept: str) -> None:
+    headers = {"authorization": f"Bearer {watched.token()}", "accept": accept}
+    answer = watched.client.get("/metrics", headers=headers)
+    assert answer.status_code == 200
+    assert "tsur_open_incidents" in answer.text
+
+
 def test_a_region_is_told_how_it_stands(watched: Api) -> None:
     samples = scraped(watched, "BRONX")
     assert {region for _, region, *_ in samples} == {"BRONX"}
