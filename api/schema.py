@@ -22,7 +22,6 @@ from strawberry.types.graphql import OperationType
 from api.mutations import Mutation
 from api.queries import Query
 from api.subscriptions import Subscription
-from api.types import words
 from api.types.catalogue import Municipality, Region
 from api.types.incident import Incident
 from domain.errors import DomainError
@@ -92,7 +91,6 @@ class Schema(strawberry.Schema):
         errors[:] = map(presented, errors)
 
 
-words.register()
 schema = Schema(
     query=Query,
     mutation=Mutation,
