@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install run test check bench schema clean
+.PHONY: install run test check conformance bench schema clean
 
 install: $(VENV)/installed
 
@@ -32,6 +32,16 @@ check: install
 	$(BIN)/tsur schema | diff -u schema.graphql -
 	$(BIN)/tsur lifecycle --markdown | diff -u docs/lifecycle.md -
 
+# Other people's clients and test suites at the running product; needs Node. `make conformance
+# SUITES="http relay"` runs some of them.
+conformance: install conformance/node_modules/installed
+	$(BIN)/python -m conformance $(SUITES)
+
+# What the lock names and no scripts of packages; nothing is resolved anew.
+conformance/node_modules/installed: conformance/package.json conformance/package-lock.json
+	cd conformance && npm ci --no-progress --loglevel=error
+	touch $@
+
 # Ratios in one run; results in bench/results/.
 bench: install
 	$(BIN)/python -m bench
@@ -41,4 +51,4 @@ schema: install
 	$(BIN)/tsur lifecycle --markdown > docs/lifecycle.md
 
 clean:
-	rm -rf $(VENV) .tsur build *.egg-info
+	rm -rf $(VENV) .tsur build *.egg-info conformance/node_modules

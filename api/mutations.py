@@ -50,7 +50,7 @@ from api.inputs import (
     TransferIncidentInput,
 )
 from api.payload import CommandPayload, OfficePayload, PublicationPayload
-from api.queries import read_incident_id
+from api.types.node import read_incident_id
 from api.types.publication import PublishRankingInput
 from domain import commands, office
 from domain.errors import DomainError, NotFound, NotPermitted

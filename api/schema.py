@@ -1,12 +1,13 @@
 """The schema, and how errors leave it: refusals in full, failures without their inside."""
 
 import logging
-from typing import Any
-from uuid import uuid4
+from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID, uuid4
 
 import psycopg
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, is_introspection_type, is_specified_scalar_type, print_type
 from psycopg.errors import QueryCanceled
 from strawberry.extensions import (
     MaskErrors,
@@ -14,15 +15,17 @@ from strawberry.extensions import (
     MaxTokensLimiter,
     QueryDepthLimiter,
 )
+from strawberry.federation.schema import FederationAny
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import CannotGetOperationTypeError
+from strawberry.schema.types.base_scalars import UUIDDefinition
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
+from strawberry.types.scalar import ScalarDefinition, ScalarWrapper
 
 from api.mutations import Mutation
 from api.queries import Query
 from api.subscriptions import Subscription
-from api.types import words
 from api.types.catalogue import Municipality, Region
 from api.types.incident import Incident
 from domain.errors import DomainError
@@ -35,6 +38,25 @@ log = logging.getLogger(__name__)
 TOKENS_MAX = 2_000
 DEPTH_MAX = 5  # one more, and regions in municipalities in regions are millions
 ALIASES_MAX = 20
+
+FEDERATION: Final = "2.3"  # the oldest with all that we use: routers of any age take it
+OF_DIRECTIVES = {"_FieldSet", "link__Import", "link__Purpose"}  # types of what @key and @link say
+
+
+# Strawberry leaves these two without a description, and the tools of frontends ask for one.
+DESCRIBED: dict[object, type | ScalarWrapper | ScalarDefinition] = {
+    UUID: replace(
+        UUIDDefinition,
+        description="As RFC 9562 writes it, in any case; given back in lower case.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
+    ),
+    FederationAny: strawberry.scalar(
+        name="_Any",
+        description="Names an entity: its `__typename`, and its key.",
+        serialize=lambda given: given,
+        parse_value=lambda given: given,
+    ),
+}
 
 
 class PresentErrors(MaskErrors):
@@ -77,11 +99,21 @@ def _with(error: GraphQLError, message: str, extensions: dict[str, object]) -> G
     )
 
 
-class Schema(strawberry.Schema):
+class Schema(strawberry.federation.Schema):
     async def execute(self, *given: Any, **named: Any) -> ExecutionResult:
         """The one answer to a POST: who asks for a stream there is told so, with a 400."""
         named["allowed_operation_types"] = {OperationType.QUERY, OperationType.MUTATION}
         return await super().execute(*given, **named)
+
+    def as_str(self) -> str:
+        """For clients, whose tools know no `@key`: a router asks for `_service { sdl }` instead."""
+        return "\n\n".join(
+            print_type(of)
+            for name, of in sorted(self._schema.type_map.items())
+            if name not in OF_DIRECTIVES
+            and not is_specified_scalar_type(of)
+            and not is_introspection_type(of)
+        )
 
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
@@ -93,7 +125,6 @@ class Schema(strawberry.Schema):
         errors[:] = map(presented, errors)
 
 
-words.register()
 schema = Schema(
     query=Query,
     mutation=Mutation,
@@ -106,4 +137,6 @@ schema = Schema(
         lambda: MaxAliasesLimiter(max_alias_count=ALIASES_MAX),
     ],
     config=StrawberryConfig(auto_camel_case=True),
+    scalar_overrides=DESCRIBED,
+    federation_version=FEDERATION,
 )

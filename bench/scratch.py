@@ -116,6 +116,8 @@ class Scratch:
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
+            # A group of its own: Ctrl-C reaches only us, and we stop it.
+            start_new_session=True,
         )
         try:
             yield process

@@ -31,7 +31,7 @@ def check_exact(info: Info, exact: bool) -> None:
         info.context.viewer.require_scope()
 
 
-@strawberry.type(description="A region with its centre (ЦУР).")
+@strawberry.federation.type(keys=["code"], description="A region with its centre (ЦУР).")
 class Region(Node):
     code: str = strawberry.field(description="The subject's two-digit code, as text.")
     name: str = strawberry.field(description="Name in the country's language.")
@@ -97,7 +97,9 @@ class Region(Node):
         return Board.of(measured, of_what, catalogue.municipalities, now=now)
 
 
-@strawberry.type(description="A municipality; where there is one, with its centre (МЦУ).")
+@strawberry.federation.type(
+    keys=["code"], description="A municipality; where there is one, with its centre (МЦУ)."
+)
 class Municipality(Node):
     code: str = strawberry.field(description="Our own stable code: region code, hyphen, name.")
     name: str = strawberry.field(description="Name in the country's language.")

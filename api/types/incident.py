@@ -157,7 +157,9 @@ class Origin:
     incident: strawberry.ID = strawberry.field(description="What it is there.")
 
 
-@strawberry.type(description="What the state must do about what a citizen wrote.")
+@strawberry.federation.type(
+    keys=["id"], description="What the state must do about what a citizen wrote."
+)
 class Incident(Node):
     version: int = strawberry.field(
         description="Grows by one with each event; give it as expectedVersion."

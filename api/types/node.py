@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from uuid import UUID
 
 import strawberry
 
@@ -27,3 +28,15 @@ def read_id(given: str, *, field: str = "id") -> tuple[str, str]:
     except (binascii.Error, ValueError):
         raise NotFound(field=field) from None
     return of, key
+
+
+def read_incident_id(node_id: str, *, field: str = "id") -> tuple[str, UUID]:
+    """Region and UUID of an incident's id. Raises NotFound, naming the field."""
+    of, key = read_id(node_id, field=field)
+    region, _, uuid = key.partition("/")
+    try:
+        if of == "Incident":
+            return region, UUID(uuid)
+    except ValueError:
+        pass
+    raise NotFound(field=field)

@@ -66,6 +66,6 @@ DESCRIPTIONS: dict[EnumType, str] = {
 
 
 def register() -> None:
-    """Before the schema is made: strawberry asks the class itself."""
+    """Before the first field that has one is read: strawberry asks the class itself, once."""
     for words, description in DESCRIPTIONS.items():
         strawberry.enum(words, description=description)

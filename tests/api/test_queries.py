@@ -122,6 +122,13 @@ def test_an_incident_is_found_by_its_id(shared_api: Api, shared_node: Node) -> N
     assert shared_api.ask(text, token=token, id=incident)["incident"] == {"id": incident}
 
 
+def test_node_takes_an_id_and_nothing_else(shared_api: Api) -> None:
+    """Relay's compiler refetches by no other."""
+    text = '{ __type(name: "Query") { fields { name args { name } } } }'
+    fields = shared_api.ask(text)["__type"]["fields"]
+    assert [each["args"] for each in fields if each["name"] == "node"] == [[{"name": "id"}]]
+
+
 @pytest.mark.parametrize(
     "id", ["nonsense", "№", "\0", "=", "Region:BRONX", base64.b64encode(b"\xff").decode()]
 )
