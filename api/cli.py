@@ -30,7 +30,14 @@ from api.progress import bar, console, show
 from api.schema import schema as graphql_schema
 from api.tour import Tour, TourFailed, find_place
 from api.up import Demo, catch_up, run_everything
-from api.viewer import Viewer, issue_token, read_scope, read_token_key, scope_in
+from api.viewer import (
+    Viewer,
+    issue_token,
+    of_topic_groups,
+    read_scope,
+    read_token_key,
+    scope_in,
+)
 from domain.errors import DomainError
 from domain.publications import RankingPublished
 from domain.rights import Actor
@@ -535,10 +542,17 @@ def schema() -> None:
 @cli.command()
 def token(
     scope: Annotated[
-        str, typer.Option(help="`country`, or the code of a region, municipality or organisation.")
+        str,
+        typer.Option(
+            help="`country`, or the code of a region, municipality, organisation or district."
+        ),
     ] = "country",
     role: Annotated[Role, typer.Option(help="In which role.")] = Role.MONITOR,
     name: Annotated[str, typer.Option(help="Who; stands in every event.")] = "developer",
+    topic_group: Annotated[
+        list[str] | None,
+        typer.Option(help="Code of a topic group: a curator's. More than one may be named."),
+    ] = None,
     personal_data: Annotated[
         bool, typer.Option(help="With the right to open citizens' data.")
     ] = False,
@@ -548,8 +562,11 @@ def token(
     """Issue a token of this node, for development: who holds it acts as the named viewer."""
     settings = _settings(catalogue)
     try:
-        covered = read_scope(scope, load_catalogue(settings.catalogue))
+        known = load_catalogue(settings.catalogue)
+        covered = read_scope(scope, known)
         scope_in(role, covered)
+        if topic_group:
+            covered = of_topic_groups(covered, topic_group, known)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--scope") from None
     viewer = Viewer(name, role, covered, personal_data=personal_data)

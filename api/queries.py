@@ -435,7 +435,7 @@ async def find_incident(info: Info, node_id: str) -> Incident | None:
         row = (await incidents_by_id(connection, [incident_id])).get(incident_id)
     if row is None or row.region != region:
         return None
-    info.context.viewer.require(row.region, row.municipality, row.organisation)
+    info.context.viewer.require(row.region, row.municipality, row.organisation, row.topic)
     return Incident.of(row)
 
 
@@ -471,10 +471,12 @@ def filter_within_scope(info: Info, wanted: IncidentFilterInput) -> IncidentFilt
         known = catalogue.organisations.get(wanted.organisation)
         region = region or (known.region if known else "?")
         catalogue.organisation(wanted.organisation, region=region)
-    if not scope.contains(Scope(region, municipality, organisation)):
-        raise NotPermitted
     for topic in wanted.topics or ():
         catalogue.topic(topic)
+    regions = scope.regions if region is None else None  # a district's, unless one is named
+    topics = scope.topics if wanted.topics is None else tuple(wanted.topics)
+    if not scope.contains(Scope(region, municipality, organisation, regions, topics)):
+        raise NotPermitted
     for channel in wanted.channels or ():
         catalogue.channel(channel)
     for field, moment in (
@@ -485,10 +487,11 @@ def filter_within_scope(info: Info, wanted: IncidentFilterInput) -> IncidentFilt
             check_date(field, moment)
     return IncidentFilter(
         region=region,
+        regions=regions,
         municipality=municipality,
         organisation=organisation,
         queue=wanted.queue,
-        topics=wanted.topics,
+        topics=topics,
         statuses=wanted.statuses,
         channels=wanted.channels,
         registered_from=wanted.registered_from,

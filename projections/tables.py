@@ -220,7 +220,8 @@ async def _incidents(
         connection, chosen, now=now, limit=EXPORT_ROWS_MAX + 1, evidence=behind
     )
     check_rows(rows_total)
-    regions = catalogue.regions if chosen.region is None else [chosen.region]
+    places = chosen.scope.places
+    regions = catalogue.regions if places is None else places
     columns = incident_columns(catalogue)
     return Table(
         columns,

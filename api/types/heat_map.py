@@ -8,6 +8,7 @@ from strawberry.scalars import JSON
 from api.context import Info
 from api.types.figures import PeriodInput
 from domain.errors import RegionMissing
+from domain.rights import Scope
 from projections import heat_map as maps
 from projections.comparisons import year_ago
 from projections.heat_map import Box, Cell
@@ -173,7 +174,4 @@ class MapQuery:
 
 def sees_all(info: Info, area: Area) -> bool:
     """Whether the viewer may see every incident there."""
-    scope = info.context.viewer.scope
-    if scope is None or scope.organisation is not None:
-        return False
-    return scope.region in (None, area.region) and scope.municipality in (None, area.municipality)
+    return info.context.viewer.sees_all_of(Scope(area.region, area.municipality))
