@@ -20,6 +20,7 @@ from rich.table import Table
 
 from api import lifecycle, processes, what_if
 from api.app import create_app, utc_now
+from api.claims import ClaimsInvalid
 from api.demo import network
 from api.demo.comment import CommentTour
 from api.demo.live import live
@@ -99,6 +100,7 @@ def main() -> None:
         PostgresUnavailable,
         CatalogueInvalid,
         SourcesInvalid,
+        ClaimsInvalid,
         VaultKeyInvalid,
         MigrationMismatch,
         StoreUnavailable,
@@ -181,10 +183,10 @@ def tour(
     address = f"http://{settings.host}:{settings.port}"
     if comment:
         pages = f"http://127.0.0.1:{PLATFORMS_PORT}"
-        CommentTour(address, pages, read_token_key(settings.home)).run()
+        CommentTour(address, pages, _token_key(settings)).run()
         return
     place = find_place(load_catalogue(settings.catalogue))
-    Tour(address, read_token_key(settings.home), place).run()
+    Tour(address, _token_key(settings), place).run()
 
 
 @cli.command("lifecycle")
@@ -570,8 +572,18 @@ def token(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--scope") from None
     viewer = Viewer(name, role, covered, personal_data=personal_data)
-    key = read_token_key(settings.home)
+    key = _token_key(settings)
     typer.echo(issue_token(key, viewer, now=utc_now(), valid=timedelta(hours=hours)))
+
+
+def _token_key(settings: Settings) -> bytes:
+    """Raises SettingInvalid where an issuer is configured: the API refuses what we would sign."""
+    if settings.issuer is not None:
+        raise SettingInvalid(
+            f"Tokens come from {settings.issuer.url} (TSUR_OIDC_ISSUER): those of this node's key "
+            "are refused, so none is issued"
+        )
+    return read_token_key(settings.home)
 
 
 def _settings(catalogue: str | None = None) -> Settings:

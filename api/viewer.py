@@ -4,7 +4,7 @@ The token is a JWT of an issuer (api/identity.py) or, in development, one signed
 node (`tsur token` issues it). Without one a visitor sees public aggregates only.
 """
 
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Awaitable, Callable, Collection, Container, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import jwt
 
 from domain.commands import SHORT_TEXT_MAX, check_text
-from domain.errors import InvalidInput, NotPermitted
+from domain.errors import DomainError, InvalidInput, NotPermitted
 from domain.rights import Actor, Scope, region_proper, sandbox_of
 from domain.vocabulary import Role
 from regions.catalogue import Catalogue
@@ -84,6 +84,18 @@ class Viewer:
 
 VISITOR = Viewer("visitor", Role.CITIZEN, scope=None)
 
+# Of the value of an Authorization header, or of connection_init; None: there is none. Raises
+# NotPermitted for a token that is none, and IssuerUnavailable.
+ViewerOf = Callable[[str | None], Awaitable[Viewer]]
+
+
+class IssuerUnavailable(DomainError):
+    """The issuer of tokens does not answer; try again in a moment."""
+
+    @property
+    def code(self) -> str:
+        return "UNAVAILABLE"
+
 
 def read_token_key(home: Path) -> bytes:
     return read_secret(home / "token.key")
@@ -113,7 +125,7 @@ def read_viewer(key: bytes, authorization: str | None, catalogue: Catalogue) -> 
         return VISITOR
     try:
         claims = jwt.decode(
-            authorization.removeprefix("Bearer ").strip(),
+            bearer_token(authorization),
             key,
             [ALGORITHM],
             audience=AUDIENCE,
@@ -128,8 +140,12 @@ def read_viewer(key: bytes, authorization: str | None, catalogue: Catalogue) -> 
             personal_data=claims.get("personal_data") is True,
             expires_at=datetime.fromtimestamp(claims["exp"], UTC),
         )
-    except (jwt.InvalidTokenError, ValueError, InvalidInput):
+    except (jwt.InvalidTokenError, ValueError, InvalidInput, RecursionError):
         raise NotPermitted from None
+
+
+def bearer_token(authorization: str) -> str:
+    return authorization.removeprefix("Bearer ").strip()
 
 
 def _scope(claims: Mapping[str, Any], role: Role, catalogue: Catalogue) -> Scope:
