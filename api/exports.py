@@ -111,6 +111,10 @@ class ExportPayload:
     export: Export | None = strawberry.field(description="Ask for it again until it is READY.")
     user_errors: list[UserError] = strawberry.field(description="Empty if it was accepted.")
 
+    @classmethod
+    def refused(cls, refusal: DomainError) -> "ExportPayload":
+        return cls(export=None, user_errors=[UserError.of(refusal)])
+
 
 @strawberry.type
 class ExportMutation:
@@ -124,7 +128,7 @@ class ExportMutation:
         try:
             return ExportPayload(export=await _request(info, input), user_errors=[])
         except DomainError as refusal:
-            return ExportPayload(export=None, user_errors=[UserError.of(refusal)])
+            return ExportPayload.refused(refusal)
 
 
 async def _request(info: Info, given: RequestExportInput) -> Export:

@@ -20,6 +20,7 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from api.mutations import Mutation
+from api.public import close
 from api.queries import Query
 from api.subscriptions import Subscription
 from api.types import words
@@ -93,6 +94,7 @@ class Schema(strawberry.Schema):
 
 
 words.register()
+close(Query, Mutation, Subscription)
 schema = Schema(
     query=Query,
     mutation=Mutation,
