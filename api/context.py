@@ -16,6 +16,7 @@ from api.viewer import Viewer
 from domain.errors import NotPermitted
 from projections.history import HistoryKey, PastEvent
 from projections.pool import ReadPool
+from projections.walls import confine
 from regions.catalogue import Catalogue
 from regions.node import Node
 
@@ -49,6 +50,18 @@ class Context:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """What the viewer may see: no incident of another scope is found, whatever is asked.
+
+        Raises NotPermitted for a visitor.
+        """
+        scope = self.viewer.actor().scope
+        async with self.readers.connection() as connection, connection.transaction():
+            await confine(connection, scope)
+            yield connection
+
+    @asynccontextmanager
+    async def reading_all(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """All there is: for figures, and for whom the right to the place was checked of."""
         async with self.readers.connection() as connection:
             yield connection
 

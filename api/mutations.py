@@ -452,7 +452,7 @@ async def _publish(info: Info, given: PublishRankingInput) -> Result:
     catalogue, at = info.context.catalogue, info.context.clock()
     by, command = info.context.viewer.actor(), given.command(catalogue)
     check_publisher(by, command.question)
-    async with info.context.reading() as connection:
+    async with info.context.reading_all() as connection:
         found = await find(connection, command.question, catalogue=catalogue, now=at)
     network = info.context.node.network
     return await info.context.in_thread(

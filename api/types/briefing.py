@@ -84,10 +84,10 @@ class BriefingQuery:
         info.context.viewer.require(catalogue.region(region).code, None)
         moment = now if as_of is None else as_of
         check_date("asOf", moment, not_after=now)
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             pos = await position_at(connection, region, moment)
         await wait_for(info.context.readers, [Position(region, pos)])
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             found = await briefings.briefing(
                 connection, region, checked, moment, pos, catalogue=catalogue
             )

@@ -133,7 +133,7 @@ class MapQuery:
         area, checked = area_of(catalogue, region, municipality), period.period()
         for topic in topics or ():
             catalogue.topic(topic)
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             found = await maps.heat_map(
                 connection,
                 checked,
@@ -157,7 +157,7 @@ class MapQuery:
     ) -> list[TopicPulse]:
         catalogue = info.context.catalogue
         area, checked = area_of(catalogue, region, municipality), period.period()
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             found = await maps.topic_pulse(
                 connection, checked, year_ago(checked), area, catalogue=catalogue
             )
