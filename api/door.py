@@ -1,5 +1,6 @@
 """The GraphQL endpoint: strawberry's view behind a check of who asks and of what was sent."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -14,11 +15,13 @@ from strawberry.exceptions import ConnectionRejectionError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
 from api.context import Context
+from api.expiry import close_when_expired
 from api.schema import schema
 from api.viewer import IssuerUnavailable, Viewer, ViewerOf
 from domain.errors import DomainError, NotPermitted
 
 BODY_BYTES_MAX = 4 * 1024 * 1024  # above the longest text, with room to say which field is too long
+WATCH = "tsur.watch"  # where a socket's scope keeps the task that closes it
 
 
 class BodyTooLarge(DomainError):
@@ -63,13 +66,19 @@ class Door(GraphQL[Context, None]):
         except ClientDisconnect:
             pass  # who sent half a request waits for no answer
         else:
-            await super().__call__(scope, receive, send)
+            try:
+                await super().__call__(scope, receive, send)
+            finally:
+                if WATCH in scope:
+                    scope[WATCH].cancel()
 
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> Context:
         # A browser cannot set headers on a socket: its token comes with connection_init.
-        return self.make_context(await self.viewer_of(request.headers.get("authorization")))
+        context = self.make_context(await self.viewer_of(request.headers.get("authorization")))
+        context.socket = request if isinstance(request, WebSocket) else None
+        return context
 
     async def on_ws_connect(self, context: Context) -> Any:
         given = context.connection_params or {}
@@ -79,6 +88,9 @@ class Door(GraphQL[Context, None]):
                 context.bearer = await self.viewer_of(str(token))
             except (NotPermitted, IssuerUnavailable):
                 raise ConnectionRejectionError from None
+        if context.socket is not None:
+            watch = asyncio.create_task(close_when_expired(context, context.socket))
+            context.socket.scope[WATCH] = watch
         return await super().on_ws_connect(context)
 
     def decode_json(self, data: str | bytes) -> object:

@@ -205,9 +205,26 @@ def test_a_socket_that_outlives_its_token_shows_nothing_more(
         (error,) = client.message()["payload"]["errors"]
         assert error["extensions"]["code"] == "NOT_PERMITTED"
         assert client.message()["type"] == "complete"
-        client.subscribe("{ incidents { edges { cursor } } }")
-        (error,) = client.message()["payload"]["errors"]
-        assert error["extensions"]["code"] == "NOT_PERMITTED"
+        assert client.closed_with() == 4403
+
+
+def test_a_socket_is_closed_when_its_token_expires_though_nothing_happens(
+    network: Network,
+) -> None:
+    api, kept = network.api, network.api.clock.now
+    token = api.token()
+    try:
+        api.clock.now = max(datetime.now(UTC), kept) + timedelta(hours=1, seconds=-1.1)
+        with api.open_socket(token) as client, api.open_socket() as visitor:
+            client.subscribe('subscription { incidentChanges(region: "BRONX") { cursor } }')
+            with pytest.raises(TimeoutError):
+                client.receive(0.3)
+            api.clock.now += timedelta(seconds=2)
+            assert client.closed_with() == 4403
+            visitor.subscribe("{ topics { code } }")  # nobody's token expired there
+            assert visitor.message()["type"] == "next"
+    finally:
+        api.clock.now = kept
 
 
 # Without a token
