@@ -40,7 +40,7 @@ from tests.api.issuer import (
     rsa_key,
     small_issuer,
 )
-from tests.conftest import NEW_YORK
+from tests.conftest import CHECKOUT, NEW_YORK, RUSSIA
 from tests.scenarios import registered
 
 
@@ -331,6 +331,23 @@ def test_a_mapping_may_lie_with_the_catalogue_but_must_lie_somewhere(
         read_claims(home, folder, catalogue)
     (folder / "claims.toml").write_text(CLAIMS_TOML)
     assert read_claims(home, folder, catalogue).name.path == ("preferred_username",)
+
+
+def test_the_documents_show_a_mapping_that_works(
+    issuer: SmallIssuer, russia: Catalogue, tmp_path: Path
+) -> None:
+    text = (CHECKOUT / "docs" / "operations.md").read_text().partition("```toml\nname.claim")[2]
+    (tmp_path / "claims.toml").write_text("name.claim" + text.partition("```")[0])
+    mapping = read_claims(tmp_path, RUSSIA, russia)
+    claims = issuer.claims(
+        realm_access={"roles": ["district-overseer"]}, centre_unit="Приволжский ФО", exp=2e9
+    )
+    viewer = mapping.viewer(claims, russia, skew=timedelta())
+    assert viewer.role is Role.DISTRICT_OVERSEER
+    assert viewer.scope is not None
+    assert "63" in (viewer.scope.regions or ())
+    assert viewer.expires_at == datetime.fromtimestamp(2e9, UTC)
+    assert not viewer.personal_data
 
 
 # Its keys
