@@ -18,7 +18,6 @@ from domain.errors import NotPermitted
 from domain.vocabulary import OPEN
 from projections.monitoring import WATCHED_DAYS, RegionState, region_states
 from projections.pool import ReadPool
-from projections.queues import Queue
 from regions.catalogue import Catalogue
 
 
@@ -38,7 +37,10 @@ class Monitors:
             return JSONResponse({"error": error}, status_code=401, headers=headers)
         except (psycopg.OperationalError, IssuerUnavailable):
             return PlainTextResponse("", 503)
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        try:
+            encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        except (TypeError, ValueError):  # a version that is none
+            encode, content_type = choose_encoder("")
         # A registry of its own: what one may see stays in no other answer.
         registry = CollectorRegistry()
         registry.register(States(states))
@@ -62,11 +64,6 @@ class States(Collector):
     def collect(self) -> Iterator[Metric]:
         yield self._of_each("tsur_open_incidents", "Open now.", "status", _open)
         yield self._of_each("tsur_waiting_incidents", "In a queue now.", "queue", _waiting)
-        yield self._gauge(
-            "tsur_overdue_incidents",
-            "Open now and past their deadline.",
-            lambda state: state.queues[Queue.OVERDUE],
-        )
         days = f"on the last {WATCHED_DAYS} full local days"
         yield self._gauge(
             "tsur_registered_incidents", f"Registered {days}.", lambda state: state.registered

@@ -53,7 +53,8 @@ from api.payload import CommandPayload, OfficePayload, PublicationPayload
 from api.queries import read_incident_id
 from api.types.publication import PublishRankingInput
 from domain import commands, office
-from domain.errors import DomainError, NotFound
+from domain.errors import DomainError, NotFound, NotPermitted
+from domain.publications import check_settled
 from projections.verification import find
 from regions.centre import Result
 from regions.offices import command_office
@@ -451,10 +452,15 @@ async def _command_office(
 async def _publish(info: Info, given: PublishRankingInput) -> Result:
     catalogue, at = info.context.catalogue, info.context.clock()
     by, command = info.context.viewer.actor(), given.command(catalogue)
-    check_publisher(by, command.question)
+    network = info.context.node.network
+    try:
+        check_publisher(by, command.question)
+    except NotPermitted:
+        await info.context.in_thread(lambda: network.note(by, command.NAME, None, "REFUSED"))
+        raise
+    check_settled(command.question, at)  # before the answer is looked for
     async with info.context.reading_all() as connection:
         found = await find(connection, command.question, catalogue=catalogue, now=at)
-    network = info.context.node.network
     return await info.context.in_thread(
         lambda: publish_ranking(network, command, found, command_id=given.command_id, at=at, by=by)
     )

@@ -28,7 +28,7 @@ from api.types.ranking import Ranking, TimeKind, is_exact, ranking_question
 from api.types.sources import RoutingStep, Source
 from api.types.templates import FieldValueInput, FilledTemplate, ReplyTemplate
 from domain.commands import check_date
-from domain.errors import CursorInvalid, NotFound, NotPermitted, PageTooLarge
+from domain.errors import CursorInvalid, ListTooLong, NotFound, NotPermitted, PageTooLarge
 from domain.rights import NETWORK, Scope, region_proper
 from domain.vocabulary import (
     Outcome,
@@ -61,6 +61,7 @@ from regions.centre import Position
 from regions.routing import Matter
 
 PAGE_MAX = 100
+LISTED_MAX = 200  # codes of a filter; the catalogue has fewer of each
 
 ReadAfter = Annotated[
     list[str] | None,
@@ -474,6 +475,13 @@ def filter_within_scope(info: Info, wanted: IncidentFilterInput) -> IncidentFilt
         known = catalogue.organisations.get(wanted.organisation)
         region = region or (known.region if known else "?")
         catalogue.organisation(wanted.organisation, region=region)
+    for field, listed in (
+        ("topics", wanted.topics),
+        ("statuses", wanted.statuses),
+        ("channels", wanted.channels),
+    ):
+        if len(listed or ()) > LISTED_MAX:
+            raise ListTooLong(field=field, limit=LISTED_MAX)
     for topic in wanted.topics or ():
         catalogue.topic(topic)
     regions = scope.regions if region is None else None  # a district's, unless one is named

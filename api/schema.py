@@ -27,6 +27,7 @@ from api.types import words
 from api.types.catalogue import Municipality, Region
 from api.types.incident import Incident
 from domain.errors import DomainError
+from projections.snapshot import ServedAnew
 from regions.event_store import StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def presented(error: GraphQLError) -> GraphQLError:
         return _with(error, str(cause), {"code": cause.code, "field": cause.field})
     error_id = str(uuid4())
     log.error("Error %s at %s", error_id, error.path, exc_info=cause)
-    if isinstance(cause, psycopg.OperationalError | StoreUnavailable):
+    if isinstance(cause, psycopg.OperationalError | StoreUnavailable | ServedAnew):
         message = "The database does not answer; try again in a moment."
         return _with(error, message, {"code": "UNAVAILABLE", "errorId": error_id})
     return _with(error, "Something failed on our side.", {"code": "INTERNAL", "errorId": error_id})

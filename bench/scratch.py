@@ -95,7 +95,8 @@ class Scratch:
     def copy(self, filled: Filled) -> str:
         """A database like it, to write to; the read models with it."""
         name = str(conninfo_to_dict(filled.url)["dbname"])
-        return create_database(self.server.url, f"{name}_copy", template=name)
+        copied = f"{name}_copy_{next(self._numbers)}"
+        return create_database(self.server.url, copied, template=name)
 
     @contextmanager
     def running(

@@ -46,6 +46,7 @@ def year(scratch: Scratch, incidents: int) -> str:
 
 
 def _multiply(connection: psycopg.Connection, copies: int) -> None:
+    connection.execute("ALTER TABLE incident DROP CONSTRAINT incident_pkey")
     columns: LiteralString = ", ".join(IncidentRow.__dataclass_fields__)
     moved: LiteralString = ", ".join(_moved())
     connection.execute("CREATE TABLE seed AS TABLE incident")
@@ -63,6 +64,7 @@ def _multiply(connection: psycopg.Connection, copies: int) -> None:
             )
             progress(number + 1, copies)
     connection.execute("DROP TABLE seed")
+    connection.execute("ALTER TABLE incident ADD PRIMARY KEY (id)")
 
 
 def _moved() -> Iterator[LiteralString]:

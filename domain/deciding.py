@@ -31,7 +31,7 @@ class Deciding:
     automatic: bool = True  # decided by a rule or by another system: nobody here answers for it
     taken_over: bool = False
     other: Incident | None = None
-    fingerprint: bytes | None = None  # of the text of a reply
+    text_fingerprint: bytes | None = None  # of the text of a reply
 
     @property
     def cycle(self) -> Cycle:

@@ -102,13 +102,13 @@ def decide(
     terms: Terms = NO_TERMS,
     taken_over: bool = False,
     other: Incident | None = None,
-    fingerprint: bytes | None = None,
+    text_fingerprint: bytes | None = None,
 ) -> None:
     """Decide on a command; what happens is appended to the incident's `pending`.
 
     `other` is the incident it is merged into, or taken out of: things happen to it as well.
 
-    `sealed` stands for the command's private part, `fingerprint` for the text of a reply in it, so
+    `sealed` stands for the command's private part, `text_fingerprint` for a reply's text in it, so
     that the same text is known again. `taken_over` says that another system decided
     this long ago: the states must fit, who approved what there is not judged again.
 
@@ -128,7 +128,7 @@ def decide(
         automatic=taken_over or by.role is Role.SYSTEM,
         taken_over=taken_over,
         other=other,
-        fingerprint=fingerprint,
+        text_fingerprint=text_fingerprint,
     )
     DECISIONS[type(command)](it, command)
 

@@ -331,7 +331,7 @@ class ReplyDrafted(Event, frozen=True, kw_only=True):
     kind: ReplyKind
     text: Sealed | None = None
     flaws: tuple[ReplyFlaw, ...] = ()  # found by rule
-    fingerprint: bytes | None = None  # of the text, keyed: by which the same text is known again
+    text_fingerprint: bytes | None = None  # keyed: by which the same text is known again
 
 
 class ReplyReturned(Event, frozen=True, kw_only=True):
@@ -357,7 +357,7 @@ class ReplySubmitted(Event, frozen=True, kw_only=True):
     kind: ReplyKind
     text: Sealed | None = None
     flaws: tuple[ReplyFlaw, ...] = ()  # found by rule
-    fingerprint: bytes | None = None  # of the text, keyed: by which the same text is known again
+    text_fingerprint: bytes | None = None  # keyed: by which the same text is known again
 
 
 class ReplyPublished(Event, frozen=True, kw_only=True):
@@ -370,7 +370,7 @@ class ReplyPublished(Event, frozen=True, kw_only=True):
     text: Sealed | None = None
     messages: tuple[UUID, ...] = ()  # to whom, where it is not the first message alone
     draft: int | None = None  # version of the event that drafted it and has its text
-    fingerprint: bytes | None = None  # of the text, its own or the draft's
+    text_fingerprint: bytes | None = None  # of the text, its own or the draft's
     external_id: str | None = None  # of the reply on its channel
     elapsed_seconds: float | None = None  # since the message that waited longest was published
     working_seconds: float | None = None  # the same in working time of the place

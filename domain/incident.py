@@ -41,7 +41,7 @@ class Draft(NamedTuple):
     version: int  # of the event that holds its text
     back_to: Status | None = None  # where the incident stands after the review; None: in work
     approved: bool = False
-    fingerprint: bytes | None = None  # of its text
+    text_fingerprint: bytes | None = None  # of its text
 
 
 class Pause(NamedTuple):
@@ -266,7 +266,7 @@ def _reply_drafted(it: Incident, event: e.ReplyDrafted) -> None:
         event.flaws,
         it.version,
         back_to,
-        fingerprint=event.fingerprint,
+        text_fingerprint=event.text_fingerprint,
     )
     _take_subject(it, event.text)
 
@@ -278,7 +278,7 @@ def _reply_submitted(it: Incident, event: e.ReplySubmitted) -> None:
         event.flaws,
         it.version,
         approved=True,
-        fingerprint=event.fingerprint,
+        text_fingerprint=event.text_fingerprint,
     )
     _take_subject(it, event.text)
 

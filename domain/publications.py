@@ -48,22 +48,22 @@ class RankingQuestion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PublishedRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A unit's line: docs/api.md, Rankings. Times are seconds."""
+    """A unit's line: docs/api.md, Rankings. Values of times are seconds."""
 
     unit: str
     tier: str
-    place: int | None
-    position: int | None
-    unranked: Unranked | None
+    place: int | None = None
+    position: int | None = None
+    unranked: Unranked | None = None
     n: int
-    value: float | None
-    low: float | None
-    high: float | None
-    score: float | None
-    p90: float | None  # of a time that is compared
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    score: float | None = None
+    p90_seconds: float | None = None  # of a time that is compared
     registered: int
     answered: int
-    mean_reply: float | None  # in calendar time, as the network's own list has it
+    mean_reply_seconds: float | None = None  # in calendar time, as in the network's own list
 
 
 class RankingFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +73,7 @@ class RankingFound(msgspec.Struct, frozen=True, kw_only=True):
     inputs_hash: str  # SHA-256 of the incidents counted and how far each had come
     positions: dict[str, int]  # by region: the last event that was taken into account
     stale: tuple[str, ...] = ()  # regions whose events were not all taken in
+    skipped: dict[str, list[int]] = {}  # positions an operator let the read models pass over
 
 
 class RankingPublished(OfficeEvent, frozen=True, kw_only=True):
@@ -125,6 +126,13 @@ def publications_of(question: RankingQuestion, events: Sequence[RankingPublished
     return publications
 
 
+def check_settled(question: RankingQuestion, at: datetime) -> None:
+    """Raises PeriodUnsettled."""
+    settled_on = question.last + timedelta(days=SETTLES_AFTER_DAYS)
+    if at.date() < settled_on:
+        raise PeriodUnsettled(settled_on=settled_on)
+
+
 def publish(
     publications: Publications,
     command: PublishRanking,
@@ -138,9 +146,7 @@ def publish(
     Raises PeriodUnsettled, PublishedAlready, NotTheLatest or RestatementReasonMissing.
     """
     question, latest = command.question, publications.latest
-    settled_on = question.last + timedelta(days=SETTLES_AFTER_DAYS)
-    if at.date() < settled_on:
-        raise PeriodUnsettled(settled_on=settled_on)
+    check_settled(question, at)
     if latest is not None and command.restates is None:
         raise PublishedAlready(publication=latest.publication)
     if command.restates != (latest.publication if latest else None):

@@ -15,7 +15,7 @@ from projections.comparisons import previous
 from projections.exact import Unit
 from projections.figures import TOTAL, Figures, Period
 from projections.incidents import IncidentRow
-from projections.past import turned_back
+from projections.past import Moment, turned_back
 from projections.regional import Board, region_board
 from projections.units import figures_by
 from regions.catalogue import Catalogue
@@ -39,34 +39,33 @@ async def briefing(
     connection: AsyncConnection[Any],
     region: str,
     period: Period,
-    as_of: datetime,
-    pos: int,
+    moment: Moment,
     *,
     catalogue: Catalogue,
 ) -> Briefing:
-    """Exact. `pos` is that of `as_of` (past.position_at); the read models must have it.
+    """Exact. The read models must have taken in the position of the moment.
 
     Costs what the incidents of the period cost, and those that changed since.
     """
     earlier = previous(period)
     both = Period(earlier.first, period.last)
-    async with turned_back(connection, region, pos, both, catalogue):
+    async with turned_back(connection, region, moment.pos, both, catalogue):
         board, before = [
             await region_board(
-                connection, each, catalogue=catalogue, now=as_of, region=region, exact=True
+                connection, each, catalogue=catalogue, now=moment.at, region=region, exact=True
             )
             for each in (period, earlier)
         ]
         organisations, topics = [
             await figures_by(
-                connection, period, unit, catalogue=catalogue, now=as_of, regions=[region]
+                connection, period, unit, catalogue=catalogue, now=moment.at, regions=[region]
             )
             for unit in (Unit.ORGANISATION, Unit.TOPIC)
         ]
-        longest_overdue = await _longest_overdue(connection, as_of)
+        longest_overdue = await _longest_overdue(connection, moment.at)
     return Briefing(
-        as_of,
-        pos,
+        moment.at,
+        moment.pos,
         board,
         earlier,
         before.figures,

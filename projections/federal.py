@@ -12,6 +12,7 @@ from domain.vocabulary import Ranked, RankingMethod
 from projections.figures import TOTAL, Figures, Period
 from projections.rankings import Standing, compared_by, standings
 from projections.regional import Board, board_of
+from projections.snapshot import one_moment
 from projections.standardised import UNITS, standardised
 from projections.units import Area, figures_by, figures_of_places, region_figures, regions_of
 from regions.catalogue import Catalogue
@@ -51,10 +52,11 @@ async def ranking(
 ) -> Ranking:
     """The units of the country, or of one region; figures and positions are of one snapshot.
 
+    Raises ServedAnew when other read models took the place of these meanwhile.
+
     Besides what is compared, the figures tell only the `durations` named.
     """
-    async with connection.transaction():
-        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    async with one_moment(connection):
         fresh = await freshness(connection, catalogue.regions)
         found = await compare(
             connection,

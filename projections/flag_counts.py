@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, LiteralString, NamedTuple
 
 from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
 
 from projections.comparisons import previous
 from projections.figures import Period
@@ -106,17 +107,21 @@ RARE: dict[FlagKind, LiteralString] = {
     FlagKind.AUTO_REPLIES: (
         "counted AND auto_replies > 0 AND published_at < %(flag_answered_by)s"
         " AND (first_replied_at IS NULL"
+        # ANSWERED_WITHIN_HOURS, as a literal: the condition of an index has no parameters.
         " OR date_part('epoch', first_replied_at - published_at) > 24 * 60 * 60)"
     ),
     # Where only a machine had replied nothing was counted.
     FlagKind.REPLIES_DELETED: "counted AND replies_deleted > 0 AND first_replied_at IS NOT NULL",
     FlagKind.MASS_REJECTION: "status = 'REJECTED'",
 }
+# On local days of the place; the first condition finds them in the index.
 MERGED: LiteralString = (
     "merged_at BETWEEN %(flag_first)s::date - 1 AND %(flag_last)s::date + 2"
-    " AND date_part('epoch', merged_at - registered_at) > 24 * 60 * 60"
+    " AND (merged_at AT TIME ZONE (%(flag_zones)s::jsonb->>region))::date"
+    " BETWEEN %(flag_first)s AND %(flag_last)s"
+    " AND merged_at - registered_at > make_interval(hours => %(flag_merged_after)s)"
 )
-HOUR: LiteralString = "date_bin('1 hour', merged_at, 'epoch'::timestamptz)"
+HOUR: LiteralString = "date_trunc('hour', merged_at AT TIME ZONE (%(flag_zones)s::jsonb->>region))"
 LAG: LiteralString = "date_part('epoch', captured_at - published_at)"
 # Each text of a region with how many it went to, and all of them.
 TEXTS: LiteralString = (
@@ -163,9 +168,10 @@ class Asked(NamedTuple):
             "flag_first": self.period.first,
             "flag_last": self.period.last,
             "flag_before": previous(self.period).first,
+            "flag_merged_after": MERGED_AFTER_HOURS,
             "flag_answered_by": self.now - timedelta(hours=ANSWERED_WITHIN_HOURS),
             "flag_regions": self.regions,
-            "flag_zones": [self.zone(region) for region in self.regions],
+            "flag_zones": Jsonb({region: self.zone(region) for region in self.regions}),
             "flag_municipality": self.area.municipality,
             "flag_others": (
                 self.regions if self.area.municipality else list(self.catalogue.regions)
@@ -319,14 +325,11 @@ async def _count_merges(
         + """ AS hour,
                count(*)
           FROM incident
-          JOIN unnest(%(flag_regions)s::text[], %(flag_zones)s::text[]) AS local (region, zone)
-         USING (region)
          WHERE """
         + OWN
         + " AND "
         + MERGED
         + """
-           AND (merged_at AT TIME ZONE zone)::date BETWEEN %(flag_first)s AND %(flag_last)s
          GROUP BY region, hour
         """,
         asked.parameters(),

@@ -34,11 +34,7 @@ def as_of(
         if event.occurred_at > moment:
             break
         zone = catalogue.zone_of(event.region, event.municipality)
-        if row is None and isinstance(event, incidents.Beginning):
-            row = incidents.begun(key.incident_id, event, zone)
-        if row is not None:
-            incidents.change(row, event, zone)
-            row.version, row.pos = version, pos
+        row = incidents.taken(row, key.incident_id, event, zone, version=version, pos=pos)
     return row
 
 

@@ -107,6 +107,28 @@ class Orphan(KeyError):
     """The event's incident has no row, for its registration was passed over."""
 
 
+def taken(
+    row: "IncidentRow | None",
+    incident_id: UUID,
+    event: e.Event,
+    zone: ZoneInfo,
+    *,
+    version: int,
+    pos: int,
+) -> "IncidentRow":
+    """The row of an incident after an event of its stream. Raises Orphan.
+
+    `row` is the one before; the first event begins one, whatever there was.
+    """
+    if version == 1 and isinstance(event, Beginning):
+        row = begun(incident_id, event, zone)
+    if row is None or row.id != incident_id:
+        raise Orphan(incident_id)
+    change(row, event, zone)
+    row.version, row.pos = version, pos
+    return row
+
+
 class Told(NamedTuple):
     """What the statistics are told by an incident."""
 
@@ -117,13 +139,17 @@ class Told(NamedTuple):
 def told_of(row: IncidentRow) -> Told:
     if not row.counted:
         return Told()
-    days = (row.registered_on, row.due_on, row.first_resolved_on, row.promised_on)
     units = ("",) if row.municipality is None else ("", row.municipality)
     return Told(
-        tuple(UnitDay(row.region, day, unit) for day in days if day is not None for unit in units),
+        tuple(UnitDay(row.region, day, unit) for day in counting_days(row) for unit in units),
         # A list grows in place; what it was is to be compared with what it is.
         tuple(tuple(cell) if isinstance(cell, list) else cell for cell in MEASURED(row)),
     )
+
+
+def counting_days(row: IncidentRow) -> list[date]:
+    """The days on which it counts, in the order of the cohorts."""
+    return [day for day in COHORT_DAYS(row) if day is not None]
 
 
 def touched(before: Mapping[UUID, Told], rows: Iterable[IncidentRow]) -> set[UnitDay]:
@@ -224,14 +250,14 @@ def _transferred_in(row: IncidentRow, event: e.IncidentTransferredIn, zone: Zone
 
 
 def _linked(row: IncidentRow, event: e.IncidentLinked, zone: ZoneInfo) -> None:
-    if event.kind is LinkKind.RECURRENCE:
-        row.recurrence_of = event.to
+    row.recurrence_of = recurring(event) or row.recurrence_of
 
 
-def recur(row: IncidentRow | None, event: e.IncidentLinked) -> None:
-    """Tell the incident that was solved before that its matter has come again."""
-    if row is not None and event.kind is LinkKind.RECURRENCE:
-        row.recurred = True
+def recurring(event: e.Event) -> UUID | None:
+    """The incident whose matter came again, if the event says so."""
+    if isinstance(event, e.IncidentLinked) and event.kind is LinkKind.RECURRENCE:
+        return event.to
+    return None
 
 
 def _messages_taken(row: IncidentRow, event: e.MessagesTaken, zone: ZoneInfo) -> None:
@@ -308,7 +334,7 @@ def _replied(row: IncidentRow, event: e.ReplyPublished, zone: ZoneInfo) -> None:
     if event.kind is ReplyKind.FINAL:
         row.final_replies += 1
         row.final_replies_on_source += event.channel == row.channel
-        row.reply_fingerprint = event.fingerprint
+        row.reply_fingerprint = event.text_fingerprint
     if row.first_replied_at is None:
         row.first_replied_at = event.occurred_at
         row.reply_working_seconds = event.working_seconds
@@ -555,6 +581,7 @@ HANDLERS: dict[type[e.Event], Callable[[IncidentRow, Any, ZoneInfo], None]] = {
 COLUMNS = tuple(column.name for column in fields(IncidentRow))
 # dataclasses.astuple would copy every cell deeply: half of the time of a rebuild.
 CELLS = attrgetter(*COLUMNS)
+COHORT_DAYS = attrgetter(*measures.Cohort)
 # Most events change nothing that is counted or timed: their days need not be recomputed.
 MEASURED = attrgetter(*(name for name in COLUMNS if name in measures.NAMES))
 POSTGRES_TYPES = {

@@ -65,6 +65,11 @@ COUNTS: dict[Cohort, dict[str, LiteralString]] = {
 }
 COUNT_NAMES = tuple(name for counts in COUNTS.values() for name in counts)
 
+# Whether an incident counts on some day from %(first)s to %(last)s.
+COUNTS_IN_PERIOD: LiteralString = (
+    "(" + " OR ".join([cohort.value + " BETWEEN %(first)s AND %(last)s" for cohort in Cohort]) + ")"
+)
+
 # Seconds that something took an incident registered on the day; null: not over, or never begun.
 # date_part gives a float at once; of a numeric each bucket costs twice that.
 DURATIONS: dict[str, LiteralString] = {

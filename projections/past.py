@@ -8,58 +8,61 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, LiteralString
+from types import MappingProxyType
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from domain.events import IncidentLinked
+from domain.errors import DateInFuture
 from domain.office import OfficeEvent
-from domain.vocabulary import LinkKind
 from projections import incidents
 from projections.figures import Period
-from projections.incidents import CELLS, COLUMN_TYPES, IncidentRow
+from projections.incidents import CELLS, COLUMN_TYPES, IncidentRow, counting_days
+from projections.measures import COUNTS_IN_PERIOD
+from projections.queues import WAITING, is_waiting
 from regions.catalogue import Catalogue
 from regions.event_store import decode_event
 
 BATCH_ROWS = 5_000  # read or written at once; bounds the memory
 
-# The rows that are counted on some day of a period, or still wait for somebody.
-CONCERNED: LiteralString = """
-    region = ANY (%(regions)s)
-    AND (registered_on BETWEEN %(first)s AND %(last)s
-         OR due_on BETWEEN %(first)s AND %(last)s
-         OR first_resolved_on BETWEEN %(first)s AND %(last)s
-         OR promised_on BETWEEN %(first)s AND %(last)s
-         OR status <> 'CLOSED')
-"""
+# What is told of a period and its end: what counts on a day of it, or waits for somebody.
+CONCERNED: LiteralString = (
+    "region = ANY (%(regions)s) AND (" + COUNTS_IN_PERIOD + " OR " + WAITING + ")"
+)
 
 Progress = Callable[[int, int], None]  # events read, events in all
 
 
 @asynccontextmanager
-async def replayed(
+async def folded(
     connection: AsyncConnection[Any],
     positions: Mapping[str, int],
     period: Period,
     catalogue: Catalogue,
     progress: Progress = lambda done, in_all: None,
+    *,
+    skipped: Mapping[str, Collection[int]] = MappingProxyType({}),
 ) -> AsyncIterator[None]:
-    """All of it from the events alone: nothing a read model says is believed."""
+    """All of it from the events alone: nothing a read model says is believed.
+
+    `skipped` positions are passed over. Raises Orphan, or what decoding raises.
+    """
     in_all, done = sum(positions.values()), 0
     async with _emptied(connection):
         for region, pos in positions.items():
-            replay = Replay(connection, catalogue, region, pos)
+            passed_over = frozenset(skipped.get(region, ()))
+            fold = Fold(connection, catalogue, region, pos, skipped=passed_over)
             rows: list[IncidentRow] = []
-            async for row in replay.rows():
+            async for row in fold.rows():
                 if _concerned(row, period):
                     rows.append(row)
                 if len(rows) == BATCH_ROWS:
                     await _store(connection, rows)
                     rows = []
-                progress(done + replay.read, in_all)
+                progress(done + fold.read, in_all)
             await _store(connection, rows)
-            await _recur(connection, region, replay.recurring)
+            await _recur(connection, region, fold.recurring)
             done += pos
         yield
 
@@ -80,18 +83,39 @@ async def turned_back(
             + CONCERNED,
             {"pos": pos, "regions": [region], "first": period.first, "last": period.last},
         )
-        replay = Replay(connection, catalogue, region, pos, changed)
-        await _store(connection, [row async for row in replay.rows() if _concerned(row, period)])
+        skipped = await skipped_positions(connection, {region: pos})
+        passed_over = frozenset(skipped.get(region, ()))
+        fold = Fold(connection, catalogue, region, pos, changed, passed_over)
+        await _store(connection, [row async for row in fold.rows() if _concerned(row, period)])
         await _recur(connection, region, await _recurring_at(connection, region, pos))
         yield
 
 
-async def position_at(connection: AsyncConnection[Any], region: str, moment: datetime) -> int:
-    """Of the last event recorded by then; events of a region are recorded in their order.
+class Moment(NamedTuple):
+    at: datetime
+    pos: int  # of the last event recorded by then
 
-    Asked again it is the same: of a moment that is not in the future nothing more is recorded.
+
+async def moment_of(
+    connection: AsyncConnection[Any], region: str, at: datetime | None = None
+) -> Moment:
+    """None: now, by the clock of the database, for its clock says when an event was recorded.
+
+    Asked again it is the same: nothing more is recorded of the past. Raises DateInFuture.
     """
-    low, high = 0, await _head(connection, region)
+    head, now = await _head(connection, region)
+    if at is None or at == now:
+        return Moment(now, head)
+    if at > now:
+        raise DateInFuture(field="asOf", value=at.isoformat())
+    return Moment(at, await _last_by(connection, region, at, head))
+
+
+async def _last_by(
+    connection: AsyncConnection[Any], region: str, moment: datetime, head: int
+) -> int:
+    """Events of a region are recorded in their order, so the last one is found by halving."""
+    low, high = 0, head
     while low < high:
         middle = (low + high + 1) // 2
         cursor = await connection.execute(
@@ -105,15 +129,20 @@ async def position_at(connection: AsyncConnection[Any], region: str, moment: dat
     return low
 
 
-async def _head(connection: AsyncConnection[Any], region: str) -> int:
-    """Of the last event of all that were begun by now: who appends holds the row we wait for."""
+async def _head(connection: AsyncConnection[Any], region: str) -> tuple[int, datetime]:
+    """The last event of all that were begun by now, and when that is.
+
+    Who appends holds the row we wait for; whoever comes after us records a later moment.
+    """
     async with connection.transaction():
         await connection.execute("SET TRANSACTION READ WRITE")
         cursor = await connection.execute(
-            "SELECT pos FROM region_head WHERE region = %s FOR SHARE", [region]
+            "SELECT pos, clock_timestamp() FROM region_head WHERE region = %s FOR SHARE", [region]
         )
         row = await cursor.fetchone()
-    return row[0] if row else 0
+    if row is None:
+        raise LookupError(f"Region {region} has no head row in this database")
+    return row[0], row[1]
 
 
 @asynccontextmanager
@@ -130,7 +159,7 @@ async def _emptied(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
 
 
 @dataclass
-class Replay:
+class Fold:
     """Reads the events of a region up to a position, incident by incident."""
 
     connection: AsyncConnection[Any]
@@ -138,12 +167,13 @@ class Replay:
     region: str
     pos: int
     only: Collection[UUID] | None = None  # None: all incidents
+    skipped: frozenset[int] = frozenset()
     read: int = 0
     recurring: set[UUID] = field(default_factory=set)  # whose matter came again
 
     async def rows(self) -> AsyncIterator[IncidentRow]:
         row: IncidentRow | None = None
-        async with self.connection.cursor(name="replay", binary=True) as cursor:
+        async with self.connection.cursor(name="fold", binary=True) as cursor:
             cursor.itersize = BATCH_ROWS
             await cursor.execute(
                 """
@@ -162,28 +192,26 @@ class Replay:
             )
             async for incident_id, version, pos, topic, payload in cursor:
                 self.read += 1
+                if pos in self.skipped:
+                    continue
                 event = decode_event(topic, payload)
                 if isinstance(event, OfficeEvent):
                     continue
                 zone = self.catalogue.zone_of(event.region, event.municipality)
                 if row is not None and row.id != incident_id:
                     yield row
-                if isinstance(event, incidents.Beginning) and version == 1:
-                    row = incidents.begun(incident_id, event, zone)
-                if row is None or row.id != incident_id:
-                    raise incidents.Orphan(incident_id)
-                incidents.change(row, event, zone)
-                row.version, row.pos = version, pos
-                if isinstance(event, IncidentLinked) and event.kind is LinkKind.RECURRENCE:
-                    self.recurring.add(event.to)
+                row = incidents.taken(row, incident_id, event, zone, version=version, pos=pos)
+                again = incidents.recurring(event)
+                if again is not None:
+                    self.recurring.add(again)
         if row is not None:
             yield row
 
 
 def _concerned(row: IncidentRow, period: Period) -> bool:
-    days = (row.registered_on, row.due_on, row.first_resolved_on, row.promised_on)
-    counts = any(day is not None and period.first <= day <= period.last for day in days)
-    return counts or row.status != "CLOSED"
+    """The same of a row that is not in the table yet."""
+    counts = any(period.first <= day <= period.last for day in counting_days(row))
+    return counts or is_waiting(row)
 
 
 async def _store(connection: AsyncConnection[Any], rows: Collection[IncidentRow]) -> None:
@@ -201,6 +229,26 @@ async def _recur(connection: AsyncConnection[Any], region: str, recurring: set[U
         "UPDATE pg_temp.incident SET recurred = id = ANY (%b) WHERE region = %s",
         [list(recurring), region],
     )
+
+
+async def skipped_positions(
+    connection: AsyncConnection[Any], positions: Mapping[str, int]
+) -> dict[str, list[int]]:
+    """By region, what an operator let the read models pass over up to its position."""
+    cursor = await connection.execute(
+        """
+        SELECT region,
+               array_agg(dead_letter.pos ORDER BY dead_letter.pos)
+          FROM read.dead_letter
+          JOIN unnest(%s::text[], %s::bigint[]) AS upto (region, pos)
+         USING (region)
+         WHERE skipped
+           AND dead_letter.pos <= upto.pos
+         GROUP BY region
+        """,
+        [list(positions), list(positions.values())],
+    )
+    return {region: skipped async for region, skipped in cursor}
 
 
 async def _changed_since(connection: AsyncConnection[Any], region: str, pos: int) -> list[UUID]:

@@ -243,17 +243,15 @@ class Projector:
             offices.apply(self.connection, event)
             return None
         zone = self.catalogue.zone_of(event.region, event.municipality)
-        if recorded.version == 1 and isinstance(event, incidents.Beginning):
-            rows[recorded.incident_id] = incidents.begun(recorded.incident_id, event, zone)
-        row = rows.get(recorded.incident_id)
-        if row is None:
-            raise incidents.Orphan
-        before = row.municipality
-        incidents.change(row, event, zone)
-        if isinstance(event, IncidentLinked):
-            incidents.recur(rows.get(event.to), event)
-        row.version = recorded.version
-        row.pos = recorded.pos
+        was = rows.get(recorded.incident_id)
+        before = was.municipality if was else None
+        row = incidents.taken(
+            was, recorded.incident_id, event, zone, version=recorded.version, pos=recorded.pos
+        )
+        rows[row.id] = row
+        again = incidents.recurring(event)
+        if again in rows:
+            rows[again].recurred = True
         return ChangeRow(
             recorded.region,
             recorded.pos,
@@ -315,13 +313,13 @@ class Projector:
 
 
 def _recurring(recorded: list[Recorded]) -> list[UUID]:
-    """The incidents that others of the batch are linked to: what is told of these changes them."""
-    decoded = (
-        decode_event(event.topic, event.payload)
+    """The incidents whose matter comes again in the batch: what is told of these changes them."""
+    found = (
+        incidents.recurring(decode_event(event.topic, event.payload))
         for event in recorded
         if event.topic == IncidentLinked.TOPIC
     )
-    return [event.to for event in decoded if isinstance(event, IncidentLinked)]
+    return [incident_id for incident_id in found if incident_id is not None]
 
 
 def _arrays(due: list[Range]) -> tuple[list[str], list[int], list[int]]:

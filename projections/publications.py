@@ -97,11 +97,12 @@ async def publication_recorded(connection: AsyncConnection[Any], pos: int) -> Pu
 async def publications(
     connection: AsyncConnection[Any], region: str | None, *, first: int, after: UUID | None
 ) -> list[PublicationRow]:
-    """The latest first; of the country, or of what is compared within a region."""
+    """The latest first, without their rows; of the country, or of what is within a region."""
     async with connection.cursor(row_factory=class_row(PublicationRow)) as cursor:
         await cursor.execute(
             """
-            SELECT *
+            SELECT id, published_at, role, first, last, of, by, working, method, only_region,
+                   inputs_hash, positions, '[]'::jsonb AS rows, restates, reason, restated_by
               FROM publication
              WHERE only_region IS NOT DISTINCT FROM %(region)s
                AND (%(after)s::uuid IS NULL OR id < %(after)s)

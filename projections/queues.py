@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import LiteralString
+from typing import LiteralString, Protocol
 
 DUE_SOON = timedelta(days=1)
 # "Every message without exception reaches who must act" (Краснодар, 2022); the time is our own.
@@ -24,10 +24,24 @@ class Queue(StrEnum):
     UNDELIVERED = "UNDELIVERED"  # its platform does not take our reply
 
 
+class Waiting(Protocol):
+    """What of an incident row tells whether somebody waits for it."""
+
+    open: bool
+    status: str
+    controller: str | None
+
+
 # What is in any queue at all: the index incident_waiting holds just that.
 WAITING: LiteralString = (
     "(open OR status IN ('CAPTURED', 'REOPEN_REQUESTED') OR controller IS NOT NULL)"
 )
+
+
+def is_waiting(row: "Waiting") -> bool:
+    """The same of a row."""
+    return row.open or row.status in ("CAPTURED", "REOPEN_REQUESTED") or row.controller is not None
+
 
 # Of the moment %(now)s, %(soon)s a day later, and %(stalled)s before.
 CONDITIONS: dict[Queue, LiteralString] = {

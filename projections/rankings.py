@@ -25,6 +25,7 @@ from projections.figures import Figures, share
 SHRINKAGE = 30  # K: cases of its tier that each unit is given (lifecycle-and-metrics 3.5.4)
 RANKED_CASES_MIN = 5  # below this nothing can be said (the same)
 Z = 1.96  # of 95 %
+RATING_MIN, RATING_MAX = 1.0, 5.0
 
 
 class Measured(NamedTuple):
@@ -106,7 +107,7 @@ def of_mean(n: int, mean: float | None, mean_square: float | None, *, cases: int
         return NOTHING
     variance = max(0.0, mean_square - mean**2) * cases / max(1, cases - 1)
     spread = Z * math.sqrt(variance / n)
-    return Measured(n, mean, mean - spread, mean + spread)
+    return Measured(n, mean, max(RATING_MIN, mean - spread), min(RATING_MAX, mean + spread))
 
 
 def standings(

@@ -34,6 +34,17 @@ async def snapshot(url: str, *, seconds_max: int) -> AsyncIterator[AsyncConnecti
                 raise ServedAnew
 
 
+@asynccontextmanager
+async def one_moment(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
+    """A transaction that sees one moment. Raises ServedAnew at its end."""
+    async with connection.transaction():
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        served = await _served(connection)
+        yield
+        if await _served(connection) != served:
+            raise ServedAnew
+
+
 async def _served(connection: AsyncConnection[Any]) -> int:
     cursor = await connection.execute("SELECT 'incident'::regclass::oid::bigint")
     ((served,),) = await cursor.fetchall()

@@ -21,7 +21,7 @@ import numpy as np
 from psycopg import AsyncConnection
 
 from domain.publications import RankingQuestion
-from domain.vocabulary import Ranked, RankedBy
+from domain.vocabulary import Ranked, RankedBy, RankingMethod
 from projections.exact import Unit, given, incidents_of
 from projections.figures import Figures, Period
 from projections.measures import CENSORED, COUNTS, DURATIONS, Cohort
@@ -66,7 +66,7 @@ async def standardised(
     now: datetime,
 ) -> dict[str, Measured]:
     """By unit; units without a case are absent. Told from the incidents, so it is always exact."""
-    regions = regions_of(Area(), catalogue)
+    regions = regions_behind(question, catalogue)
     parameters = given(
         Period(question.first, question.last),
         {code: today_in(catalogue, code, now) for code in regions},
@@ -83,6 +83,12 @@ async def standardised(
         figures = Figures(**dict(zip(COUNTS[cohort], counts, strict=True)))
         counted.setdefault(code, {})[topic] = figures
     return of_counts(counted, question.by)
+
+
+def regions_behind(question: RankingQuestion, catalogue: Catalogue) -> list[str]:
+    """Whose incidents an answer is told from: the weights are those of the whole network."""
+    network = question.method is RankingMethod.STANDARDISED_1
+    return regions_of(Area(None if network else question.only_region), catalogue)
 
 
 def of_times(times: Mapping[str, Times]) -> dict[str, Measured]:

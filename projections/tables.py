@@ -37,6 +37,7 @@ from projections.regional import Board, region_board
 from projections.units import Area, figures_by, regions_of
 from projections.walls import confine
 from regions.catalogue import Catalogue
+from regions.centre import Position
 
 # Of incidents; a sheet of XLSX has 1,048,576 rows, and who needs more needs another tool.
 EXPORT_ROWS_MAX = 1_000_000
@@ -80,6 +81,7 @@ class Told(msgspec.Struct, frozen=True):
 
     at: datetime  # the moment that is open, overdue or waiting in it
     positions: list[str]  # up to which event of each region: `63:1042`
+    language: str  # of what a file says about itself, ISO 639-1
     period: Period | None = None  # the rest of figures only
     method: str | None = None
     provisional: bool | None = None
@@ -132,7 +134,8 @@ async def _ranking(
     )
     told = Told(
         at=now,
-        positions=[f"{each.region}:{each.position}" for each in found.freshness],
+        positions=[str(Position(each.region, each.position)) for each in found.freshness],
+        language=catalogue.language,
         period=period,
         method=question.method,
         provisional=is_provisional(period, now),
@@ -147,6 +150,7 @@ async def _board(
     told = Told(
         at=now,
         positions=await _positions(connection, regions_of(area, catalogue)),
+        language=catalogue.language,
         period=period,
         provisional=is_provisional(period, now),
     )
@@ -239,7 +243,11 @@ async def _incidents(
     columns = incident_columns(catalogue)
     return Table(
         columns,
-        Told(at=now, positions=await _positions(connection, regions)),
+        Told(
+            at=now,
+            positions=await _positions(connection, regions),
+            language=catalogue.language,
+        ),
         rows_total,
         _pages(connection, chosen, behind, columns, now),
     )
@@ -280,4 +288,4 @@ def _row(columns: Iterable[Column[T]], one: T) -> Row:
 
 async def _positions(connection: AsyncConnection[Any], regions: Iterable[str]) -> list[str]:
     taken_in = await positions(connection)
-    return [f"{region}:{taken_in[region]}" for region in sorted(regions)]
+    return [str(Position(region, taken_in[region])) for region in sorted(regions)]

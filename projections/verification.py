@@ -7,11 +7,14 @@ from typing import Any, NamedTuple
 from psycopg import AsyncConnection
 
 from domain.publications import PublishedRow, RankingFound, RankingPublished, RankingQuestion
+from domain.vocabulary import Unranked
 from projections.federal import compare, freshness
 from projections.figures import Period
-from projections.past import Progress, replayed
+from projections.measures import COUNTS_IN_PERIOD
+from projections.past import Progress, folded, skipped_positions
 from projections.rankings import Standing, compared_by
-from projections.units import Area, regions_of
+from projections.snapshot import one_moment
+from projections.standardised import regions_behind
 from regions.catalogue import Catalogue
 
 
@@ -22,13 +25,18 @@ async def find(
     catalogue: Catalogue,
     now: datetime,
 ) -> RankingFound:
-    """The exact answer to a question, of one snapshot of the read models."""
-    async with connection.transaction():
-        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        fresh = await freshness(connection, regions_of(Area(question.only_region), catalogue))
+    """The exact answer to a question, of one snapshot of the read models.
+
+    Raises ServedAnew: what is for good is not told of two of them.
+    """
+    async with one_moment(connection):
+        fresh = await freshness(connection, regions_behind(question, catalogue))
         stale = frozenset(each.region for each in fresh if each.stale)
         positions = {each.region: each.position for each in fresh}
-        return await _found(connection, question, positions, stale, catalogue=catalogue, now=now)
+        skipped = await skipped_positions(connection, positions)
+        return await _found(
+            connection, question, positions, stale, skipped, catalogue=catalogue, now=now
+        )
 
 
 async def _found(
@@ -36,6 +44,7 @@ async def _found(
     question: RankingQuestion,
     positions: dict[str, int],
     stale: frozenset[str],
+    skipped: dict[str, list[int]],
     *,
     catalogue: Catalogue,
     now: datetime,
@@ -53,12 +62,23 @@ async def _found(
         inputs_hash=await _inputs_hash(connection, question, list(positions)),
         positions=positions,
         stale=tuple(sorted(stale)),
+        skipped=skipped,
     )
 
 
 def row_of(standing: Standing, question: RankingQuestion) -> PublishedRow:
     figures, measured = standing.figures, standing.measured
     compared = compared_by(question.by, working=question.working)
+    if standing.unranked is Unranked.INSUFFICIENT_DATA:
+        # So few cases are people, not a figure; of what is published everybody may read.
+        return PublishedRow(
+            unit=standing.unit,
+            tier=standing.tier,
+            unranked=standing.unranked,
+            n=measured.n,
+            registered=figures.registered,
+            answered=figures.answered,
+        )
     return PublishedRow(
         unit=standing.unit,
         tier=standing.tier,
@@ -70,10 +90,10 @@ def row_of(standing: Standing, question: RankingQuestion) -> PublishedRow:
         low=measured.low,
         high=measured.high,
         score=standing.score,
-        p90=figures.lasted(compared[0]).p90 if compared else None,
+        p90_seconds=figures.lasted(compared[0]).p90 if compared else None,
         registered=figures.registered,
         answered=figures.answered,
-        mean_reply=figures.lasted("reply").mean,
+        mean_reply_seconds=figures.lasted("reply").mean,
     )
 
 
@@ -89,11 +109,8 @@ async def _inputs_hash(
           FROM incident
          WHERE region = ANY (%(regions)s)
            AND counted
-           AND (registered_on BETWEEN %(first)s AND %(last)s
-                OR due_on BETWEEN %(first)s AND %(last)s
-                OR first_resolved_on BETWEEN %(first)s AND %(last)s
-                OR promised_on BETWEEN %(first)s AND %(last)s)
-        """,
+           AND """
+        + COUNTS_IN_PERIOD,
         {"regions": list(regions), "first": question.first, "last": question.last},
     )
     row = await cursor.fetchone()
@@ -121,12 +138,15 @@ async def verify(
     """
     question, published = event.question, event.found
     period = Period(question.first, question.last)
-    async with replayed(connection, published.positions, period, catalogue, progress):
+    async with folded(
+        connection, published.positions, period, catalogue, progress, skipped=published.skipped
+    ):
         found = await _found(
             connection,
             question,
             published.positions,
             frozenset(published.stale),
+            published.skipped,
             catalogue=catalogue,
             now=event.occurred_at,
         )

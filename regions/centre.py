@@ -51,7 +51,7 @@ from regions.event_store import (
     unavailable,
 )
 from regions.jobs import jobs_of
-from regions.reply_texts import fingerprint as reply_fingerprint
+from regions.reply_texts import text_fingerprint
 from regions.templates import Template
 from regions.vault import SubjectKey, Vault, seal, unseal
 
@@ -304,7 +304,7 @@ class Centre(Application[UUID]):
             terms=terms or self.terms,
             taken_over=taken_over,
             other=other,
-            fingerprint=self._reply_fingerprint(command),
+            text_fingerprint=self._text_fingerprint(command),
         )
         last = incident.pending[-1].event
         if isinstance(last, PersonalDataErased):
@@ -509,7 +509,7 @@ class Centre(Application[UUID]):
             raise VersionConflict  # erased between our reading and now
         return seal(key, private, bound_to=place(incident_id, type(command)))
 
-    def _reply_fingerprint(self, command: Command) -> bytes | None:
+    def _text_fingerprint(self, command: Command) -> bytes | None:
         """By which the text of a reply is known again, once nobody can read it."""
         match command:
             case c.PublishReply(author=ReplyAuthor.AUTO):
@@ -519,7 +519,7 @@ class Centre(Application[UUID]):
                 | c.SubmitReply(text=str(text))
                 | c.PublishReply(text=str(text))
             ):
-                return reply_fingerprint(text, self.vault.pepper(b"reply text"), self.templates)
+                return text_fingerprint(text, self.vault.pepper(b"reply text"), self.templates)
         return None
 
     def _new_key(self, alongside: Alongside) -> SubjectKey:

@@ -52,7 +52,7 @@ class Export:
     asked_by: str
     role: Role
     scope: Scope  # the viewer's, when they asked
-    question: bytes  # as JSON
+    question: bytes  # as JSON, of one that is begun; it may be long
     format: ExportFormat
     state: ExportState
     attempts: int
@@ -68,8 +68,8 @@ class Export:
 
 
 COLUMNS: LiteralString = """
-    id, asked_by, role, scope::text, question::text, format, state, attempts, rows_done, rows_total,
-    error, told::text, size_bytes, sha256, asked_at, finished_at, expires_at
+    id, asked_by, role, scope::text, NULL AS question, format, state, attempts, rows_done,
+    rows_total, error, told::text, size_bytes, sha256, asked_at, finished_at, expires_at
 """
 
 
@@ -200,7 +200,7 @@ class Exports:
                 connection.execute("SELECT pg_advisory_unlock(%(key)s)", key)
 
     def begin(self, export_id: UUID, *, at: datetime) -> Export | None:
-        """Count an attempt and forget what others wrote; None if it is ready, or has expired."""
+        """Count an attempt and forget what others wrote; None if it has ended, or has expired."""
         rows = self._fetch(
             """
               WITH begun AS (
@@ -210,7 +210,7 @@ class Exports:
                           rows_done = 0,
                           changed_at = clock_timestamp()
                     WHERE id = %(id)s
-                      AND state <> 'READY'
+                      AND state IN ('WAITING', 'RUNNING')
                       AND expires_at > %(at)s
                 RETURNING *
                    ),
@@ -219,7 +219,7 @@ class Exports:
                     WHERE export = (SELECT id FROM begun)
                    )
             SELECT """
-            + COLUMNS
+            + COLUMNS.replace("NULL AS question", "question::text")
             + " FROM begun",
             {"id": export_id, "at": at},
         )
@@ -282,7 +282,7 @@ class Exports:
         )
 
     def fail(self, export_id: UUID, error: str, *, at: datetime, for_good: bool) -> None:
-        """Note the kind of an error; unless `for_good`, another attempt follows."""
+        """Note the code of an error; unless `for_good`, another attempt follows."""
         self._fetch(
             """
                UPDATE export
@@ -302,7 +302,7 @@ class Exports:
             """
                UPDATE export
                   SET state = 'FAILED',
-                      error = 'WorkerDied',
+                      error = 'WORKER_DIED',
                       finished_at = %(at)s
                 WHERE state = 'RUNNING'
                   AND changed_at < clock_timestamp() - %(stuck_after)s
@@ -333,7 +333,7 @@ def _export(row: Sequence[Any]) -> Export:
         asked_by,
         Role(role),
         msgspec.json.decode(scope, type=Scope),
-        question.encode(),
+        question.encode() if question else b"",
         ExportFormat(format),
         ExportState(state),
         attempts,

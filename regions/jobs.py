@@ -14,7 +14,9 @@ from domain import events as e
 from domain.incident import Incident
 from regions.event_store import OutboxMessage
 
-QUEUE = "default"
+# Writing a file takes minutes: a queue and a thread of its own, so that no reply waits for it.
+DEFAULT, EXPORTS = "default", "exports"
+QUEUE_OF = {"write_export": EXPORTS}
 
 # The actors are in workers/; they take region, incident and the version of the event.
 ACTOR_OF: dict[type[e.Event], str] = {
@@ -43,7 +45,9 @@ def jobs_of(region: str, incident: Incident, *, at: datetime) -> list[OutboxMess
 
 def job(actor: str, *identifiers: str | int, available_at: datetime) -> OutboxMessage:
     """A call of an actor, as a save takes it along."""
-    message: dramatiq.Message[None] = dramatiq.Message(QUEUE, actor, identifiers, {}, {})
+    message: dramatiq.Message[None] = dramatiq.Message(
+        QUEUE_OF.get(actor, DEFAULT), actor, identifiers, {}, {}
+    )
     return OutboxMessage(
         message_id=UUID(message.message_id),
         queue=message.queue_name,

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import psycopg
 
-from domain.errors import UnknownPublication
+from domain.errors import NotPermitted, PublishedAlready, UnknownPublication, VersionConflict
 from domain.publications import (
     NETWORK_ROLES,
     REGION_ROLES,
@@ -17,7 +17,7 @@ from domain.publications import (
     publications_of,
     publish,
 )
-from domain.rights import NETWORK, Actor, check_right
+from domain.rights import NETWORK, Actor, check_right, is_sandbox
 from regions.centre import Centre, Position, Result
 from regions.event_store import Alongside, CommandRecord, decode_event
 
@@ -33,7 +33,7 @@ def publish_ranking(
 ) -> Result:
     """Record an answer; asked again, the first one stands. The result names the question's stream.
 
-    Raises NotPermitted, RuleBroken, and VersionConflict when somebody else was first.
+    Raises NotPermitted, RuleBroken: PublishedAlready also when somebody else was first.
     """
     question = command.question
     fingerprint = network.fingerprint(command)
@@ -47,12 +47,21 @@ def publish_ranking(
         recordings = network.save(publications, alongside=Alongside(commands=[record]))
         return Result(question.id, version, Position(NETWORK, recordings[-1].notification.id))
 
-    return network.once(command, command_id, fingerprint, by, attempt)
+    try:
+        return network.once(command, command_id, fingerprint, by, attempt)
+    except VersionConflict:
+        latest = published(network, question).latest
+        raise PublishedAlready(publication=latest.publication if latest else "?") from None
 
 
 def check_publisher(by: Actor, question: RankingQuestion) -> None:
-    """Raises NotPermitted. Of one region its own head may publish; of the country the network."""
+    """Raises NotPermitted. Of one region its own head may publish; of the country the network.
+
+    What trainees do in a sandbox is nobody's ranking.
+    """
     within = question.only_region
+    if within is not None and is_sandbox(within):
+        raise NotPermitted
     check_right(
         by,
         NETWORK_ROLES if within is None else REGION_ROLES,

@@ -25,7 +25,7 @@ WORD = re.compile(r"[^\W\d_]+")
 FINGERPRINT_BYTES = 16
 
 
-def fingerprint(text: str, key: bytes, templates: Collection[Template] = ()) -> bytes:
+def text_fingerprint(text: str, key: bytes, templates: Collection[Template] = ()) -> bytes:
     """By which the same text is known again; without the key nobody can try guesses against it."""
     said = essence(text, templates)
     return hmac.digest(key, said.encode(), "sha256")[:FINGERPRINT_BYTES]

@@ -8,6 +8,7 @@ from uuid import UUID
 import dramatiq
 
 from regions import transfers
+from regions.jobs import EXPORTS
 from regions.node import Node
 from regions.routing import Routing
 from workers.deliveries import Deliveries
@@ -60,6 +61,7 @@ def declare(broker: dramatiq.Broker, work: Work) -> None:
         dramatiq.actor(actor_name=actor.__name__, broker=broker)(actor)
     dramatiq.actor(
         actor_name=work.write_export.__name__,
+        queue_name=EXPORTS,
         broker=broker,
         time_limit=EXPORT_SECONDS_MAX * 1000,  # milliseconds
     )(work.write_export)

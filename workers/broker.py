@@ -27,7 +27,7 @@ from dramatiq_postgres import PostgresBroker
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolClosed
 
-from regions.jobs import job
+from regions.jobs import DEFAULT, EXPORTS, job
 
 log = logging.getLogger(__name__)
 
@@ -278,16 +278,22 @@ def requeue_job(pool: ConnectionPool, message_id: UUID) -> bool:
 
 
 @contextmanager
-def working(broker: dramatiq.Broker, *, threads: int) -> Iterator[dramatiq.Worker]:
+def working(broker: dramatiq.Broker, *, threads: int) -> Iterator[None]:
     """Workers in this process, until the block ends; what is under way is finished first.
 
     Not for longer than STOP_SECONDS: with the database away nothing can be finished, and what was
     not is done again.
     """
-    worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=100)
-    worker.start()
+    workers = [
+        dramatiq.Worker(broker, queues={queue}, worker_threads=number, worker_timeout=100)
+        for queue, number in ((DEFAULT, threads), (EXPORTS, 1))
+        if queue in broker.get_declared_queues()
+    ]
+    for worker in workers:
+        worker.start()
     try:
-        yield worker
+        yield
     finally:
-        worker.stop(timeout=STOP_SECONDS * 1000)
+        for worker in workers:
+            worker.stop(timeout=STOP_SECONDS * 1000)
         broker.close()

@@ -7,6 +7,7 @@ and find all of it again; what it finds twice, or too late, the incident itself 
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Event as Signal
 from uuid import UUID
@@ -24,19 +25,19 @@ log = logging.getLogger(__name__)
 
 BATCH_INCIDENTS = 500  # told in one transaction; bounds the memory of a sweep
 LOOK_SECONDS = 1.0
+EXPIRE_SECONDS = 60.0  # between two looks for exports whose time is over
 
 
 def run(node: Node, stop: Signal, now: Callable[[], datetime]) -> None:
-    """Sweep again and again until `stop` is set; what was kept for a time goes with it.
-
-    A database that is away is waited for.
-    """
+    """Sweep again and again until `stop` is set. A database that is away is waited for."""
+    expire_next = 0.0
     while not stop.wait(LOOK_SECONDS):
-        try:
+        with suppress(psycopg.OperationalError, StoreUnavailable):
             sweep(node, now())
-            Exports(node.pool).expire(at=now())
-        except (psycopg.OperationalError, StoreUnavailable):
-            time.sleep(LOOK_SECONDS)
+        if time.monotonic() >= expire_next:
+            with suppress(psycopg.OperationalError, StoreUnavailable):
+                Exports(node.pool).expire(at=now())
+                expire_next = time.monotonic() + EXPIRE_SECONDS
 
 
 def sweep(node: Node, now: datetime) -> int:

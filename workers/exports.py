@@ -8,10 +8,12 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
+import psycopg
 
 from domain.errors import DomainError
-from projections.snapshot import snapshot
+from projections.snapshot import ServedAnew, snapshot
 from projections.tables import IncidentsWanted, Table, read_wanted, table_of
+from regions.event_store import StoreUnavailable
 from regions.exports import PART_BYTES_MAX, Export, Exports
 from regions.node import Node
 from workers.broker import ATTEMPTS_MAX
@@ -41,7 +43,7 @@ class ExportWriter:
                 self.exports.fail(export.id, refusal.code, at=at(), for_good=True)
             except BaseException as error:  # also when its time is up, which is no Exception
                 given_up = export.attempts >= ATTEMPTS_MAX
-                self.exports.fail(export.id, type(error).__name__, at=at(), for_good=given_up)
+                self.exports.fail(export.id, _code_of(error), at=at(), for_good=given_up)
                 raise
 
     async def _write(self, export: Export, at: Callable[[], datetime]) -> None:
@@ -74,6 +76,12 @@ class ExportWriter:
                 write(rows)
                 rows_done += len(rows)
                 self.exports.note_progress(export.id, rows_done, table.rows_total)
+
+
+def _code_of(error: BaseException) -> str:
+    """As of a query that fails so; the log has what it was."""
+    away = isinstance(error, psycopg.OperationalError | StoreUnavailable | ServedAnew)
+    return "UNAVAILABLE" if away else "INTERNAL"
 
 
 @dataclass

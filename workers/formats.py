@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow
 import xlsxwriter
@@ -20,7 +20,38 @@ from projections.tables import Row, Table, Told
 from regions.exports import ExportFormat
 
 TRIGGERS = ("=", "+", "-", "@", "\t", "\r")  # OWASP, "CSV Injection"
-ABOUT = "О выгрузке"  # the second sheet
+
+
+class About(NamedTuple):
+    """The words of the second sheet of a workbook."""
+
+    sheet: str
+    at: str
+    zone: str
+    period: str
+    provisional: str
+    yes: str
+    no: str
+    method: str
+    position: str
+
+
+ENGLISH = About(
+    "About", "As of", "Moments", "Period", "Provisional", "yes", "no", "Method", "Position"
+)
+WORDS = {
+    "ru": About(
+        "О выгрузке",
+        "Состояние на",
+        "Моменты времени",
+        "Период",
+        "Предварительно",
+        "да",
+        "нет",
+        "Метод",
+        "Позиция",
+    )
+}
 
 
 class Sink(Protocol):
@@ -97,8 +128,9 @@ def _xlsx(sink: Sink, table: Table) -> Iterator[Write]:
 
         try:
             yield write
-            about = book.add_worksheet(ABOUT)
-            for line, pair in enumerate(_about(table.told)):
+            words = WORDS.get(table.told.language, ENGLISH)
+            about = book.add_worksheet(words.sheet)
+            for line, pair in enumerate(_about(table.told, words)):
                 about.write_string(line, 0, pair[0])
                 about.write_string(line, 1, pair[1])
             book.close()
@@ -124,16 +156,16 @@ def _putters(book: Any, sheet: Any) -> dict[Kind, Callable[[int, int, Cell], Non
     }
 
 
-def _about(told: Told) -> Iterator[tuple[str, str]]:
-    yield "Состояние на", told.at.astimezone(UTC).isoformat()
-    yield "Моменты времени", "UTC"
+def _about(told: Told, words: About) -> Iterator[tuple[str, str]]:
+    yield words.at, told.at.astimezone(UTC).isoformat()
+    yield words.zone, "UTC"
     if told.period is not None:
-        yield "Период", f"{told.period.first} — {told.period.last}"
-        yield "Предварительно", "да" if told.provisional else "нет"
+        yield words.period, f"{told.period.first} — {told.period.last}"
+        yield words.provisional, words.yes if told.provisional else words.no
     if told.method is not None:
-        yield "Метод", told.method
+        yield words.method, told.method
     for position in told.positions:
-        yield "Позиция", position
+        yield words.position, position
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from api.types.incident import Incident
 from domain.commands import check_date
 from projections import briefings
 from projections.freshness import wait_for
-from projections.past import position_at
+from projections.past import moment_of
 from regions.catalogue import Catalogue
 from regions.centre import Position
 
@@ -50,7 +50,7 @@ class Briefing:
         earlier = found.earlier
         return cls(
             as_of=found.as_of,
-            position=f"{region}:{found.position}",
+            position=str(Position(region, found.position)),
             figures=Figures.of(found.board.figures),
             previous=Comparison(
                 first=earlier.first,
@@ -80,15 +80,15 @@ class BriefingQuery:
         period: PeriodInput,
         as_of: Annotated[datetime | None, strawberry.argument(description="Null: now.")] = None,
     ) -> Briefing:
-        catalogue, now, checked = info.context.catalogue, info.context.clock(), period.period()
+        catalogue, checked = info.context.catalogue, period.period()
         info.context.viewer.require(catalogue.region(region).code, None)
-        moment = now if as_of is None else as_of
-        check_date("asOf", moment, not_after=now)
+        if as_of is not None:
+            check_date("asOf", as_of)
         async with info.context.reading_all() as connection:
-            pos = await position_at(connection, region, moment)
-        await wait_for(info.context.readers, [Position(region, pos)])
+            moment = await moment_of(connection, region, as_of)
+        await wait_for(info.context.readers, [Position(region, moment.pos)])
         async with info.context.reading_all() as connection:
             found = await briefings.briefing(
-                connection, region, checked, moment, pos, catalogue=catalogue
+                connection, region, checked, moment, catalogue=catalogue
             )
         return Briefing.of(found, region, catalogue)

@@ -10,6 +10,7 @@ import strawberry
 
 from api.context import Info
 from api.types.flags import Flag, shown
+from domain.commands import check_day
 from projections import comparisons, units
 from projections.comparisons import ComparedWith
 from projections.exact import Unit
@@ -32,7 +33,9 @@ class PeriodInput:
     last: date = strawberry.field(description="Last day.")
 
     def period(self) -> Period:
-        """Raises PeriodInvalid."""
+        """Raises PeriodInvalid or DateAbsurd."""
+        for day in (self.first, self.last):
+            check_day("period", day)
         return Period(self.first, self.last).checked()
 
 
@@ -439,10 +442,11 @@ class Board:
 
     @strawberry.field(
         description="What looks like gaming and can hardly be chance; of the country, in each of "
-        "its regions."
+        "its regions. Needs a token."
     )
     async def flags(self, info: Info) -> list[Flag]:
         area, period, *_ = self.of_what
+        info.context.viewer.require_scope()
         async with info.context.reading_all() as connection:
             found = await flags(
                 connection, period, area, info.context.catalogue, info.context.clock()

@@ -23,7 +23,9 @@ class Flag:
         description="Code of the municipality; null: the region as a whole."
     )
     n: int = strawberry.field(description="Cases found, as many as the filter `flagged` lists.")
-    of: int = strawberry.field(description="Of how many.")
+    of: int | None = strawberry.field(
+        description="Of how many; null as `expected`, where it would tell that."
+    )
     share: float | None = strawberry.field(description="n divided by of.")
     expected: float | None = strawberry.field(
         description="How many were to be expected; null for who may not see the incidents, where "
@@ -45,19 +47,21 @@ class Flag:
         excess = flag.excess
         few = excess.usual_cases is not None and excess.usual_cases < SHOWN_MIN
         hidden = few and not all_cases
+        # Of the other merges of the period the expected number is told: both are as few.
+        of = None if hidden and excess.kind is FlagKind.MERGE_BURST else excess.of
         return cls(
             kind=excess.kind,
             region=flag.region,
             municipality=flag.municipality,
             n=excess.n,
-            of=excess.of,
-            share=share(excess.n, excess.of),
+            of=of,
+            share=None if of is None else share(excess.n, of),
             expected=None if hidden else excess.expected,
             compared_to=excess.compared_to,
             chance=None if hidden else excess.chance,
             threshold=flag.threshold,
             median_seconds=flag.median_seconds,
-            usual_seconds=flag.usual_seconds,
+            usual_seconds=None if hidden else flag.usual_seconds,
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 import strawberry
@@ -98,10 +98,10 @@ class PublishedRow:
             low=row.low,
             high=row.high,
             score=row.score,
-            p90_seconds=row.p90,
+            p90_seconds=row.p90_seconds,
             registered=row.registered,
             answered=row.answered,
-            mean_reply_seconds=row.mean_reply,
+            mean_reply_seconds=row.mean_reply_seconds,
         )
 
 
@@ -111,11 +111,8 @@ class RegionPosition:
     position: int = strawberry.field(description="The event's.")
 
 
-@strawberry.type(
-    description="A ranking as it was published. It never changes; a correction is another one. "
-    "Anybody with the log finds it again: `tsur ranking verify ID`."
-)
-class Publication:
+@strawberry.type(description="That a ranking was published, and of what.")
+class PublicationEntry:
     row: strawberry.Private[PublicationRow]
     id: UUID = strawberry.field(description="By which a correction or a verifier names it.")
     published_at: datetime = strawberry.field(description="When.")
@@ -135,20 +132,8 @@ class Publication:
     reason: RestatementReason | None = strawberry.field(description="Why.")
     restated_by: UUID | None = strawberry.field(description="The one that took its place.")
 
-    @strawberry.field(description="By tier, in it the best first, then whoever has no place.")
-    def rows(self, info: Info) -> list[PublishedRow]:
-        catalogue = info.context.catalogue
-        return [PublishedRow.of(line, self.of, catalogue) for line in self.row.lines]
-
-    @strawberry.field(description="Up to where the events stand behind it, region by region.")
-    def positions(self) -> list[RegionPosition]:
-        return [
-            RegionPosition(region=region, position=pos)
-            for region, pos in sorted(self.row.positions.items())
-        ]
-
     @classmethod
-    def of_row(cls, row: PublicationRow) -> "Publication":
+    def of_row(cls, row: PublicationRow) -> Self:
         return cls(
             row=row,
             id=row.id,
@@ -168,6 +153,24 @@ class Publication:
         )
 
 
+@strawberry.type(
+    description="A ranking as it was published. It never changes; a correction is another one. "
+    "Anybody with the log finds it again: `tsur ranking verify ID`."
+)
+class Publication(PublicationEntry):
+    @strawberry.field(description="By tier, in it the best first, then whoever has no place.")
+    def rows(self, info: Info) -> list[PublishedRow]:
+        catalogue = info.context.catalogue
+        return [PublishedRow.of(line, self.of, catalogue) for line in self.row.lines]
+
+    @strawberry.field(description="Up to where the events stand behind it, region by region.")
+    def positions(self) -> list[RegionPosition]:
+        return [
+            RegionPosition(region=region, position=pos)
+            for region, pos in sorted(self.row.positions.items())
+        ]
+
+
 @strawberry.type
 class PublicationQuery:
     @strawberry.field(description="A published ranking by its id.")
@@ -175,7 +178,10 @@ class PublicationQuery:
         async with info.context.reading_all() as connection:
             return Publication.of_row(await publications.publication(connection, id))
 
-    @strawberry.field(description="Published rankings, the latest first.")
+    @strawberry.field(
+        description="Which rankings were published, the latest first; ask for one by its id to "
+        "see its rows."
+    )
     async def publications(
         self,
         info: Info,
@@ -186,11 +192,11 @@ class PublicationQuery:
         after: Annotated[
             UUID | None, strawberry.argument(description="Id of the last one known.")
         ] = None,
-    ) -> list[Publication]:
+    ) -> list[PublicationEntry]:
         if not 1 <= first <= PAGE_MAX:
             raise PageTooLarge(field="first", limit=PAGE_MAX)
         if region is not None:
             info.context.catalogue.region(region)
         async with info.context.reading_all() as connection:
             rows = await publications.publications(connection, region, first=first, after=after)
-        return [Publication.of_row(row) for row in rows]
+        return [PublicationEntry.of_row(row) for row in rows]

@@ -51,8 +51,8 @@ DESCRIPTIONS: dict[EnumType, str] = {
     vocabulary.Unranked: "Why a unit has no place: fewer than 5 cases, or its events are not all "
     "taken in.",
     FlagKind: "What may be gaming (docs/api.md, Flags).",
-    ComparedTo: "Where comes from what is expected: the other units together, the same unit in the "
-    "period before, other days or working hours of the period, or a fixed share.",
+    ComparedTo: "What the expected number comes from: the other units together, the same unit in "
+    "the period before, other days or working hours of the period, or a fixed share.",
     ComparedWith: "Which other period: as long and just before, a year ago, the first of all.",
     vocabulary.TermUnit: "How a term is counted; working time is that of the place.",
     OverdueBy: "By what deadlines are told apart, as their incidents stand now.",

@@ -26,7 +26,7 @@ def _draft_reply(it: Deciding, command: c.DraftReply) -> None:
         kind=command.kind,
         text=it.sealed,
         flaws=found,
-        fingerprint=it.fingerprint,
+        text_fingerprint=it.text_fingerprint,
     )
 
 
@@ -62,7 +62,7 @@ def _submit_reply(it: Deciding, command: c.SubmitReply) -> None:
         kind=command.kind,
         text=it.sealed,
         flaws=found,
-        fingerprint=it.fingerprint,
+        text_fingerprint=it.text_fingerprint,
     )
 
 
@@ -91,7 +91,7 @@ def _publish_reply(it: Deciding, command: c.PublishReply) -> None:
         # Where it is the first message alone, that goes without saying.
         messages=tuple(sorted(incident.all_messages)) if len(incident.all_messages) > 1 else (),
         draft=draft.version if draft else None,
-        fingerprint=draft.fingerprint if draft else it.fingerprint,
+        text_fingerprint=draft.text_fingerprint if draft else it.text_fingerprint,
         external_id=command.external_id,
         **(it.lasted(cycle.waiting_since) if human else {}),
     )

@@ -58,12 +58,12 @@ def flagged(server: Server, template: str, catalogue: Catalogue) -> Iterator[Api
 
 @pytest.mark.parametrize(
     ("scope", "expected"),
-    [(None, None), ("QUEENS", None), ("BRONX-06", None), ("BRONX", 0.6), ("country", 0.6)],
+    [("QUEENS", None), ("BRONX-06", None), ("BRONX", 0.6), ("country", 0.6)],
 )
-def test_a_board_shows_flags_to_all_and_few_cases_to_who_may_see_them(
-    flagged: Api, scope: str | None, expected: float | None
+def test_a_board_shows_flags_and_few_cases_only_to_who_may_see_them(
+    flagged: Api, scope: str, expected: float | None
 ) -> None:
-    token = flagged.token(scope) if scope else None
+    token = flagged.token(scope)
     (flag,) = flagged.ask(REGION, token=token)["region"]["board"]["flags"]
     assert (flag["kind"], flag["n"], flag["of"], flag["comparedTo"]) == (
         "REPLIES_DELETED",
@@ -74,6 +74,11 @@ def test_a_board_shows_flags_to_all_and_few_cases_to_who_may_see_them(
     assert flag["expected"] == expected
     assert (flag["chance"] is None) == (expected is None)
     assert flagged.ask(COUNTRY, token=token)["countryBoard"]["flags"] == [flag]
+
+
+def test_a_visitor_sees_no_flag(flagged: Api) -> None:
+    for text in (REGION, COUNTRY):
+        assert flagged.refusal(text) == ("NOT_PERMITTED", None)
 
 
 def listed(api: Api, token: str, **asked: str) -> list[str]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from domain.vocabulary import Role
@@ -131,6 +132,39 @@ def test_what_is_no_settled_question_is_refused(settled: Api) -> None:
     assert answer["publication"] is None
     assert settled.refusal(PUBLICATION, id=str(uuid4())) == ("UNKNOWN_PUBLICATION", "id")
     assert settled.refusal("{ publications(first: 0) { id } }") == ("PAGE_TOO_LARGE", "first")
+
+
+def test_a_refusal_is_written_down(settled: Api) -> None:
+    with psycopg.connect(settled.url) as connection:
+        count = "SELECT count(*) FROM access_log WHERE action = 'publishRanking'"
+        before = connection.execute(count).fetchone()
+        given = {"commandId": str(uuid4()), "period": PERIOD}
+        settled.ask(PUBLISH, token=settled.token("BRONX", role=Role.REGION_HEAD), input=given)
+        after = connection.execute(count).fetchone()
+    assert before is not None
+    assert after == (before[0] + 1,)
+
+
+def test_what_trainees_do_is_not_published(settled: Api) -> None:
+    for token in (
+        settled.token("BRONX", role=Role.TRAINEE),
+        settled.token(role=Role.FEDERAL_OVERSEER),
+    ):
+        given = {
+            "commandId": str(uuid4()),
+            "period": PERIOD,
+            "of": "MUNICIPALITIES",
+            "region": "BRONX~sandbox",
+        }
+        answer = settled.ask(PUBLISH, token=token, input=given)["publishRanking"]
+        assert answer["userErrors"] == [{"code": "NOT_PERMITTED", "field": None}]
+
+
+def test_a_period_at_the_end_of_all_calendars_is_refused(settled: Api) -> None:
+    for first, last in (("0001-01-01", "0001-02-01"), ("9999-12-01", "9999-12-31")):
+        text = "query ($period: PeriodInput!) { ranking(period: $period) { method } }"
+        refusal = settled.refusal(text, period={"first": first, "last": last})
+        assert refusal == ("DATE_ABSURD", "period")
 
 
 def test_nobody_names_the_network_as_a_region(settled: Api) -> None:

@@ -427,6 +427,8 @@ def test_topics_choose(listed: Api, catalogue: Catalogue) -> None:
         ({"queue": "NONSENSE"}, "BAD_REQUEST", None),
         ({"topics": ["noise"]}, "UNKNOWN_TOPIC", "topic"),
         ({"topics": ["\0"]}, "UNKNOWN_TOPIC", "topic"),
+        ({"topics": ["noise.noise"] * 1000}, "LIST_TOO_LONG", "topics"),
+        ({"statuses": ["CLOSED"] * 1000}, "LIST_TOO_LONG", "statuses"),
         ({"channels": ["PHONE", "PIGEON"]}, "UNKNOWN_CHANNEL", "channel"),
         ({"registeredFrom": "2026-03-02T12:00:00"}, "DATE_WITHOUT_ZONE", "registeredFrom"),
         ({"registeredBefore": "0001-01-01T00:00:00Z"}, "DATE_ABSURD", "registeredBefore"),
@@ -782,7 +784,7 @@ def test_a_period_without_incidents_ranks_nobody(ranked: Api) -> None:
 
 @pytest.mark.parametrize(
     ("first", "last"),
-    [("2026-03-02", "2026-03-01"), ("2020-01-01", "2026-03-02"), ("0001-01-01", "9999-12-31")],
+    [("2026-03-02", "2026-03-01"), ("2020-01-01", "2026-03-02")],
 )
 def test_a_period_ends_after_it_begins_and_within_three_years(
     first: str, last: str, ranked: Api

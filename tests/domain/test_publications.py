@@ -110,8 +110,9 @@ RECORDED = """
 "question":{"first":"2026-03-01","last":"2026-03-31","of":"REGIONS","by":"FIRST_REPLY",
 "working":true,"method":"SHRUNK_1","only_region":null},
 "found":{"rows":[{"unit":"63","tier":"","place":1,"position":1,"unranked":null,"n":7,"value":60.5,
-"low":60.0,"high":null,"score":61.25,"p90":120.0,"registered":7,"answered":6,
-"mean_reply":70.0}],"inputs_hash":"00","positions":{"63":7},"stale":[]},
+"low":60.0,"high":null,"score":61.25,"p90_seconds":120.0,"registered":7,"answered":6,
+"mean_reply_seconds":70.0}],"inputs_hash":"00","positions":{"63":7},"stale":[],
+"skipped":{}},
 "restates":"019d0000-0000-7000-8000-000000000000","reason":"LATE_EVENTS"}
 """
 

@@ -82,7 +82,7 @@ from projections.incidents import IncidentRow
 from regions.bulk import record_histories
 from regions.centre import Centre, Result
 from regions.node import Node
-from regions.reply_texts import fingerprint
+from regions.reply_texts import text_fingerprint
 from regions.vault import Vault
 from tests.scenarios import (
     NOON,
@@ -236,7 +236,7 @@ ANSWERED = ACCEPTED | {
     "reply_working_seconds": 60 * 60,
     "final_replies": 1,
     "final_replies_on_source": 1,
-    "reply_fingerprint": fingerprint("Вода есть", Vault(b"0" * 32).pepper(b"reply text")),
+    "reply_fingerprint": text_fingerprint("Вода есть", Vault(b"0" * 32).pepper(b"reply text")),
     "changed_at": minutes(60),
 }
 RESOLVED = (

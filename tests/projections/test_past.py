@@ -2,22 +2,26 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, TypeVar
 
 import psycopg
 import pytest
 
-from domain.commands import Link
-from domain.vocabulary import LinkKind
+from domain.commands import Link, Reject
+from domain.errors import DateInFuture
+from domain.rights import Actor
+from domain.vocabulary import LinkKind, RejectReason, Role
 from projections.briefings import Briefing, briefing
 from projections.figures import Period
 from projections.incidents import Orphan
-from projections.past import position_at, replayed, turned_back
+from projections.past import folded, moment_of, turned_back
 from regions.node import Node
 from tests.projections.lives import DISPUTE, FINAL, RESOLVE, due, live, local
 from tests.projections.test_measures import lived
 from tests.scenarios import OPERATOR, ask
+
+MONITOR = Actor("monitor", Role.MONITOR)
 
 PERIOD = Period(date(2026, 3, 2), date(2026, 3, 4))
 
@@ -41,7 +45,7 @@ async def rows(connection: Connection) -> list[tuple[Any, ...]]:
 
 
 async def from_events(connection: Connection, node: Node, pos: int) -> list[tuple[Any, ...]]:
-    async with replayed(connection, {"BRONX": pos}, PERIOD, node.catalogue):
+    async with folded(connection, {"BRONX": pos}, PERIOD, node.catalogue):
         return await rows(connection)
 
 
@@ -118,8 +122,8 @@ def test_a_briefing_is_the_same_whatever_is_recorded_later(
     (moment,) = read.execute("SELECT clock_timestamp()").fetchall()[0]
 
     async def asked(one: Connection) -> Briefing:
-        pos = await position_at(one, "BRONX", moment)
-        return await briefing(one, "BRONX", PERIOD, moment, pos, catalogue=node.catalogue)
+        at = await moment_of(one, "BRONX", moment)
+        return await briefing(one, "BRONX", PERIOD, at, catalogue=node.catalogue)
 
     def briefed() -> Briefing:
         return reading(node, asked)
@@ -144,7 +148,27 @@ def test_the_position_of_a_moment_is_that_of_the_last_event_by_then(
     moments = read.execute("SELECT pos, recorded_at FROM events ORDER BY pos").fetchall()
 
     async def positions(connection: Connection) -> list[int]:
-        return [await position_at(connection, "BRONX", moment) for _, moment in moments]
+        return [(await moment_of(connection, "BRONX", moment)).pos for _, moment in moments]
 
     last = {moment: pos for pos, moment in moments}
     assert reading(node, positions) == [last[moment] for _, moment in moments]
+    assert reading(node, lambda one: moment_of(one, "BRONX")).pos == len(moments)
+    later = moments[-1][1] + timedelta(days=1)
+    with pytest.raises(DateInFuture):
+        reading(node, lambda one: moment_of(one, "BRONX", later))
+
+
+def test_what_is_done_with_is_not_turned_back(
+    node: Node, project: Callable[[], int], read: psycopg.Connection
+) -> None:
+    bronx = node.centre("BRONX")
+    old = live(bronx, local(2, 9))
+    ask(bronx, old, Reject(reason=RejectReason.ADVERT), 900, by=MONITOR)
+    project()
+    later = Period(date(2026, 5, 1), date(2026, 5, 31))
+
+    async def told(one: Connection) -> list[tuple[Any, ...]]:
+        async with turned_back(one, "BRONX", head(read), later, node.catalogue):
+            return await rows(one)
+
+    assert reading(node, told) == []

@@ -2,23 +2,40 @@
 
 import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
-from domain.errors import CommandIdReused, NotPermitted, UnknownPublication
+from domain.commands import Reclassify
+from domain.errors import (
+    CommandIdReused,
+    NotPermitted,
+    PublishedAlready,
+    UnknownPublication,
+)
 from domain.publications import PublishRanking, RankingPublished, RankingQuestion
 from domain.rights import Actor, Scope
-from domain.vocabulary import Ranked, RankedBy, RankingMethod, RestatementReason, Role
+from domain.vocabulary import (
+    Ranked,
+    RankedBy,
+    RankingMethod,
+    RestatementReason,
+    Role,
+    Unranked,
+)
+from projections.projector import retry
 from projections.publications import publication as read_publication
+from projections.rankings import RANKED_CASES_MIN
 from projections.verification import Difference, find, verify
 from regions.node import Node
 from regions.publications import publication, publish_ranking, published_lately
 from tests.projections.lives import DISPUTE, FINAL, REOPEN, RESOLVE, due, live, local
 from tests.projections.test_measures import lived
 from tests.projections.test_past import reading
+from tests.projections.test_projector import poison
 from tests.scenarios import OPERATOR, ask
 
 OVERSEER = Actor("Оксана", Role.FEDERAL_OVERSEER)
@@ -77,6 +94,26 @@ def test_whatever_is_published_is_found_again(quarter: Node) -> None:
         assert verified(quarter, event) == []
 
 
+def test_what_is_compared_within_a_region_is_found_again(
+    quarter: Node, project: Callable[[], int]
+) -> None:
+    """The Bronx has a second topic, by which it is weighed as the whole network has it."""
+    bronx = quarter.centre("BRONX")
+    place = bronx.catalogue.municipalities_of["BRONX"][0].code
+    other = [code for code, topic in bronx.catalogue.topics.items() if topic.group][-1]
+    for number in range(5):
+        incident = live(
+            bronx, local(1, 9), (5, due(bronx)), (90 + number, FINAL), municipality=place
+        )
+        ask(bronx, incident, Reclassify(topic=other), 4000, by=OPERATOR)
+    project()
+    for method in RankingMethod:
+        asked = question(of=Ranked.MUNICIPALITIES, only_region="BRONX", method=method)
+        event = publish(quarter, asked)
+        assert (len(event.found.positions) == 1) is (method is RankingMethod.SHRUNK_1)
+        assert verified(quarter, event) == []
+
+
 def test_what_is_recorded_later_is_another_ranking(
     quarter: Node, project: Callable[[], int]
 ) -> None:
@@ -116,7 +153,7 @@ def test_a_tampered_event_is_named(quarter: Node, read: psycopg.Connection) -> N
     found = verified(quarter, event)
     assert {each.unit for each in found} == {"QUEENS"}
     assert "value" not in {each.field for each in found}, "working seconds stand in the event"
-    assert "mean_reply" in {each.field for each in found}
+    assert "mean_reply_seconds" in {each.field for each in found}
 
 
 def test_a_missing_incident_is_named(quarter: Node, read: psycopg.Connection) -> None:
@@ -140,6 +177,52 @@ def test_the_read_models_are_not_believed(quarter: Node, read: psycopg.Connectio
     read.execute("UPDATE incident SET reply_working_seconds = 1 WHERE region = 'BRONX'")
     named = {(each.unit, each.field) for each in verified(quarter, publish(quarter, question()))}
     assert ("BRONX", "value") in named
+
+
+def test_what_an_operator_passed_over_is_passed_over_again(
+    quarter: Node, project: Callable[[], int], read: psycopg.Connection
+) -> None:
+    poison(quarter.url, "QUEENS", "Unheard", {})
+    project()
+    assert retry(read, "QUEENS", skip=True)
+    project()
+    event = publish(quarter, question())
+    (skipped,) = event.found.skipped["QUEENS"]
+    assert skipped == event.found.positions["QUEENS"]
+    assert verified(quarter, event) == []
+
+
+def test_of_so_few_that_they_are_people_nothing_is_published(quarter: Node) -> None:
+    asked = question(of=Ranked.ORGANISATIONS, first=date(2026, 3, 1))
+    few = [row for row in publish(quarter, asked).found.rows if row.n < RANKED_CASES_MIN]
+    rows = {row.unit: row for row in publish(quarter, question()).found.rows}
+    empty = rows["MANHATTAN"]
+    assert empty.unranked is Unranked.INSUFFICIENT_DATA
+    for row in [*few, empty]:
+        told = (row.value, row.low, row.high, row.score, row.p90_seconds, row.mean_reply_seconds)
+        assert told == (None,) * 6
+
+
+def test_rivals_are_told_that_one_of_them_was_first(quarter: Node) -> None:
+    asked = question()
+    found = reading(quarter, lambda one: find(one, asked, catalogue=quarter.catalogue, now=SETTLED))
+
+    def attempt(number: int) -> str:
+        try:
+            publish_ranking(
+                quarter.network,
+                PublishRanking(question=asked),
+                found,
+                command_id=uuid4(),
+                at=SETTLED,
+                by=OVERSEER,
+            )
+        except PublishedAlready:
+            return "later"
+        return "first"
+
+    with ThreadPoolExecutor(6) as threads:
+        assert sorted(threads.map(attempt, range(6))) == ["first", *["later"] * 5]
 
 
 def test_the_same_command_is_published_once(quarter: Node) -> None:

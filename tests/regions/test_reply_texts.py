@@ -11,7 +11,7 @@ from domain.vocabulary import ReplyAuthor, ReplyKind, Role
 from regions.catalogue import Catalogue
 from regions.centre import Centre
 from regions.node import Node
-from regions.reply_texts import essence, fingerprint
+from regions.reply_texts import essence, text_fingerprint
 from regions.templates import Template, load_templates
 from tests.conftest import RUSSIA
 from tests.scenarios import accepted, ask
@@ -60,7 +60,7 @@ def test_it_is_another_text(one: str, other: str) -> None:
 
 
 def test_without_the_key_a_fingerprint_cannot_be_made() -> None:
-    assert fingerprint("Вода есть", b"0" * 32) != fingerprint("Вода есть", b"1" * 32)
+    assert text_fingerprint("Вода есть", b"0" * 32) != text_fingerprint("Вода есть", b"1" * 32)
 
 
 def test_every_shipped_template_is_known_again_when_it_is_filled(russia: Catalogue) -> None:
@@ -87,11 +87,11 @@ def test_a_reply_carries_the_fingerprint_of_its_draft(node: Node) -> None:
     ask(centre, incident, auto, 70)
     with node.pool.connection() as connection:
         found = connection.execute(
-            "SELECT topic, payload ->> 'fingerprint' FROM events WHERE originator_id = %s"
+            "SELECT topic, payload ->> 'text_fingerprint' FROM events WHERE originator_id = %s"
             " AND topic IN ('ReplyDrafted', 'ReplyPublished') ORDER BY pos",
             [incident],
         ).fetchall()
     other_day = SOLVED.filled(FILLED | {"done_on": "7 апреля"})
-    expected = fingerprint(other_day, node.vault.pepper(b"reply text"), [SOLVED])
+    expected = text_fingerprint(other_day, node.vault.pepper(b"reply text"), [SOLVED])
     told = base64.b64encode(expected).decode()
     assert found == [("ReplyDrafted", told), ("ReplyPublished", told), ("ReplyPublished", None)]
