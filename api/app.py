@@ -19,10 +19,11 @@ from api.context import Context
 from api.door import Door
 from api.downloads import Downloads
 from api.hub import ChangeHub
+from api.identity import viewer_of
 from api.intake import IntakeDoors
 from api.monitors import Monitors
 from api.schema import schema
-from api.viewer import Viewer, read_token_key, read_viewer
+from api.viewer import Viewer, read_token_key
 from projections.feed import progress
 from projections.history import HistoryKey, PastEvent, histories
 from projections.pool import ReadPool, read_pool
@@ -54,13 +55,10 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     server = Server(node, read_pool(url), clock, token_key)
     connections = Connections(settings.home, lambda source: "")  # the doors only read secrets
     doors = IntakeDoors(server.readers, Inbox(node.pool, vault), connections, clock, server.threads)
-
-    def viewer_of(given: str | None) -> Viewer:
-        return read_viewer(token_key, given, catalogue)
-
-    door = Door(server.context, viewer_of)
-    downloads = Downloads(Exports(node.pool), token_key, viewer_of, clock, server.threads)
-    monitors = Monitors(server.readers, catalogue, viewer_of, clock)
+    who = viewer_of(settings, catalogue, token_key)
+    door = Door(server.context, who)
+    downloads = Downloads(Exports(node.pool), token_key, who, clock, server.threads)
+    monitors = Monitors(server.readers, catalogue, who, clock)
     return Starlette(
         routes=[
             graphiql.files(),

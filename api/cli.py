@@ -20,6 +20,7 @@ from rich.table import Table
 
 from api import lifecycle, processes, what_if
 from api.app import create_app, utc_now
+from api.claims import ClaimsInvalid
 from api.demo import network
 from api.demo.comment import CommentTour
 from api.demo.live import live
@@ -30,7 +31,14 @@ from api.progress import bar, console, show
 from api.schema import schema as graphql_schema
 from api.tour import Tour, TourFailed, find_place
 from api.up import Demo, catch_up, run_everything
-from api.viewer import Viewer, issue_token, read_scope, read_token_key, scope_in
+from api.viewer import (
+    Viewer,
+    issue_token,
+    of_topic_groups,
+    read_scope,
+    read_token_key,
+    scope_in,
+)
 from domain.errors import DomainError
 from domain.publications import RankingPublished
 from domain.rights import Actor
@@ -92,6 +100,7 @@ def main() -> None:
         PostgresUnavailable,
         CatalogueInvalid,
         SourcesInvalid,
+        ClaimsInvalid,
         VaultKeyInvalid,
         MigrationMismatch,
         StoreUnavailable,
@@ -174,10 +183,10 @@ def tour(
     address = f"http://{settings.host}:{settings.port}"
     if comment:
         pages = f"http://127.0.0.1:{PLATFORMS_PORT}"
-        CommentTour(address, pages, read_token_key(settings.home)).run()
+        CommentTour(address, pages, _token_key(settings)).run()
         return
     place = find_place(load_catalogue(settings.catalogue))
-    Tour(address, read_token_key(settings.home), place).run()
+    Tour(address, _token_key(settings), place).run()
 
 
 @cli.command("lifecycle")
@@ -535,10 +544,17 @@ def schema() -> None:
 @cli.command()
 def token(
     scope: Annotated[
-        str, typer.Option(help="`country`, or the code of a region, municipality or organisation.")
+        str,
+        typer.Option(
+            help="`country`, or the code of a region, municipality, organisation or district."
+        ),
     ] = "country",
     role: Annotated[Role, typer.Option(help="In which role.")] = Role.MONITOR,
     name: Annotated[str, typer.Option(help="Who; stands in every event.")] = "developer",
+    topic_group: Annotated[
+        list[str] | None,
+        typer.Option(help="Code of a topic group: a curator's. More than one may be named."),
+    ] = None,
     personal_data: Annotated[
         bool, typer.Option(help="With the right to open citizens' data.")
     ] = False,
@@ -548,13 +564,26 @@ def token(
     """Issue a token of this node, for development: who holds it acts as the named viewer."""
     settings = _settings(catalogue)
     try:
-        covered = read_scope(scope, load_catalogue(settings.catalogue))
+        known = load_catalogue(settings.catalogue)
+        covered = read_scope(scope, known)
         scope_in(role, covered)
+        if topic_group:
+            covered = of_topic_groups(covered, topic_group, known)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--scope") from None
     viewer = Viewer(name, role, covered, personal_data=personal_data)
-    key = read_token_key(settings.home)
+    key = _token_key(settings)
     typer.echo(issue_token(key, viewer, now=utc_now(), valid=timedelta(hours=hours)))
+
+
+def _token_key(settings: Settings) -> bytes:
+    """Raises SettingInvalid where an issuer is configured: the API refuses what we would sign."""
+    if settings.issuer is not None:
+        raise SettingInvalid(
+            f"Tokens come from {settings.issuer.url} (TSUR_OIDC_ISSUER): those of this node's key "
+            "are refused, so none is issued"
+        )
+    return read_token_key(settings.home)
 
 
 def _settings(catalogue: str | None = None) -> Settings:

@@ -1,13 +1,16 @@
 """What a resolver is given: the node, the viewer, the clock, and connections to read with."""
 
+import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from psycopg import AsyncConnection
+from starlette.websockets import WebSocket
 from strawberry.dataloader import DataLoader
 from strawberry.types.info import Info as StrawberryInfo
 
@@ -16,6 +19,7 @@ from api.viewer import Viewer
 from domain.errors import NotPermitted
 from projections.history import HistoryKey, PastEvent
 from projections.pool import ReadPool
+from projections.walls import confine
 from regions.catalogue import Catalogue
 from regions.node import Node
 
@@ -35,13 +39,22 @@ class Context:
     token_key: bytes  # signs the links to exports
     histories: DataLoader[HistoryKey, Sequence[PastEvent]]
     connection_params: dict[str, object] | None = None  # a socket's; set by strawberry
+    socket: WebSocket | None = None  # to be closed when the token expires
+    expired: asyncio.Event = field(default_factory=asyncio.Event)  # somebody asked after that
 
     @property
     def viewer(self) -> Viewer:
         """Who asks. Raises NotPermitted once the token has expired: a socket may live longer."""
-        if self.bearer.expires_at is not None and self.clock() >= self.bearer.expires_at:
+        if self.seconds_left() <= 0:
+            self.expired.set()
             raise NotPermitted
         return self.bearer
+
+    def seconds_left(self) -> float:
+        """Until the token expires; a visitor has none that could."""
+        if self.bearer.expires_at is None:
+            return math.inf
+        return (self.bearer.expires_at - self.clock()).total_seconds()
 
     @property
     def catalogue(self) -> Catalogue:
@@ -49,6 +62,18 @@ class Context:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """What the viewer may see: no incident of another scope is found, whatever is asked.
+
+        Raises NotPermitted for a visitor.
+        """
+        scope = self.viewer.actor().scope
+        async with self.readers.connection() as connection, connection.transaction():
+            await confine(connection, scope)
+            yield connection
+
+    @asynccontextmanager
+    async def reading_all(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """All there is: for figures, and for whom the right to the place was checked of."""
         async with self.readers.connection() as connection:
             yield connection
 

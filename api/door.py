@@ -1,5 +1,6 @@
 """The GraphQL endpoint: strawberry's view behind a check of who asks and of what was sent."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -14,11 +15,13 @@ from strawberry.exceptions import ConnectionRejectionError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
 from api.context import Context
+from api.expiry import close_when_expired
 from api.schema import schema
-from api.viewer import Viewer
+from api.viewer import IssuerUnavailable, Viewer, ViewerOf
 from domain.errors import DomainError, NotPermitted
 
 BODY_BYTES_MAX = 4 * 1024 * 1024  # above the longest text, with room to say which field is too long
+WATCH = "tsur.watch"  # where a socket's scope keeps the task that closes it
 
 
 class BodyTooLarge(DomainError):
@@ -29,7 +32,7 @@ class BodyInvalid(DomainError):
     """The request is not a JSON object in UTF-8 with a text `query`."""
 
 
-STATUS = {NotPermitted: 401, BodyTooLarge: 413, BodyInvalid: 400}
+STATUS = {NotPermitted: 401, IssuerUnavailable: 503, BodyTooLarge: 413, BodyInvalid: 400}
 
 
 class Door(GraphQL[Context, None]):
@@ -38,7 +41,7 @@ class Door(GraphQL[Context, None]):
     def __init__(
         self,
         make_context: Callable[[Viewer], Context],
-        read_viewer: Callable[[str | None], Viewer],
+        viewer_of: ViewerOf,
     ) -> None:
         super().__init__(
             schema,
@@ -49,11 +52,11 @@ class Door(GraphQL[Context, None]):
             max_subscriptions_per_connection=20,
         )
         self.make_context = make_context
-        self.read_viewer = read_viewer
+        self.viewer_of = viewer_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            self.read_viewer(HTTPConnection(scope).headers.get("authorization"))
+            await self.viewer_of(HTTPConnection(scope).headers.get("authorization"))
             if scope["type"] == "http":
                 body = await read_body(Request(scope, receive))
                 check_body(body)
@@ -63,22 +66,31 @@ class Door(GraphQL[Context, None]):
         except ClientDisconnect:
             pass  # who sent half a request waits for no answer
         else:
-            await super().__call__(scope, receive, send)
+            try:
+                await super().__call__(scope, receive, send)
+            finally:
+                if WATCH in scope:
+                    scope[WATCH].cancel()
 
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> Context:
         # A browser cannot set headers on a socket: its token comes with connection_init.
-        return self.make_context(self.read_viewer(request.headers.get("authorization")))
+        context = self.make_context(await self.viewer_of(request.headers.get("authorization")))
+        context.socket = request if isinstance(request, WebSocket) else None
+        return context
 
     async def on_ws_connect(self, context: Context) -> Any:
         given = context.connection_params or {}
         token = given.get("Authorization") or given.get("authorization")
         if token is not None:
             try:
-                context.bearer = self.read_viewer(str(token))
-            except NotPermitted:
+                context.bearer = await self.viewer_of(str(token))
+            except (NotPermitted, IssuerUnavailable):
                 raise ConnectionRejectionError from None
+        if context.socket is not None:
+            watch = asyncio.create_task(close_when_expired(context, context.socket))
+            context.socket.scope[WATCH] = watch
         return await super().on_ws_connect(context)
 
     def decode_json(self, data: str | bytes) -> object:

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 
 from api.links import opens
 from api.types.export import filename, is_theirs, read_export_id
-from api.viewer import Viewer
+from api.viewer import IssuerUnavailable, ViewerOf
 from domain.errors import DomainError, NotFound
 from regions.event_store import StoreUnavailable
 from regions.exports import Export, ExportFormat, Exports, ExportState
@@ -30,7 +30,7 @@ class FileIncomplete(Exception):
 class Downloads:
     exports: Exports
     token_key: bytes
-    read_viewer: Callable[[str | None], Viewer]
+    viewer_of: ViewerOf
     clock: Callable[[], datetime]
     threads: CapacityLimiter
 
@@ -38,10 +38,10 @@ class Downloads:
         """Whatever is wrong is told in the same words: nobody learns what others have."""
         try:
             export = await self._found(request)
+        except (StoreUnavailable, IssuerUnavailable):
+            return PlainTextResponse("", 503)
         except DomainError:
             return _not_found()
-        except StoreUnavailable:
-            return PlainTextResponse("", 503)
         return StreamingResponse(
             self._parts(export),
             media_type=MEDIA_TYPES[export.format],
@@ -63,17 +63,17 @@ class Downloads:
             export is None
             or export.state is not ExportState.READY
             or request.path_params["filename"] != filename(export)
-            or not self._may_have(request, export)
+            or not await self._may_have(request, export)
         ):
             raise NotFound
         return export
 
-    def _may_have(self, request: Request, export: Export) -> bool:
+    async def _may_have(self, request: Request, export: Export) -> bool:
         """Raises NotPermitted for a token that is none."""
         link = request.query_params.get("link")
         if link is not None:
             return opens(self.token_key, link, export.id, now=self.clock())
-        viewer = self.read_viewer(request.headers.get("authorization"))
+        viewer = await self.viewer_of(request.headers.get("authorization"))
         return is_theirs(export, viewer)
 
     async def _parts(self, export: Export) -> AsyncIterator[bytes]:

@@ -7,14 +7,19 @@ import strawberry
 
 from api.context import Info
 from api.payload import UserError
-from api.queries import IncidentFilterInput, filter_within_scope, flagged_in
+from api.queries import (
+    IncidentFilterInput,
+    evidence_behind,
+    filter_within_scope,
+    flagged_in,
+)
 from api.types.export import Export
 from api.types.figures import PeriodInput, SideBySide
 from api.types.ranking import TimeKind, ranking_question
 from domain.errors import DomainError, ExportUnclear
 from domain.vocabulary import Ranked, RankedBy, RankingMethod
 from projections.exact import Unit
-from projections.incident_list import count_incidents, evidence_of
+from projections.incident_list import count_incidents
 from projections.tables import (
     EXPORT_ROWS_MAX,
     BoardWanted,
@@ -111,6 +116,10 @@ class ExportPayload:
     export: Export | None = strawberry.field(description="Ask for it again until it is READY.")
     user_errors: list[UserError] = strawberry.field(description="Empty if it was accepted.")
 
+    @classmethod
+    def refused(cls, refusal: DomainError) -> "ExportPayload":
+        return cls(export=None, user_errors=[UserError.of(refusal)])
+
 
 @strawberry.type
 class ExportMutation:
@@ -124,7 +133,7 @@ class ExportMutation:
         try:
             return ExportPayload(export=await _request(info, input), user_errors=[])
         except DomainError as refusal:
-            return ExportPayload(export=None, user_errors=[UserError.of(refusal)])
+            return ExportPayload.refused(refusal)
 
 
 async def _request(info: Info, given: RequestExportInput) -> Export:
@@ -149,11 +158,8 @@ async def _counted(info: Info, wanted: Wanted) -> int | None:
     """Rows of a list of incidents; others are few. Raises ExportTooLarge."""
     if not isinstance(wanted, IncidentsWanted):
         return None
+    now, behind = info.context.clock(), await evidence_behind(info, wanted.chosen, wanted.flagged)
     async with info.context.reading() as connection:
-        now = info.context.clock()
-        behind = await evidence_of(
-            connection, wanted.chosen, wanted.flagged, catalogue=info.context.catalogue, now=now
-        )
         rows_total = await count_incidents(
             connection, wanted.chosen, now=now, limit=EXPORT_ROWS_MAX + 1, evidence=behind
         )

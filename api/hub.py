@@ -14,6 +14,7 @@ from typing import NamedTuple
 import psycopg
 
 from domain.errors import CursorInvalid, StreamLagging
+from domain.rights import Scope
 from projections.changes import ChangeRow
 from projections.feed import changes_between, changes_of_place, positions, progress
 from projections.incident_list import incidents_by_id
@@ -36,18 +37,24 @@ class Change(NamedTuple):
 
 
 class Followed(NamedTuple):
-    """What of a region somebody follows: all of it, one place, what one body holds."""
+    """What of a region somebody follows: all of it, one place, what one body holds, some topics."""
 
     region: str
     municipality: str | None = None
     organisation: str | None = None
+    topics: tuple[str, ...] | None = None
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.region, self.municipality, self.organisation, topics=self.topics)
 
     def includes(self, found: Change) -> bool:
         change, incident = found
-        holder = incident.organisation if incident else None
+        holder, topic = (incident.organisation, incident.topic) if incident else (None, None)
         # Who loses an incident to another place hears of that as well.
         here = self.municipality in (None, change.municipality, change.moved_from)
-        return here and self.organisation in (None, holder)
+        theirs = self.organisation in (None, holder)
+        return here and theirs and (self.topics is None or topic in self.topics)
 
 
 class Subscriber:
@@ -126,7 +133,7 @@ class ChangeHub:
             self.subscribers[region].discard(subscriber)
 
     async def _replay(self, followed: Followed, after: int, upto: int) -> AsyncIterator[Change]:
-        region, municipality, _ = followed
+        region, municipality = followed.region, followed.municipality
         while after < upto:
             async with self.readers.connection() as connection:
                 page = await changes_of_place(

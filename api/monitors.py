@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from api.viewer import Viewer
+from api.viewer import IssuerUnavailable, ViewerOf
 from domain.errors import NotPermitted
 from domain.vocabulary import OPEN
 from projections.monitoring import WATCHED_DAYS, RegionState, region_states
@@ -25,7 +25,7 @@ from regions.catalogue import Catalogue
 class Monitors:
     readers: ReadPool
     catalogue: Catalogue
-    read_viewer: Callable[[str | None], Viewer]
+    viewer_of: ViewerOf
     clock: Callable[[], datetime]
 
     async def answer(self, request: Request) -> Response:
@@ -35,7 +35,7 @@ class Monitors:
             error = {"code": refusal.code, "message": str(refusal), "field": refusal.field}
             headers = {"WWW-Authenticate": "Bearer"}
             return JSONResponse({"error": error}, status_code=401, headers=headers)
-        except psycopg.OperationalError:
+        except (psycopg.OperationalError, IssuerUnavailable):
             return PlainTextResponse("", 503)
         try:
             encode, content_type = choose_encoder(request.headers.get("accept", ""))
@@ -48,7 +48,7 @@ class Monitors:
 
     async def _states(self, request: Request) -> list[RegionState]:
         """Raises NotPermitted."""
-        viewer = self.read_viewer(request.headers.get("authorization"))
+        viewer = await self.viewer_of(request.headers.get("authorization"))
         if viewer.scope is None:
             raise NotPermitted
         async with self.readers.connection() as connection:

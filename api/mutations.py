@@ -459,7 +459,7 @@ async def _publish(info: Info, given: PublishRankingInput) -> Result:
         await info.context.in_thread(lambda: network.note(by, command.NAME, None, "REFUSED"))
         raise
     check_settled(command.question, at)  # before the answer is looked for
-    async with info.context.reading() as connection:
+    async with info.context.reading_all() as connection:
         found = await find(connection, command.question, catalogue=catalogue, now=at)
     return await info.context.in_thread(
         lambda: publish_ranking(network, command, found, command_id=given.command_id, at=at, by=by)

@@ -7,7 +7,7 @@ from api.queries import find_incident
 from api.types.incident import Incident
 from api.types.node import write_id
 from api.types.publication import Publication
-from domain.errors import DomainError, NotPermitted
+from domain.errors import DomainError
 from projections.freshness import wait_for
 from projections.publications import publication_recorded
 from regions.centre import Position, Result
@@ -42,10 +42,8 @@ class CommandPayload:
         if self.at is None or self.incident_id is None:
             return None
         await wait_for(info.context.readers, [self.at])
-        try:
-            return await find_incident(info, self.incident_id)
-        except NotPermitted:
-            return None  # sent back by its holder, or relocated: no failure of the command
+        # None also of what was sent back by its holder, or relocated: no failure of the command.
+        return await find_incident(info, self.incident_id)
 
     @classmethod
     def recorded(cls, result: Result) -> "CommandPayload":
@@ -77,7 +75,7 @@ class PublicationPayload:
         if self.result is None:
             return None
         await wait_for(info.context.readers, [self.result.position])
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             row = await publication_recorded(connection, self.result.position.pos)
         return Publication.of_row(row)
 

@@ -41,7 +41,7 @@ from domain.vocabulary import (
 from projections import federal
 from projections.explanations import explain
 from projections.feed import progress
-from projections.flag_counts import Flagged, FlagKind
+from projections.flag_counts import Evidence, Flagged, FlagKind
 from projections.freshness import parse_position, wait_for
 from projections.history import HistoryKey
 from projections.history import as_of as as_of_row
@@ -186,7 +186,7 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
     def channels(self, info: Info) -> list[Channel]:
         return [Channel.of(entry) for entry in info.context.catalogue.channels.values()]
 
-    @strawberry.field(description="An incident by its id; null if the read models have none.")
+    @strawberry.field(description="An incident by its id; null if the viewer's scope has none.")
     async def incident(
         self,
         info: Info,
@@ -224,10 +224,8 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
         chosen = filter_within_scope(info, filter or IncidentFilterInput())
         await read_own_write(info, read_after)
         flagged, now = flagged_in(filter), info.context.clock()
+        behind = await evidence_behind(info, chosen, flagged)
         async with info.context.reading() as connection:
-            behind = await evidence_of(
-                connection, chosen, flagged, catalogue=info.context.catalogue, now=now
-            )
             # One more than asked for tells whether another page follows.
             rows = await incident_page(
                 connection, chosen, first=first + 1, after=place, now=now, evidence=behind
@@ -259,7 +257,7 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
         question = ranking_question(period, of, by, clock, method, region, catalogue)
         check_exact(info, exact or is_exact(question))
         await read_own_write(info, read_after)
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             found = await federal.ranking(
                 connection,
                 question,
@@ -296,7 +294,7 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
             period, of, RankedBy.FIRST_REPLY, clock, RankingMethod.SHRUNK_1, within, catalogue
         )
         await read_own_write(info, read_after)
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             found = await explain(
                 connection,
                 question,
@@ -318,7 +316,7 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
         check_exact(info, exact)
         catalogue, now, checked = info.context.catalogue, info.context.clock(), period.period()
         await read_own_write(info, read_after)
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             measured = await federal.country_board(
                 connection, checked, catalogue=catalogue, now=now, exact=exact
             )
@@ -365,7 +363,7 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
         info.context.catalogue.region(region)
         info.context.viewer.require(region, None)
         await read_own_write(info, read_after)
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             found = await sources_of(connection, region, now=info.context.clock())
         return [Source.of(each) for each in found]
 
@@ -398,7 +396,7 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
 
     @strawberry.field(description="How far the read models have come, region by region.")
     async def projection_status(self, info: Info) -> list[ProjectionStatus]:
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             parts = await progress(connection)
         version = version_of(info.context.catalogue)
         return [
@@ -429,15 +427,20 @@ async def read_own_write(info: Info, read_after: list[str] | None) -> None:
 
 
 async def find_incident(info: Info, node_id: str) -> Incident | None:
-    """The incident of an id, or None. Raises NotPermitted outside the viewer's scope."""
-    info.context.viewer.require_scope()
+    """The incident of an id; None where the viewer sees none.
+
+    Whether another scope has one is not told: an id reveals nothing. Raises NotPermitted for a
+    visitor.
+    """
+    viewer = info.context.viewer
+    viewer.require_scope()
     region, incident_id = read_incident_id(node_id)
     async with info.context.reading() as connection:
         row = (await incidents_by_id(connection, [incident_id])).get(incident_id)
     if row is None or row.region != region:
         return None
-    info.context.viewer.require(row.region, row.municipality, row.organisation)
-    return Incident.of(row)
+    seen = viewer.sees(row.region, row.municipality, row.organisation, row.topic)
+    return Incident.of(row) if seen else None
 
 
 def filter_within_scope(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:
@@ -460,8 +463,6 @@ def filter_within_scope(info: Info, wanted: IncidentFilterInput) -> IncidentFilt
         known = catalogue.organisations.get(wanted.organisation)
         region = region or (known.region if known else "?")
         catalogue.organisation(wanted.organisation, region=region)
-    if not scope.contains(Scope(region, municipality, organisation)):
-        raise NotPermitted
     for field, listed in (
         ("topics", wanted.topics),
         ("statuses", wanted.statuses),
@@ -471,6 +472,10 @@ def filter_within_scope(info: Info, wanted: IncidentFilterInput) -> IncidentFilt
             raise ListTooLong(field=field, limit=LISTED_MAX)
     for topic in wanted.topics or ():
         catalogue.topic(topic)
+    regions = scope.regions if region is None else None  # a district's, unless one is named
+    topics = scope.topics if wanted.topics is None else tuple(wanted.topics)
+    if not scope.contains(Scope(region, municipality, organisation, regions, topics)):
+        raise NotPermitted
     for channel in wanted.channels or ():
         catalogue.channel(channel)
     for field, moment in (
@@ -481,10 +486,11 @@ def filter_within_scope(info: Info, wanted: IncidentFilterInput) -> IncidentFilt
             check_date(field, moment)
     return IncidentFilter(
         region=region,
+        regions=regions,
         municipality=municipality,
         organisation=organisation,
         queue=wanted.queue,
-        topics=wanted.topics,
+        topics=topics,
         statuses=wanted.statuses,
         channels=wanted.channels,
         registered_from=wanted.registered_from,
@@ -494,6 +500,22 @@ def filter_within_scope(info: Info, wanted: IncidentFilterInput) -> IncidentFilt
         working=not wanted.reply_slower_than or wanted.reply_slower_than.clock is TimeKind.WORKING,
         overdue=wanted.overdue,
     )
+
+
+async def evidence_behind(
+    info: Info, chosen: IncidentFilter, flagged: Flagged | None
+) -> Evidence | None:
+    """What a flag is told from is counted in all of its place, also by who sees a part of it."""
+    if flagged is None:
+        return None
+    async with info.context.reading_all() as connection:
+        return await evidence_of(
+            connection,
+            chosen,
+            flagged,
+            catalogue=info.context.catalogue,
+            now=info.context.clock(),
+        )
 
 
 def flagged_in(wanted: IncidentFilterInput | None) -> Flagged | None:

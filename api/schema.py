@@ -1,13 +1,14 @@
 """The schema, and how errors leave it: refusals in full, failures without their inside."""
 
 import logging
+import re
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import psycopg
 import strawberry
-from graphql import GraphQLError, is_introspection_type, is_specified_scalar_type, print_type
+from graphql import GraphQLError
 from psycopg.errors import QueryCanceled
 from strawberry.extensions import (
     MaskErrors,
@@ -16,6 +17,7 @@ from strawberry.extensions import (
     QueryDepthLimiter,
 )
 from strawberry.federation.schema import FederationAny
+from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.schema.types.base_scalars import UUIDDefinition
@@ -24,6 +26,7 @@ from strawberry.types.graphql import OperationType
 from strawberry.types.scalar import ScalarDefinition, ScalarWrapper
 
 from api.mutations import Mutation
+from api.public import close
 from api.queries import Query
 from api.subscriptions import Subscription
 from api.types.catalogue import Municipality, Region
@@ -40,7 +43,6 @@ DEPTH_MAX = 5  # one more, and regions in municipalities in regions are millions
 ALIASES_MAX = 20
 
 FEDERATION: Final = "2.3"  # the oldest with all that we use: routers of any age take it
-OF_DIRECTIVES = {"_FieldSet", "link__Import", "link__Purpose"}  # types of what @key and @link say
 
 
 # Strawberry leaves these two without a description, and the tools of frontends ask for one.
@@ -107,13 +109,8 @@ class Schema(strawberry.federation.Schema):
 
     def as_str(self) -> str:
         """For clients, whose tools know no `@key`: a router asks for `_service { sdl }` instead."""
-        return "\n\n".join(
-            print_type(of)
-            for name, of in sorted(self._schema.type_map.items())
-            if name not in OF_DIRECTIVES
-            and not is_specified_scalar_type(of)
-            and not is_introspection_type(of)
-        )
+        told = re.sub(r"schema @link\(.*?\) \{.*?\}\n\n", "", print_schema(self), flags=re.DOTALL)
+        return re.sub(r" @(key|shareable)(\([^)]*\))?", "", told)
 
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
@@ -125,6 +122,7 @@ class Schema(strawberry.federation.Schema):
         errors[:] = map(presented, errors)
 
 
+close(Query, Mutation, Subscription)
 schema = Schema(
     query=Query,
     mutation=Mutation,

@@ -10,7 +10,7 @@ import strawberry
 from api.context import Info
 from api.hub import Change, Followed
 from api.types.incident import Incident
-from domain.errors import CursorInvalid, InvalidInput
+from domain.errors import CursorInvalid, InvalidInput, NotPermitted
 from domain.events import DeadlineExtended, DeadlineMissed, DeadlineWarned, EscalationRaised
 from domain.vocabulary import Priority, Status
 from projections.freshness import parse_position
@@ -48,7 +48,8 @@ class Subscription:
     @strawberry.subscription(
         description="Every change of a region or of a municipality, each once and in order: first "
         "what came after the cursor, then live. Without a cursor, from now on. With the token of a "
-        "body, of the incidents that it holds when they are delivered."
+        "body, of the incidents that it holds when they are delivered; of a curator of topic "
+        "groups, of those about these."
     )
     async def incident_changes(
         self,
@@ -101,22 +102,26 @@ async def _changes(
     position = _after(followed.region, after)
     async with aclosing(info.context.hub.follow(followed, position)) as changes:
         async for change in changes:
-            info.context.viewer.require(*followed)
+            if not info.context.viewer.sees_all_of(followed.scope):
+                raise NotPermitted
             yield change
 
 
 def _followed(info: Info, region: str, municipality: str | None) -> Followed:
-    """A place, or for who belongs to a body what that holds there. Raises NotPermitted."""
-    viewer = info.context.viewer
-    body = viewer.scope.organisation if viewer.scope else None
-    viewer.require(region, municipality, body)
-    return Followed(region, municipality, body)
+    """A place, or of it what the viewer's body holds and their topics. Raises NotPermitted."""
+    scope = info.context.viewer.actor().scope
+    followed = Followed(region, municipality, scope.organisation, scope.topics)
+    if not scope.contains(followed.scope):
+        raise NotPermitted
+    return followed
 
 
 def _shown(info: Info, found: Change) -> IncidentChange:
     """A change that was the viewer's to see; the incident may have moved on since."""
     change, row = found
-    seen = row and info.context.viewer.sees(row.region, row.municipality, row.organisation)
+    seen = row and info.context.viewer.sees(
+        row.region, row.municipality, row.organisation, row.topic
+    )
     return IncidentChange(
         cursor=f"{change.region}:{change.pos}",
         event=change.event,

@@ -1,17 +1,19 @@
 """Who is asking: learnt from a signed token, and what of the network they may see.
 
-The token is a JWT signed with a key of this node (`tsur token` issues it). Without one a visitor
-sees public aggregates only.
+The token is a JWT of an issuer (api/identity.py) or, in development, one signed with a key of this
+node (`tsur token` issues it). Without one a visitor sees public aggregates only.
 """
 
+from collections.abc import Awaitable, Callable, Collection, Container, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import jwt
 
 from domain.commands import SHORT_TEXT_MAX, check_text
-from domain.errors import InvalidInput, NotPermitted
+from domain.errors import DomainError, InvalidInput, NotPermitted
 from domain.rights import Actor, Scope, region_proper, sandbox_of
 from domain.vocabulary import Role
 from regions.catalogue import Catalogue
@@ -40,16 +42,34 @@ class Viewer:
         if self.scope is None:
             raise NotPermitted
 
-    def sees(self, region: str, municipality: str | None, organisation: str | None = None) -> bool:
-        """Whether the viewer's scope covers the place, and who holds what is there."""
-        return self.scope is not None and self.scope.covers(region, municipality, organisation)
+    def sees(
+        self,
+        region: str,
+        municipality: str | None,
+        organisation: str | None = None,
+        topic: str | None = None,
+    ) -> bool:
+        """Whether the viewer's scope covers the place, its holder and its topic.
+
+        Without these two: whether it covers whoever holds what is there, and whatever it is about.
+        """
+        return self.scope is not None and self.scope.covers(
+            region, municipality, organisation, topic
+        )
 
     def require(
-        self, region: str, municipality: str | None, organisation: str | None = None
+        self,
+        region: str,
+        municipality: str | None,
+        organisation: str | None = None,
+        topic: str | None = None,
     ) -> None:
         """Raises NotPermitted for what the viewer does not see."""
-        if not self.sees(region, municipality, organisation):
+        if not self.sees(region, municipality, organisation, topic):
             raise NotPermitted
+
+    def sees_all_of(self, part: Scope) -> bool:
+        return self.scope is not None and self.scope.contains(part)
 
     def region_meant(self, code: str) -> str:
         """A trainee who names their region means its sandbox."""
@@ -63,6 +83,18 @@ class Viewer:
 
 
 VISITOR = Viewer("visitor", Role.CITIZEN, scope=None)
+
+# Of the value of an Authorization header, or of connection_init; None: there is none. Raises
+# NotPermitted for a token that is none, and IssuerUnavailable.
+ViewerOf = Callable[[str | None], Awaitable[Viewer]]
+
+
+class IssuerUnavailable(DomainError):
+    """The issuer of tokens does not answer; try again in a moment."""
+
+    @property
+    def code(self) -> str:
+        return "UNAVAILABLE"
 
 
 def read_token_key(home: Path) -> bytes:
@@ -80,6 +112,8 @@ def issue_token(key: bytes, viewer: Viewer, *, now: datetime, valid: timedelta) 
         "sub": viewer.name,
         "role": viewer.role.value,
         "scope": write_scope(viewer.scope),
+        "regions": viewer.scope.regions,
+        "topics": viewer.scope.topics,
         "personal_data": viewer.personal_data,
     }
     return jwt.encode(claims, key, ALGORITHM)
@@ -91,7 +125,7 @@ def read_viewer(key: bytes, authorization: str | None, catalogue: Catalogue) -> 
         return VISITOR
     try:
         claims = jwt.decode(
-            authorization.removeprefix("Bearer ").strip(),
+            bearer_token(authorization),
             key,
             [ALGORITHM],
             audience=AUDIENCE,
@@ -102,12 +136,35 @@ def read_viewer(key: bytes, authorization: str | None, catalogue: Catalogue) -> 
         return Viewer(
             name=claims["sub"],
             role=role,
-            scope=scope_in(role, read_scope(str(claims["scope"]), catalogue)),
+            scope=_scope(claims, role, catalogue),
             personal_data=claims.get("personal_data") is True,
             expires_at=datetime.fromtimestamp(claims["exp"], UTC),
         )
-    except (jwt.InvalidTokenError, ValueError, InvalidInput):
+    except (jwt.InvalidTokenError, ValueError, InvalidInput, RecursionError):
         raise NotPermitted from None
+
+
+def bearer_token(authorization: str) -> str:
+    return authorization.removeprefix("Bearer ").strip()
+
+
+def _scope(claims: Mapping[str, Any], role: Role, catalogue: Catalogue) -> Scope:
+    """Raises ValueError."""
+    scope = scope_in(role, read_scope(str(claims["scope"]), catalogue))
+    return replace(
+        scope,
+        regions=_codes(claims.get("regions"), catalogue.regions),
+        topics=_codes(claims.get("topics"), catalogue.topics),
+    )
+
+
+def _codes(given: object, known: Container[str]) -> tuple[str, ...] | None:
+    """Raises ValueError unless it is a list of known codes, or nothing."""
+    if given is None:
+        return None
+    if not isinstance(given, list) or not all(code in known for code in given):
+        raise ValueError("What narrows a scope is a list of codes")
+    return tuple(given)
 
 
 def scope_in(role: Role, scope: Scope) -> Scope:
@@ -129,7 +186,10 @@ def write_scope(scope: Scope) -> str:
 
 
 def read_scope(text: str, catalogue: Catalogue) -> Scope:
-    """`country`, or the code of a region, municipality or organisation. Raises ValueError."""
+    """`country`, or the code of a region, municipality, organisation or district.
+
+    Raises ValueError.
+    """
     if text == "country":
         return Scope()
     if region_proper(text) in catalogue.regions:
@@ -138,6 +198,27 @@ def read_scope(text: str, catalogue: Catalogue) -> Scope:
         return Scope(catalogue.municipalities[text].region, text)
     if text in catalogue.organisations:
         return Scope(catalogue.organisations[text].region, organisation=text)
+    if text in catalogue.districts:
+        within = (each.code for each in catalogue.regions.values() if each.district == text)
+        return Scope(regions=tuple(sorted(within)))
     raise ValueError(
-        f"{text!r} is neither 'country' nor the code of a region, municipality or organisation"
+        f"{text!r} is neither 'country' nor the code of a region, municipality, organisation or "
+        "district"
     )
+
+
+def of_topic_groups(scope: Scope, groups: Collection[str], catalogue: Catalogue) -> Scope:
+    """The part of a region's scope that is about these groups of topics.
+
+    Raises ValueError for an unknown group, for none, and for any other scope: the wall in the
+    database (projections/walls.py) has a role for curators of a region.
+    """
+    if scope.region is None or scope.municipality or scope.organisation:
+        raise ValueError("A curator of topic groups works for one region: name it as the scope")
+    for group in groups:
+        if group not in catalogue.topics or catalogue.topics[group].group is not None:
+            raise ValueError(f"{group!r} is no group of topics")
+    if not groups:
+        raise ValueError("No topic group is named")
+    within = (topic.code for topic in catalogue.topics.values() if topic.group in groups)
+    return replace(scope, topics=tuple(sorted(within)))

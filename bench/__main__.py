@@ -17,6 +17,7 @@ from bench import (
     projection,
     rebuild,
     visibility,
+    walls,
 )
 from bench.result import Result, table, write
 from bench.scratch import Scratch, scratch
@@ -31,6 +32,7 @@ BENCHES: dict[str, Callable[[Scratch], list[Result]]] = {
     "classification": classification.run,
     "intake": intake.run,
     "figures": figures.run,
+    "walls": walls.run,
     "rebuild": rebuild.run,
     "growth": growth.run,
 }

@@ -378,6 +378,16 @@ async def _time_captures(
         found[region].lags = Lags(median, usual, Share(later, of), Share(later_before, of_before))
 
 
+async def _same_texts(
+    connection: AsyncConnection[Any], parameters: Mapping[str, object]
+) -> list[bytes]:
+    """The fingerprints: counted here, in all of the place, and not by who sees a part of it."""
+    cursor = await connection.execute(
+        "SELECT reply_fingerprint FROM (" + TEXTS + ") AS text WHERE " + SAME, parameters
+    )
+    return [fingerprint async for (fingerprint,) in cursor]
+
+
 async def evidence(connection: AsyncConnection[Any], asked: Asked, kind: FlagKind) -> Evidence:
     """Behind the figures of one unit; `asked.area` is no country."""
     (region,) = asked.regions
@@ -389,8 +399,8 @@ async def evidence(connection: AsyncConnection[Any], asked: Asked, kind: FlagKin
             condition = "counted AND first_resolved_on = ANY (%(flag_days)s)"
             parameters["flag_days"] = asked.last_days(region)
         case FlagKind.IDENTICAL_REPLIES:
-            condition = COHORT + " AND reply_fingerprint IN ("
-            condition += "SELECT reply_fingerprint FROM (" + TEXTS + ") AS text WHERE " + SAME + ")"
+            condition = COHORT + " AND reply_fingerprint = ANY (%(flag_texts)s)"
+            parameters["flag_texts"] = await _same_texts(connection, parameters)
         case FlagKind.MERGE_BURST:
             found = {region: Counted(asked.days, ())}
             await _count_merges(connection, asked, found)

@@ -31,6 +31,7 @@ class IncidentFilter:
     region: str | None = None
     municipality: str | None = None
     organisation: str | None = None
+    regions: Sequence[str] | None = None  # of a district
     queue: Queue | None = None
     topics: Sequence[str] | None = None
     statuses: Sequence[str] | None = None
@@ -45,7 +46,13 @@ class IncidentFilter:
     @property
     def scope(self) -> Scope:
         """The smallest part of the country that has all of it."""
-        return Scope(self.region, self.municipality, self.organisation)
+        return Scope(
+            self.region,
+            self.municipality,
+            self.organisation,
+            regions=None if self.regions is None else tuple(self.regions),
+            topics=None if self.topics is None else tuple(self.topics),
+        )
 
 
 class Place(NamedTuple):
@@ -154,6 +161,7 @@ def _conditions(
     """Only the conditions that are asked for: each set of them gets a plan of its own."""
     asked: list[tuple[LiteralString, str, object]] = [
         ("region = %(region)s", "region", chosen.region),
+        ("region = ANY (%(regions)s)", "regions", _listed(chosen.regions)),
         ("municipality = %(municipality)s", "municipality", chosen.municipality),
         ("organisation = %(organisation)s", "organisation", chosen.organisation),
         ("topic = ANY (%(topics)s)", "topics", _listed(chosen.topics)),

@@ -24,7 +24,7 @@ class RegionState:
     progress: Progress
     open_by_status: Mapping[str, int]
     queues: Mapping[Queue, int]
-    registered: int | None  # on the watched days; None: not told of one body
+    registered: int | None  # on the watched days; None: not told of one body or topic
     answered: int | None  # of these
 
 
@@ -32,7 +32,7 @@ async def region_states(
     connection: AsyncConnection[Any], scope: Scope, *, catalogue: Catalogue, now: datetime
 ) -> list[RegionState]:
     """Of every region that the scope touches, by its code. Costs what is open, and 30 days."""
-    regions = list(catalogue.regions) if scope.region is None else [scope.region]
+    regions = list(catalogue.regions if scope.places is None else scope.places)
     async with connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         reached = [each for each in await progress(connection) if each.region in regions]
@@ -45,7 +45,7 @@ async def region_states(
             each,
             statuses.get(each.region, {}),
             queues.get(each.region, nothing),
-            *cohort.get(each.region, (None, None) if scope.organisation else (0, 0)),
+            *cohort.get(each.region, (0, 0) if _of_whole_places(scope) else (None, None)),
         )
         for each in reached
     ]
@@ -88,8 +88,8 @@ async def _cohort(
     catalogue: Catalogue,
     now: datetime,
 ) -> dict[str, tuple[int, int]]:
-    """Registered on the watched days, and answered of these; the daily rows know no bodies."""
-    if scope.organisation is not None:
+    """Registered on the watched days, and answered; the daily rows know no bodies nor topics."""
+    if not _of_whole_places(scope):
         return {}
     cursor = await connection.execute(
         """
@@ -121,8 +121,15 @@ def _within(regions: Sequence[str], scope: Scope) -> tuple[LiteralString, dict[s
         conditions += " AND municipality = %(municipality)s"
     if scope.organisation is not None:
         conditions += " AND organisation = %(organisation)s"
+    if scope.topics is not None:
+        conditions += " AND topic = ANY (%(topics)s)"
     return conditions, {
         "regions": regions,
         "municipality": scope.municipality,
         "organisation": scope.organisation,
+        "topics": list(scope.topics or ()),
     }
+
+
+def _of_whole_places(scope: Scope) -> bool:
+    return scope.organisation is None and scope.topics is None

@@ -137,6 +137,28 @@ CREATE INDEX incident_rejected ON incident (region, registered_on) INCLUDE (muni
     WHERE status = 'REJECTED';
 CREATE INDEX incident_by_merge ON incident (region, merged_at) WHERE merged_at IS NOT NULL;
 
+-- Whoever answers a viewer's question becomes one of these roles (projections/walls.py) and finds the
+-- incidents of the viewer's scope, whatever the question forgot to ask. No other table of incidents is
+-- theirs to read. The owner, who writes, and who counts for everybody, sees all.
+ALTER TABLE incident ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON incident, tracking
+    TO tsur_country, tsur_district, tsur_region, tsur_municipality, tsur_organisation, tsur_topics;
+CREATE POLICY of_country ON incident FOR SELECT TO tsur_country
+    USING (true);
+CREATE POLICY of_district ON incident FOR SELECT TO tsur_district
+    USING (region = ANY ((SELECT current_setting('tsur.codes'))::text[]));
+CREATE POLICY of_region ON incident FOR SELECT TO tsur_region
+    USING (region = (SELECT current_setting('tsur.region')));
+CREATE POLICY of_municipality ON incident FOR SELECT TO tsur_municipality
+    USING (region = (SELECT current_setting('tsur.region'))
+           AND municipality = (SELECT current_setting('tsur.within')));
+CREATE POLICY of_organisation ON incident FOR SELECT TO tsur_organisation
+    USING (region = (SELECT current_setting('tsur.region'))
+           AND organisation = (SELECT current_setting('tsur.within')));
+CREATE POLICY of_topics ON incident FOR SELECT TO tsur_topics
+    USING (region = (SELECT current_setting('tsur.region'))
+           AND topic = ANY ((SELECT current_setting('tsur.codes'))::text[]));
+
 -- What happened, in order: the feed of a region, and of each municipality in it.
 CREATE TABLE change (
     region       text NOT NULL,

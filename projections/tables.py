@@ -35,6 +35,7 @@ from projections.measures import DURATION_NAMES
 from projections.municipal import municipality_board
 from projections.regional import Board, region_board
 from projections.units import Area, figures_by, regions_of
+from projections.walls import confine
 from regions.catalogue import Catalogue
 from regions.centre import Position
 
@@ -95,16 +96,24 @@ class Table:
 
 
 async def table_of(
-    connection: AsyncConnection[Any], wanted: Wanted, *, catalogue: Catalogue, now: datetime
+    connection: AsyncConnection[Any],
+    wanted: Wanted,
+    *,
+    scope: Scope,
+    catalogue: Catalogue,
+    now: datetime,
 ) -> Table:
-    """On a connection in REPEATABLE READ. Raises ExportTooLarge."""
+    """On a connection in REPEATABLE READ. Of incidents no other than the scope has.
+
+    Raises ExportTooLarge.
+    """
     match wanted:
         case RankingWanted():
             return await _ranking(connection, wanted, catalogue, now)
         case BoardWanted():
             return await _board(connection, wanted, catalogue, now)
         case IncidentsWanted():
-            return await _incidents(connection, wanted, catalogue, now)
+            return await _incidents(connection, wanted, scope, catalogue, now)
 
 
 async def _ranking(
@@ -216,15 +225,21 @@ def _name_of(level: Unit, catalogue: Catalogue) -> Callable[[str], str]:
 
 
 async def _incidents(
-    connection: AsyncConnection[Any], wanted: IncidentsWanted, catalogue: Catalogue, now: datetime
+    connection: AsyncConnection[Any],
+    wanted: IncidentsWanted,
+    scope: Scope,
+    catalogue: Catalogue,
+    now: datetime,
 ) -> Table:
     chosen = wanted.chosen
     behind = await evidence_of(connection, chosen, wanted.flagged, catalogue=catalogue, now=now)
+    await confine(connection, scope)  # to the end of the snapshot
     rows_total = await count_incidents(
         connection, chosen, now=now, limit=EXPORT_ROWS_MAX + 1, evidence=behind
     )
     check_rows(rows_total)
-    regions = catalogue.regions if chosen.region is None else [chosen.region]
+    places = chosen.scope.places
+    regions = catalogue.regions if places is None else places
     columns = incident_columns(catalogue)
     return Table(
         columns,

@@ -13,6 +13,7 @@ from psycopg import sql
 from projections.projector import BATCH_EVENTS, Projector
 from projections.release import SCHEMA, version_of
 from regions.catalogue import Catalogue
+from regions.reader_roles import READER_ROLES
 
 SERVED, NEXT, RETIRED = "read", "read_next", "read_retired"
 REBUILD_LOCK = 7_203_513  # one rebuild at a time
@@ -126,6 +127,11 @@ def _create(connection: psycopg.Connection, version: str) -> None:
                 sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema))
             )
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(NEXT)))
+        connection.execute(
+            sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(
+                sql.Identifier(NEXT), sql.SQL(", ").join(map(sql.Identifier, READER_ROLES))
+            )
+        )
         connection.execute(SCHEMA.encode())
         connection.execute("INSERT INTO built (version) VALUES (%s)", [version])
         _add_regions(connection)

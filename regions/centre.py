@@ -320,6 +320,7 @@ class Centre(Application[UUID]):
                 incident.municipality if incident else getattr(command, "municipality", None)
             ),
             organisation=incident.organisation if incident else None,
+            topic=incident.topic if incident else getattr(command, "topic", None),
         )
 
     def _other(self, by: Actor, command: Command, incident: Incident) -> Incident | None:

@@ -18,6 +18,7 @@ from regions.catalogue import Catalogue, load_catalogue
 from regions.centre import Centre
 from regions.migration import migrate, read_migrations
 from regions.postgres import Server, embedded
+from regions.reader_roles import ensure_reader_roles
 from regions.routing import Routing, load_routing
 from regions.server import PostgresUnavailable, check_server, create_database
 from regions.settings import Settings
@@ -165,10 +166,12 @@ def check_vault(url: str, vault: Vault) -> None:
 def prepare(url: str, catalogue: Catalogue) -> None:
     """Migrate, claim the database for its catalogue, and give each region its head.
 
-    Raises PostgresUnavailable if the database belongs to another catalogue.
+    Raises PostgresUnavailable if the database belongs to another catalogue, or if it may not make
+    the roles that viewers read behind.
     """
     with psycopg.connect(url, autocommit=True) as connection:
         migrate(connection, read_migrations())
+        ensure_reader_roles(connection)
         with connection.transaction(), connection.cursor() as cursor:
             # The workers' queue: a save can enqueue a job in its own transaction.
             queue.init(cursor)

@@ -43,7 +43,9 @@ def command_office(
         check_codes(command, centre.catalogue, centre.region.code)
         place = getattr(command, "municipality", None)
         region = centre.region.code
-        check_right(by, command.ROLES, region=region, municipality=place, organisation=None)
+        check_right(
+            by, command.ROLES, region=region, municipality=place, organisation=None, topic=None
+        )
         found = office(centre)
         decide(found, command, at=at, by=by)
         record = CommandRecord(command_id, fingerprint, of, found.version, len(found.pending))

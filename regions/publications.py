@@ -68,6 +68,7 @@ def check_publisher(by: Actor, question: RankingQuestion) -> None:
         region=within or NETWORK,
         municipality=None,
         organisation=None,
+        topic=None,
     )
 
 

@@ -4,12 +4,21 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 SHIPPED_CATALOGUES = Path(__file__).parent / "catalogues"
 
 
 class SettingInvalid(Exception):
     """A TSUR_… variable holds something that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Whose access tokens say who somebody is: an OpenID provider."""
+
+    url: str  # as its tokens write it in `iss`
+    audience: str  # as they name this API in `aud`
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +29,12 @@ class Settings:
     port: int
     catalogue: Path  # folder of reference data
     broker_url: str | None = None  # RabbitMQ; None: jobs stay in the database
+    issuer: Issuer | None = None  # None: `tsur token` issues tokens, for development
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from TSUR_HOME, TSUR_DATABASE_URL, TSUR_HOST, TSUR_PORT, TSUR_CATALOGUE and
-    TSUR_BROKER_URL.
+    """Settings from TSUR_HOME, TSUR_DATABASE_URL, TSUR_HOST, TSUR_PORT, TSUR_CATALOGUE,
+    TSUR_BROKER_URL, TSUR_OIDC_ISSUER and TSUR_OIDC_AUDIENCE.
 
     Raises SettingInvalid naming the variable.
     """
@@ -35,7 +45,23 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         port=_port(environ.get("TSUR_PORT") or "8000"),
         catalogue=_catalogue(environ.get("TSUR_CATALOGUE") or "russia"),
         broker_url=_broker(environ.get("TSUR_BROKER_URL") or None),
+        issuer=_issuer(environ.get("TSUR_OIDC_ISSUER"), environ.get("TSUR_OIDC_AUDIENCE")),
     )
+
+
+def _issuer(url: str | None, audience: str | None) -> Issuer | None:
+    if not url and not audience:
+        return None
+    if not url or not audience:
+        raise SettingInvalid("TSUR_OIDC_ISSUER and TSUR_OIDC_AUDIENCE: set both, or neither")
+    address = urlsplit(url)
+    ours = address.scheme == "http" and address.hostname in ("127.0.0.1", "::1", "localhost")
+    plain = address.hostname and not (address.username or address.query or address.fragment)
+    if not plain or not (ours or address.scheme == "https"):
+        raise SettingInvalid(
+            "TSUR_OIDC_ISSUER must be the https:// address of the issuer, as its tokens write it"
+        )
+    return Issuer(url, audience)
 
 
 def _broker(url: str | None) -> str | None:

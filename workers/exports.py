@@ -52,7 +52,13 @@ class ExportWriter:
             wanted.require(export.scope)
         with Parts(lambda number, piece: self.exports.keep_part(export.id, number, piece)) as parts:
             async with snapshot(self.node.url, seconds_max=EXPORT_SECONDS_MAX) as connection:
-                table = await table_of(connection, wanted, catalogue=self.node.catalogue, now=at())
+                table = await table_of(
+                    connection,
+                    wanted,
+                    scope=export.scope,
+                    catalogue=self.node.catalogue,
+                    now=at(),
+                )
                 await self._fill(export, table, parts)
         self.exports.finish(
             export.id,

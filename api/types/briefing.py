@@ -84,10 +84,10 @@ class BriefingQuery:
         info.context.viewer.require(catalogue.region(region).code, None)
         if as_of is not None:
             check_date("asOf", as_of)
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             moment = await moment_of(connection, region, as_of)
         await wait_for(info.context.readers, [Position(region, moment.pos)])
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             found = await briefings.briefing(
                 connection, region, checked, moment, catalogue=catalogue
             )

@@ -70,7 +70,7 @@ class Region(Node):
 
     @strawberry.field(description="When it worked by the rules of a crisis, the last first.")
     async def crises(self, info: Info) -> list[Crisis]:
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             return [Crisis.of(row) for row in await offices.crises(connection, self.code)]
 
     @strawberry.field(description="What it changed so that problems do not return; the last first.")
@@ -81,7 +81,7 @@ class Region(Node):
             str | None, strawberry.argument(description="Code; null: of all topics.")
         ] = None,
     ) -> list[SystemicDecision]:
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             rows = await offices.systemic_decisions(connection, self.code, topic)
         return [SystemicDecision.of(row) for row in rows]
 
@@ -89,7 +89,7 @@ class Region(Node):
     async def board(self, info: Info, period: PeriodInput, exact: Exact = False) -> Board:
         check_exact(info, exact)
         catalogue, now, checked = info.context.catalogue, info.context.clock(), period.period()
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             measured = await region_board(
                 connection, checked, catalogue=catalogue, now=now, region=self.code, exact=exact
             )
@@ -137,7 +137,7 @@ class Municipality(Node):
     async def board(self, info: Info, period: PeriodInput, exact: Exact = False) -> Board:
         check_exact(info, exact)
         catalogue, now, checked = info.context.catalogue, info.context.clock(), period.period()
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             measured = await municipality_board(
                 connection,
                 checked,

@@ -89,11 +89,7 @@ def filename(stored: StoredExport) -> str:
 
 def is_theirs(stored: StoredExport, viewer: Viewer) -> bool:
     """Whether the viewer asked for it, and may still see what they saw then."""
-    return (
-        viewer.scope is not None
-        and viewer.name == stored.asked_by
-        and viewer.scope.contains(stored.scope)
-    )
+    return viewer.name == stored.asked_by and viewer.sees_all_of(stored.scope)
 
 
 def read_export_id(given: str) -> UUID:

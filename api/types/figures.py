@@ -367,7 +367,7 @@ class Board:
         self, info: Info, by: Annotated[ComparedWith, strawberry.argument(name="with")]
     ) -> Comparison | None:
         area, period, _, launched_on = self.of_what
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             if by is ComparedWith.LAUNCH and launched_on is None:
                 launched_on = await units.first_day(connection, area)
             other = comparisons.compared(period, by, launched_on=launched_on)
@@ -391,10 +391,10 @@ class Board:
         catalogue, now = info.context.catalogue, info.context.clock()
         if step is SeriesStep.HOUR:
             info.context.viewer.require_scope()
-            async with info.context.reading() as connection:
+            async with info.context.reading_all() as connection:
                 by_hour = await units.hours(connection, period, area, catalogue=catalogue, now=now)
             return [SeriesPoint(start=at, figures=Figures.of(one)) for at, one in by_hour]
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             by_day = await units.series(
                 connection, period, area, Step[step.name], catalogue=catalogue, now=now
             )
@@ -408,7 +408,7 @@ class Board:
         info.context.viewer.require_scope()
         area, period, *_ = self.of_what
         catalogue = info.context.catalogue
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             found = await units.figures_by(
                 connection,
                 period,
@@ -430,7 +430,7 @@ class Board:
     async def lateness(self, info: Info) -> Lateness:
         info.context.viewer.require_scope()
         area, period, *_ = self.of_what
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             late = await units.lateness(
                 connection,
                 period,
@@ -447,7 +447,7 @@ class Board:
     async def flags(self, info: Info) -> list[Flag]:
         area, period, *_ = self.of_what
         info.context.viewer.require_scope()
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             found = await flags(
                 connection, period, area, info.context.catalogue, info.context.clock()
             )
@@ -461,7 +461,7 @@ class Board:
         if area.region is not None:
             return []
         catalogue = info.context.catalogue
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             found = await units.district_figures(
                 connection, period, catalogue=catalogue, now=info.context.clock()
             )

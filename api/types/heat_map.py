@@ -8,6 +8,7 @@ from strawberry.scalars import JSON
 from api.context import Info
 from api.types.figures import PeriodInput
 from domain.errors import RegionMissing
+from domain.rights import Scope
 from projections import heat_map as maps
 from projections.comparisons import year_ago
 from projections.heat_map import Box, Cell
@@ -132,7 +133,7 @@ class MapQuery:
         area, checked = area_of(catalogue, region, municipality), period.period()
         for topic in topics or ():
             catalogue.topic(topic)
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             found = await maps.heat_map(
                 connection,
                 checked,
@@ -156,7 +157,7 @@ class MapQuery:
     ) -> list[TopicPulse]:
         catalogue = info.context.catalogue
         area, checked = area_of(catalogue, region, municipality), period.period()
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             found = await maps.topic_pulse(
                 connection, checked, year_ago(checked), area, catalogue=catalogue
             )
@@ -173,7 +174,4 @@ class MapQuery:
 
 def sees_all(info: Info, area: Area) -> bool:
     """Whether the viewer may see every incident there."""
-    scope = info.context.viewer.scope
-    if scope is None or scope.organisation is not None:
-        return False
-    return scope.region in (None, area.region) and scope.municipality in (None, area.municipality)
+    return info.context.viewer.sees_all_of(Scope(area.region, area.municipality))

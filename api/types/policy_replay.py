@@ -243,7 +243,7 @@ class PolicyQuery:
         try:
             async with asyncio.timeout(SECONDS_MAX):
                 found = await policy_replay(
-                    context.reading,
+                    context.reading_all,
                     period.period(),
                     region,
                     municipality,

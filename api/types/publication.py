@@ -175,7 +175,7 @@ class Publication(PublicationEntry):
 class PublicationQuery:
     @strawberry.field(description="A published ranking by its id.")
     async def publication(self, info: Info, id: UUID) -> Publication:
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             return Publication.of_row(await publications.publication(connection, id))
 
     @strawberry.field(
@@ -197,6 +197,6 @@ class PublicationQuery:
             raise PageTooLarge(field="first", limit=PAGE_MAX)
         if region is not None:
             info.context.catalogue.region(region)
-        async with info.context.reading() as connection:
+        async with info.context.reading_all() as connection:
             rows = await publications.publications(connection, region, first=first, after=after)
         return [PublicationEntry.of_row(row) for row in rows]

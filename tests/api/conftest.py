@@ -30,7 +30,7 @@ from regions.catalogue import Catalogue, load_catalogue
 from regions.node import Node, command_pool
 from regions.postgres import Server
 from regions.server import create_database
-from regions.settings import Settings
+from regions.settings import Issuer, Settings
 from regions.vault import Vault
 from tests.conftest import NEW_YORK
 from tests.scenarios import NOON
@@ -190,10 +190,12 @@ def serving(
     send_buffer: int | None = None,
     folder: Path = NEW_YORK,
     sources: str = "",
+    issuer: Issuer | None = None,
+    claims: str = "",
 ) -> Iterator[Api]:
     """The API of a database with the catalogue of a folder, without a projector.
 
-    `sources` is the content of its sources.toml.
+    `sources` is the content of its sources.toml, `claims` that of its claims.toml.
 
     With `send_buffer`, the kernel keeps so many bytes for a slow reader, instead of megabytes.
     """
@@ -207,7 +209,9 @@ def serving(
         for name in ("vault.key", "token.key"):
             (Path(home) / name).write_bytes(SECRET)
         (Path(home) / "sources.toml").write_text(sources)
-        settings = Settings(Path(home), url, *listener.getsockname(), folder)
+        if issuer is not None:
+            (Path(home) / "claims.toml").write_text(claims)
+        settings = Settings(Path(home), url, *listener.getsockname(), folder, issuer=issuer)
         address = f"http://127.0.0.1:{settings.port}"
         with (
             running(create_app(settings, url, clock), listener),

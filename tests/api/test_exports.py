@@ -603,6 +603,8 @@ def test_read_models_that_are_replaced_meanwhile_are_not_mixed(
         execute(served, "ALTER SCHEMA read RENAME TO read_retired")
         execute(served, "CREATE SCHEMA read")
         execute(served, "CREATE TABLE read.incident (LIKE read_retired.incident)")
+        execute(served, "GRANT USAGE ON SCHEMA read TO tsur_region")
+        execute(served, "GRANT SELECT ON read.incident TO tsur_region")
 
     monkeypatch.setattr(Exports, "note_progress", take_their_place)
     with pytest.raises(ServedAnew):

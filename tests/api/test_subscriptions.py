@@ -130,8 +130,12 @@ def seen(change: dict[str, Any]) -> Seen:
 
 def refused(client: Socket, id: str = "1") -> tuple[str, Any]:
     """Code and field of the error that ends a subscription; the socket stays."""
-    (error,) = client.message(id)["payload"]["errors"]
-    assert client.message(id) == {"id": id, "type": "complete"}
+    message = client.message(id)
+    if message["type"] == "error":  # before it began
+        (error,) = message["payload"]
+    else:
+        (error,) = message["payload"]["errors"]
+        assert client.message(id) == {"id": id, "type": "complete"}
     return error["extensions"]["code"], error["extensions"]["field"]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from regions.settings import SHIPPED_CATALOGUES, SettingInvalid, Settings, read_settings
+from regions.settings import SHIPPED_CATALOGUES, Issuer, SettingInvalid, Settings, read_settings
 from tests.conftest import NEW_YORK
 
 
@@ -50,3 +50,24 @@ def test_a_port_that_is_none_is_refused_by_name(port: str) -> None:
 def test_a_catalogue_that_is_nowhere_is_refused_by_name(catalogue: str) -> None:
     with pytest.raises(SettingInvalid, match=f"TSUR_CATALOGUE.*{catalogue}"):
         read_settings({"TSUR_CATALOGUE": catalogue})
+
+
+def test_an_issuer_has_an_address_and_an_audience() -> None:
+    both = {"TSUR_OIDC_ISSUER": "https://id.example/realm", "TSUR_OIDC_AUDIENCE": "tsur"}
+    assert read_settings(both).issuer == Issuer("https://id.example/realm", "tsur")
+    assert read_settings(both | {"TSUR_OIDC_ISSUER": "http://localhost:8080/realm"}).issuer
+    for name, value in both.items():
+        with pytest.raises(SettingInvalid, match="set both"):
+            read_settings({name: value})
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        *("id.example", "http://id.example", "https://", "ftp://id.example"),
+        *("https://user@id.example", "https://id.example/?realm=1", "https://id.example/#realm"),
+    ],
+)
+def test_an_issuer_without_protection_is_refused_by_name(issuer: str) -> None:
+    with pytest.raises(SettingInvalid, match="TSUR_OIDC_ISSUER"):
+        read_settings({"TSUR_OIDC_ISSUER": issuer, "TSUR_OIDC_AUDIENCE": "tsur"})

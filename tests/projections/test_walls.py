@@ -1,0 +1,167 @@
+"""The second line: what PostgreSQL shows to a viewer whose question forgets to ask whose it is."""
+
+import asyncio
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import AsyncConnection, errors, sql
+from psycopg.conninfo import make_conninfo
+
+from domain.commands import Assign, Classify
+from domain.errors import NotPermitted
+from domain.rights import Scope, sandbox_of
+from projections import versions
+from projections.walls import confine, wall_of
+from regions.catalogue import Catalogue
+from regions.node import prepare
+from regions.postgres import Server
+from regions.reader_roles import script
+from regions.server import PostgresUnavailable, create_database
+from tests.api.conftest import fresh_database, node_on
+from tests.scenarios import ask, registered
+
+NOISE, STREET = "noise.noise-helicopter", "noise.noise-street-sidewalk"
+# Region, municipality, holder, topic.
+PLACES = [
+    ("BRONX", "BRONX-01", None, None),
+    ("BRONX", "BRONX-02", "BRONX-DEP", NOISE),
+    ("BRONX", None, "BRONX-DOT", STREET),
+    ("QUEENS", "QUEENS-01", "QUEENS-DEP", NOISE),
+    ("QUEENS", None, None, None),
+    ("MANHATTAN", "MANHATTAN-01", None, STREET),
+    (sandbox_of("BRONX"), "BRONX-01", None, None),
+]
+SCOPES = [
+    Scope(),
+    Scope("BRONX"),
+    Scope("STATEN-ISLAND"),
+    Scope(sandbox_of("BRONX")),
+    Scope("BRONX", "BRONX-01"),
+    Scope("QUEENS", "BRONX-01"),
+    Scope("BRONX", organisation="BRONX-DEP"),
+    Scope("QUEENS", organisation="BRONX-DEP"),
+    Scope(regions=("BRONX", "QUEENS")),
+    Scope(regions=()),
+    Scope("BRONX", topics=(NOISE, "noise.noise")),
+    Scope("BRONX", topics=()),
+]
+
+
+class Incidents(NamedTuple):
+    url: str
+    places: dict[UUID, tuple[str, str | None, str | None, str | None]]
+
+    def of(self, scope: Scope) -> set[UUID]:
+        return {id for id, place in self.places.items() if scope.covers(*place)}
+
+
+def build(url: str, catalogue: Catalogue) -> None:
+    versions.rebuild(url, catalogue, lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def incidents(server: Server, template: str, catalogue: Catalogue) -> Incidents:
+    """One in each place, in read models that were rebuilt."""
+    url, places = fresh_database(server, template), {}
+    with node_on(url, catalogue) as node:
+        for place in PLACES:
+            region, municipality, organisation, topic = place
+            incident_id = registered(node.centre(region), municipality=municipality).incident_id
+            if topic is not None:
+                ask(node.centre(region), incident_id, Classify(topic=topic), 20)
+            if organisation is not None:
+                ask(node.centre(region), incident_id, Assign(organisation=organisation), 30)
+            places[incident_id] = place
+    build(url, catalogue)
+    build(url, catalogue)
+    return Incidents(url, places)
+
+
+def confined(url: str, scope: Scope, query: str) -> list[Any]:
+    """What a question without any condition finds, asked as `reading()` asks it."""
+
+    async def ask() -> list[Any]:
+        options = "-c search_path=read,public -c default_transaction_read_only=on"
+        async with (
+            await AsyncConnection.connect(url, autocommit=True, options=options) as connection,
+        ):
+            async with connection.transaction():
+                await confine(connection, scope)
+                cursor = await connection.execute(query)  # type: ignore[call-overload]
+                found = await cursor.fetchall()
+            cursor = await connection.execute("SELECT current_user = session_user")
+            assert await cursor.fetchone() == (True,)  # the next to use it is nobody's viewer
+            return [value for (value,) in found]
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("scope", SCOPES, ids=str)
+def test_a_question_that_forgets_its_conditions_finds_only_what_the_scope_covers(
+    scope: Scope, incidents: Incidents
+) -> None:
+    assert set(confined(incidents.url, scope, "SELECT id FROM incident")) == incidents.of(scope)
+    for text in ("region <> 'BRONX' OR true", "true OR strpos(region, 'N') > 0"):
+        found = confined(incidents.url, scope, f"SELECT id FROM incident WHERE {text}")
+        assert set(found) <= incidents.of(scope)
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["change", "daily", "events", "subject_key", "export", "access_log", "inbox", "source"],
+)
+@pytest.mark.parametrize("scope", [Scope(), Scope("BRONX")], ids=str)
+def test_no_other_table_is_open_to_viewers(table: str, scope: Scope, incidents: Incidents) -> None:
+    with pytest.raises(errors.InsufficientPrivilege):
+        confined(incidents.url, scope, f"SELECT count(*) FROM {table}")
+
+
+def test_a_viewer_changes_nothing(incidents: Incidents) -> None:
+    for text in ("DELETE FROM incident", "UPDATE tracking SET pos = 0"):
+        with pytest.raises(psycopg.Error):
+            confined(incidents.url, Scope(), f"WITH gone AS ({text} RETURNING 1) TABLE gone")
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        Scope(topics=("t",)),
+        Scope("A", "A-1", topics=("t",)),
+        Scope("A", "A-1", "A-X"),
+        Scope("A", regions=("A",)),
+        Scope(municipality="A-1"),
+    ],
+    ids=str,
+)
+def test_a_scope_without_a_role_finds_nothing(scope: Scope) -> None:
+    with pytest.raises(NotPermitted):
+        wall_of(scope)
+
+
+def test_on_somebody_elses_server_the_roles_may_have_to_be_given(
+    server: Server, catalogue: Catalogue
+) -> None:
+    url = create_database(server.url, "borrowed")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE tenant LOGIN")
+        connection.execute("ALTER DATABASE borrowed OWNER TO tenant")
+        connection.execute("ALTER SCHEMA public OWNER TO tenant")
+    as_tenant = make_conninfo(url, user="tenant")
+    with pytest.raises(PostgresUnavailable, match="CREATE ROLE tsur_country"):
+        prepare(as_tenant, catalogue)
+    granting = script("tenant").partition("GRANT")[2]  # this server has the roles already
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("GRANT" + granting))  # type: ignore[arg-type]
+    prepare(as_tenant, catalogue)
+    build(as_tenant, catalogue)
+    with node_on(as_tenant, catalogue) as node:
+        for region in ("BRONX", "QUEENS"):
+            registered(node.centre(region))
+    build(as_tenant, catalogue)
+    query = "SELECT region FROM incident"
+    assert confined(as_tenant, Scope("BRONX"), query) == ["BRONX"]
+    with psycopg.connect(as_tenant, autocommit=True) as connection:
+        found = connection.execute("SELECT count(*) FROM read.incident").fetchone()
+    assert found == (2,)  # who owns the tables counts for everybody
