@@ -16,12 +16,13 @@ from strawberry.dataloader import DataLoader
 
 from api import graphiql
 from api.context import Context
-from api.door import Door
+from api.door import METHODS, Door
 from api.downloads import Downloads
 from api.hub import ChangeHub
 from api.intake import IntakeDoors
 from api.monitors import Monitors
 from api.schema import schema
+from api.transport.execution import Execution
 from api.viewer import Viewer, read_token_key, read_viewer
 from projections.feed import progress
 from projections.history import HistoryKey, PastEvent, histories
@@ -58,14 +59,13 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     def viewer_of(given: str | None) -> Viewer:
         return read_viewer(token_key, given, catalogue)
 
-    door = Door(server.context, viewer_of)
+    door = Door(Execution(schema._schema), server.context, viewer_of, show_page)
     downloads = Downloads(Exports(node.pool), token_key, viewer_of, clock, server.threads)
     monitors = Monitors(server.readers, catalogue, viewer_of, clock)
     return Starlette(
         routes=[
             graphiql.files(),
-            Route("/graphql", show_page, methods=["GET"]),
-            Route("/graphql", door, methods=["POST"]),
+            Route("/graphql", door, methods=METHODS),
             WebSocketRoute("/graphql", door),
             *doors.routes(),
             Route("/exports/{id}/{filename}", downloads.answer),

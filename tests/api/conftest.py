@@ -22,7 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from api.app import create_app
-from api.door import BODY_BYTES_MAX
+from api.transport.http import BODY_BYTES_MAX
 from api.viewer import Viewer, issue_token, read_scope
 from domain.vocabulary import Role
 from projections import projector, versions

@@ -14,8 +14,8 @@ import httpx
 import psycopg
 import pytest
 
-from api.door import BODY_BYTES_MAX
 from api.schema import schema
+from api.transport.http import BODY_BYTES_MAX
 from regions.catalogue import Catalogue
 from regions.postgres import Server
 from tests.api.conftest import Api, catch_up, node_on, projecting, serving, until
