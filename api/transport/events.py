@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,10 +20,10 @@ PENDING_MAX = 2_000
 NO_STORE = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-def event_stream(results: AsyncIterator[Result]) -> StreamingResponse:
+def event_stream(results: AsyncGenerator[Result, None]) -> StreamingResponse:
     """Distinct connections mode: one operation, its results, then `complete`."""
 
-    async def lines() -> AsyncIterator[bytes]:
+    async def lines() -> AsyncGenerator[bytes, None]:
         yield b":\n\n"  # the client knows at once that it is listened to
         async for result in _with_silence(results):
             yield b":\n\n" if result is None else _event("next", result)
@@ -32,10 +32,10 @@ def event_stream(results: AsyncIterator[Result]) -> StreamingResponse:
     return StreamingResponse(lines(), media_type="text/event-stream", headers=NO_STORE)
 
 
-def multipart(results: AsyncIterator[Result]) -> StreamingResponse:
+def multipart(results: AsyncGenerator[Result, None]) -> StreamingResponse:
     """Apollo's multipart subscriptions: each result a part, `{}` where there is silence."""
 
-    async def parts() -> AsyncIterator[bytes]:
+    async def parts() -> AsyncGenerator[bytes, None]:
         yield b"\r\n--graphql\r\nContent-Type: application/json\r\n\r\n{}\r\n--graphql"
         async for result in _with_silence(results):
             part = orjson.dumps({} if result is None else _payload(result))
@@ -52,22 +52,26 @@ def _payload(result: Result) -> dict[str, Any]:
     return {"payload": None, "errors": result["errors"]}
 
 
-async def results_of(execution: Execution, asked: Asked, context: Context) -> AsyncIterator[Result]:
+async def results_of(
+    execution: Execution, asked: Asked, context: Context
+) -> AsyncGenerator[Result, None]:
     """A refused operation is a result as well: the stream is answered either way."""
     try:
-        async with aclosing(execution.stream(asked, context)) as results:  # type: ignore[type-var]
+        async with aclosing(execution.stream(asked, context)) as results:
             async for result in results:
                 yield result
     except Refused as refused:
         yield refused.result()
 
 
-async def _with_silence(results: AsyncIterator[Result]) -> AsyncIterator[Result | None]:
+async def _with_silence(
+    results: AsyncGenerator[Result, None],
+) -> AsyncGenerator[Result | None, None]:
     """None whenever nothing came for SILENCE_SECONDS."""
     waiting: asyncio.Task[Result] | None = None
     try:
         while True:
-            waiting = waiting or asyncio.ensure_future(anext(results))  # type: ignore[arg-type]
+            waiting = waiting or asyncio.ensure_future(anext(results))
             done, _ = await asyncio.wait({waiting}, timeout=SILENCE_SECONDS)
             if not done:
                 yield None
@@ -81,7 +85,7 @@ async def _with_silence(results: AsyncIterator[Result]) -> AsyncIterator[Result 
     finally:
         if waiting is not None:
             waiting.cancel()
-        await results.aclose()  # type: ignore[attr-defined]  # they are generators
+        await results.aclose()
 
 
 def _event(name: str, data: object) -> bytes:
@@ -100,11 +104,11 @@ class Reserved:
     )
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
-    def start(self, name: str, results: AsyncIterator[Result]) -> None:
+    def start(self, name: str, results: AsyncGenerator[Result, None]) -> None:
         self.running[name] = asyncio.create_task(self._carry(name, results))
 
-    async def _carry(self, name: str, results: AsyncIterator[Result]) -> None:
-        async with aclosing(results) as following:  # type: ignore[type-var]
+    async def _carry(self, name: str, results: AsyncGenerator[Result, None]) -> None:
+        async with aclosing(results) as following:
             async for result in following:
                 await self.waiting.put(("next", {"id": name, "payload": result}))
         await self.waiting.put(("complete", {"id": name}))
@@ -115,7 +119,7 @@ class Reserved:
         if task is not None:
             task.cancel()
 
-    async def lines(self) -> AsyncIterator[bytes]:
+    async def lines(self) -> AsyncGenerator[bytes, None]:
         try:
             yield b":\n\n"
             while True:
@@ -156,9 +160,9 @@ class ReservedStreams:
         stream = self._streams[token]
         stream.opened = True
 
-        async def lines() -> AsyncIterator[bytes]:
+        async def lines() -> AsyncGenerator[bytes, None]:
             try:
-                async with aclosing(stream.lines()) as following:  # type: ignore[type-var]
+                async with aclosing(stream.lines()) as following:
                     async for line in following:
                         yield line
             finally:

@@ -1,10 +1,11 @@
 """Answers to operations, whatever carries them: one result, or a stream of results."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard, cast
+from inspect import isawaitable
+from typing import Any, cast
 
 from graphql import (
     ExecutionResult,
@@ -26,8 +27,10 @@ OPERATION_SECONDS_MAX = 70  # above the longest that a resolver allows itself (a
 Result = dict[str, Any]  # `data`, `errors`, `extensions`, as JSON
 
 
-class RequestInvalid(InvalidInput):
-    """The request is no GraphQL request: {reason}."""
+class BodyInvalid(InvalidInput):
+    """This is no GraphQL request: {reason}."""
+
+    field = "body"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +44,19 @@ class Asked:
 
 
 def asked_in(given: object) -> Asked:
-    """Of decoded JSON. Raises RequestInvalid."""
+    """Of decoded JSON. Raises BodyInvalid."""
     if not isinstance(given, dict):
-        raise RequestInvalid(reason="it is not a JSON object")
+        raise BodyInvalid(reason="it is not a JSON object")
     query, name = given.get("query"), given.get("operationName")
     variables, extensions = given.get("variables"), given.get("extensions")
     if not isinstance(query, str):
-        raise RequestInvalid(reason="query must be a text")
+        raise BodyInvalid(reason="query must be a text")
     if not isinstance(name, str | None):
-        raise RequestInvalid(reason="operationName must be a text")
+        raise BodyInvalid(reason="operationName must be a text")
     if not isinstance(variables, dict | None):
-        raise RequestInvalid(reason="variables must be an object")
+        raise BodyInvalid(reason="variables must be an object")
     if not isinstance(extensions, dict | None):
-        raise RequestInvalid(reason="extensions must be an object")
+        raise BodyInvalid(reason="extensions must be an object")
     return Asked(query, name or None, variables or {}, extensions or {})
 
 
@@ -105,9 +108,9 @@ class Execution:
                 hide_suggestions=True,
             )
             result = found if isinstance(found, ExecutionResult) else await found
-        return told(cast("ExecutionResult", result))
+        return told(result)
 
-    async def stream(self, asked: Asked, context: Context) -> AsyncIterator[Result]:
+    async def stream(self, asked: Asked, context: Context) -> AsyncGenerator[Result, None]:
         """Every result, in order: one of a query or mutation. Raises Refused before the first.
 
         A stream that breaks ends with a result that has `errors` and no `data`.
@@ -125,23 +128,20 @@ class Execution:
             operation_name=asked.operation_name,
             hide_suggestions=True,
         )
-        results = begun if _is_stream(begun) else await begun  # type: ignore[misc]
+        results = await begun if isawaitable(begun) else begun
         if isinstance(results, ExecutionResult):
             raise Refused(*(results.errors or ()))
-        async with aclosing(results) as following:
+        async with aclosing(cast("AsyncGenerator[ExecutionResult, None]", results)) as following:
             try:
                 async for result in following:
                     yield told(result)
-            except GraphQLError as error:
-                yield {"errors": [presented(error).formatted]}
             except Exception as error:
-                yield {
-                    "errors": [presented(GraphQLError(str(error), original_error=error)).formatted]
-                }
+                broken = error if isinstance(error, GraphQLError) else _because_of(error)
+                yield {"errors": [presented(broken).formatted]}
 
 
-def _is_stream(begun: object) -> TypeGuard[AsyncIterator[ExecutionResult]]:
-    return hasattr(begun, "__aiter__") or isinstance(begun, ExecutionResult)
+def _because_of(error: Exception) -> GraphQLError:
+    return GraphQLError(str(error), original_error=error)
 
 
 def told(result: ExecutionResult) -> Result:

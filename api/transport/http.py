@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.context import Context
-from api.transport.execution import Asked, Execution, Refused, RequestInvalid, Result, asked_in
+from api.transport.execution import Asked, BodyInvalid, Execution, Refused, Result, asked_in
 from api.transport.operations import is_read_only
 from domain.errors import DomainError, InvalidInput
 
@@ -23,12 +23,6 @@ EVENTS, MULTIPART = "text/event-stream", "multipart/mixed"
 
 class BodyTooLarge(DomainError):
     """The request is larger than {limit} bytes."""
-
-
-class BodyInvalid(InvalidInput):
-    """The request is not a JSON object in UTF-8."""
-
-    field = "body"
 
 
 class MediaTypeUnsupported(InvalidInput):
@@ -92,7 +86,7 @@ def _any_of(media: str) -> str:
 
 
 async def read_asked(request: Request) -> Asked:
-    """Raises BodyTooLarge, BodyInvalid, MediaTypeUnsupported or RequestInvalid."""
+    """Raises BodyTooLarge, BodyInvalid, MediaTypeUnsupported or BodyInvalid."""
     if request.method == "GET":
         return _in_address(request.query_params)
     media, _, parameters = request.headers.get("content-type", "").partition(";")
@@ -102,7 +96,7 @@ async def read_asked(request: Request) -> Asked:
     try:
         given = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise BodyInvalid from None
+        raise BodyInvalid(reason="it is not JSON in UTF-8") from None
     return asked_in(given)
 
 
@@ -118,7 +112,7 @@ def _in_address(given: Mapping[str, str]) -> Asked:
             try:
                 asked[name] = orjson.loads(given[name])
             except orjson.JSONDecodeError:
-                raise RequestInvalid(reason=f"{name} must be JSON") from None
+                raise BodyInvalid(reason=f"{name} must be JSON") from None
         else:
             asked.pop(name, None)
     return asked_in(asked)

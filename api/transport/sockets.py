@@ -1,7 +1,7 @@
 """The protocol graphql-transport-ws: many operations on one socket, none of which can end it.
 
-https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. Only what breaks the protocol itself
-closes a socket; what is wrong with an operation is told to that operation.
+https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. Only what breaks the protocol
+itself closes a socket; what is wrong with an operation is told to that operation.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api.context import Context
-from api.transport.execution import Asked, Execution, Refused, RequestInvalid, asked_in
+from api.transport.execution import Asked, BodyInvalid, Execution, Refused, asked_in
 from domain.errors import DomainError, NotPermitted
 
 PROTOCOL = "graphql-transport-ws"
@@ -140,7 +140,7 @@ class Socket:
             if len(self.running) >= OPERATIONS_MAX:
                 raise TooManyOperations(limit=OPERATIONS_MAX)
             asked = asked_in(message.get("payload"))
-        except (RequestInvalid, TooManyOperations) as refusal:
+        except (BodyInvalid, TooManyOperations) as refusal:
             await self._send_errors(operation, [_told(refusal)])
             return
         task = asyncio.create_task(self._carry(operation, asked))
@@ -149,7 +149,7 @@ class Socket:
     async def _carry(self, operation: str, asked: Asked) -> None:
         assert self.context is not None, "nobody is served before they are greeted"  # noqa: S101
         try:
-            async with aclosing(self.execution.stream(asked, self.context)) as results:  # type: ignore[type-var]
+            async with aclosing(self.execution.stream(asked, self.context)) as results:
                 async for result in results:
                     if "data" not in result:
                         await self._send_errors(operation, result["errors"])

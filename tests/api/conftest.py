@@ -155,6 +155,13 @@ class Socket:
         change: dict[str, Any] = payload["data"]["incidentChanges"]
         return change
 
+    def failure(self, id: str = "1") -> list[dict[str, Any]]:
+        """The errors that ended an operation."""
+        message = self.message(id)
+        assert message["type"] == "error", message
+        errors: list[dict[str, Any]] = message["payload"]
+        return errors
+
     def cut(self) -> None:
         """End it as a pulled cable would: no goodbye."""
         with suppress(OSError):  # the server was faster

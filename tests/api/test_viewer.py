@@ -200,11 +200,10 @@ def test_a_socket_that_outlives_its_token_shows_nothing_more(
         assert client.change() == {"cursor": "BRONX:1"}
         api.clock.now = max(datetime.now(UTC), api.clock.now) + timedelta(hours=1)
         registered(node.centre("BRONX"))
-        (error,) = client.message()["payload"]["errors"]
+        (error,) = client.failure()
         assert error["extensions"]["code"] == "NOT_PERMITTED"
-        assert client.message()["type"] == "complete"
-        client.subscribe("{ incidents { edges { cursor } } }")
-        (error,) = client.message()["payload"]["errors"]
+        client.subscribe("{ incidents { edges { cursor } } }", id="2")
+        (error,) = client.message("2")["payload"]["errors"]
         assert error["extensions"]["code"] == "NOT_PERMITTED"
 
 
@@ -427,7 +426,7 @@ def test_no_stream_reveals_a_change_of_another_scope(network: Network) -> None:
                         assert change["incident"]["id"] in {c.id for c in there}
                     client.send({"id": case.id, "type": "complete"})
                 else:
-                    (error,) = client.message(case.id)["payload"]["errors"]
+                    (error,) = client.failure(case.id)
                     assert error["extensions"]["code"] == "NOT_PERMITTED"
 
 
