@@ -16,13 +16,14 @@ from strawberry.dataloader import DataLoader
 
 from api import graphiql
 from api.context import Context
-from api.door import Door
+from api.door import METHODS, Door
 from api.downloads import Downloads
 from api.hub import ChangeHub
 from api.identity import viewer_of
 from api.intake import IntakeDoors
 from api.monitors import Monitors
 from api.schema import schema
+from api.transport.execution import Execution
 from api.viewer import Viewer, read_token_key
 from projections.feed import progress
 from projections.history import HistoryKey, PastEvent, histories
@@ -56,14 +57,13 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     connections = Connections(settings.home, lambda source: "")  # the doors only read secrets
     doors = IntakeDoors(server.readers, Inbox(node.pool, vault), connections, clock, server.threads)
     who = viewer_of(settings, catalogue, token_key)
-    door = Door(server.context, who)
+    door = Door(Execution(schema._schema), server.context, who, show_page)
     downloads = Downloads(Exports(node.pool), token_key, who, clock, server.threads)
     monitors = Monitors(server.readers, catalogue, who, clock)
     return Starlette(
         routes=[
             graphiql.files(),
-            Route("/graphql", show_page, methods=["GET"]),
-            Route("/graphql", door, methods=["POST"]),
+            Route("/graphql", door, methods=METHODS),
             WebSocketRoute("/graphql", door),
             *doors.routes(),
             Route("/exports/{id}/{filename}", downloads.answer),

@@ -25,11 +25,11 @@ from api.demo import network
 from api.demo.comment import CommentTour
 from api.demo.live import live
 from api.demo.served import PLATFORMS_PORT, serve_platforms
-from api.door import BODY_BYTES_MAX
 from api.imports import ImportReport, describe, format_named, run_import
 from api.progress import bar, console, show
 from api.schema import schema as graphql_schema
 from api.tour import Tour, TourFailed, find_place
+from api.transport.http import BODY_BYTES_MAX
 from api.up import Demo, catch_up, run_everything
 from api.viewer import (
     Viewer,

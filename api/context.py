@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from psycopg import AsyncConnection
-from starlette.websockets import WebSocket
 from strawberry.dataloader import DataLoader
 from strawberry.types.info import Info as StrawberryInfo
 
@@ -38,8 +37,7 @@ class Context:
     threads: CapacityLimiter
     token_key: bytes  # signs the links to exports
     histories: DataLoader[HistoryKey, Sequence[PastEvent]]
-    connection_params: dict[str, object] | None = None  # a socket's; set by strawberry
-    socket: WebSocket | None = None  # to be closed when the token expires
+    connection_params: dict[str, object] | None = None  # a socket's
     expired: asyncio.Event = field(default_factory=asyncio.Event)  # somebody asked after that
 
     @property

@@ -1,146 +1,129 @@
-"""The GraphQL endpoint: strawberry's view behind a check of who asks and of what was sent."""
+"""The GraphQL endpoint: who asks, what is accepted, and which protocol carries the answer."""
 
-import asyncio
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
-import orjson
-from starlette.requests import ClientDisconnect, HTTPConnection, Request
-from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
-from strawberry.asgi import GraphQL
-from strawberry.exceptions import ConnectionRejectionError
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
 from api.context import Context
-from api.expiry import close_when_expired
-from api.schema import schema
+from api.transport import events, http
+from api.transport.execution import Execution
+from api.transport.http import EVENTS, GRAPHQL, JSON, MULTIPART
+from api.transport.sockets import OPERATIONS_MAX, Socket, TooManyOperations
 from api.viewer import IssuerUnavailable, Viewer, ViewerOf
 from domain.errors import DomainError, NotPermitted
 
-BODY_BYTES_MAX = 4 * 1024 * 1024  # above the longest text, with room to say which field is too long
-WATCH = "tsur.watch"  # where a socket's scope keeps the task that closes it
+OFFERED = (JSON, GRAPHQL, EVENTS, MULTIPART)
+STREAM_TOKEN = "x-graphql-event-stream-token"  # noqa: S105 - the name of a header
+METHODS = ["GET", "POST", "PUT", "DELETE"]
 
 
-class BodyTooLarge(DomainError):
-    """The request is larger than {limit} bytes."""
-
-
-class BodyInvalid(DomainError):
-    """The request is not a JSON object in UTF-8 with a text `query`."""
-
-
-STATUS = {NotPermitted: 401, IssuerUnavailable: 503, BodyTooLarge: 413, BodyInvalid: 400}
-
-
-class Door(GraphQL[Context, None]):
-    """Strawberry's view with our context, and JSON that keeps Cyrillic as it is."""
+class Door:
+    """An ASGI application for one path."""
 
     def __init__(
         self,
+        execution: Execution,
         make_context: Callable[[Viewer], Context],
         viewer_of: ViewerOf,
+        page: Callable[[Request], Response],
     ) -> None:
-        super().__init__(
-            schema,
-            graphql_ide=None,
-            allow_queries_via_get=False,
-            subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
-            connection_init_wait_timeout=timedelta(seconds=5),
-            max_subscriptions_per_connection=20,
-        )
+        self.execution = execution
         self.make_context = make_context
         self.viewer_of = viewer_of
+        self.page = page  # what a browser is shown
+        self.reserved = events.ReservedStreams()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._follow(WebSocket(scope, receive, send))
+            return
+        request = Request(scope, receive)
         try:
-            await self.viewer_of(HTTPConnection(scope).headers.get("authorization"))
-            if scope["type"] == "http":
-                body = await read_body(Request(scope, receive))
-                check_body(body)
-                receive = _given_again(body, receive)
-        except DomainError as refusal:
-            await _refuse(refusal, scope, receive, send)
+            response = await self._answer(request)
         except ClientDisconnect:
-            pass  # who sent half a request waits for no answer
-        else:
-            try:
-                await super().__call__(scope, receive, send)
-            finally:
-                if WATCH in scope:
-                    scope[WATCH].cancel()
+            return  # who sent half a request waits for no answer
+        await response(scope, receive, send)
 
-    async def get_context(
-        self, request: Request | WebSocket, response: Response | WebSocket
-    ) -> Context:
-        # A browser cannot set headers on a socket: its token comes with connection_init.
-        context = self.make_context(await self.viewer_of(request.headers.get("authorization")))
-        context.socket = request if isinstance(request, WebSocket) else None
-        return context
+    async def _answer(self, request: Request) -> Response:
+        accept = request.headers.get("accept")
+        media = JSON
+        try:
+            if request.method == "GET" and _wants_page(request):
+                return self.page(request)
+            viewer = await self.viewer_of(request.headers.get("authorization"))
+            if request.method in ("PUT", "DELETE") or STREAM_TOKEN in request.headers:
+                return await self._reserved(request, viewer)
+            media = http.accepted(accept, OFFERED)
+            asked = await http.read_asked(request)
+        except NotPermitted as refusal:
+            challenge = {"WWW-Authenticate": 'Bearer realm="tsur"'}
+            return http.encoded(_errors(refusal), _told_in(media), status=401, headers=challenge)
+        except DomainError as refusal:
+            return http.refusal(refusal, _told_in(media))
+        context = self.make_context(viewer)
+        if media == EVENTS:
+            return events.event_stream(events.results_of(self.execution, asked, context))
+        if media == MULTIPART:
+            return events.multipart(events.results_of(self.execution, asked, context))
+        return await http.answer(self.execution, request, asked, context, media)
 
-    async def on_ws_connect(self, context: Context) -> Any:
-        given = context.connection_params or {}
-        token = given.get("Authorization") or given.get("authorization")
-        if token is not None:
-            try:
-                context.bearer = await self.viewer_of(str(token))
-            except (NotPermitted, IssuerUnavailable):
-                raise ConnectionRejectionError from None
-        if context.socket is not None:
-            watch = asyncio.create_task(close_when_expired(context, context.socket))
-            context.socket.scope[WATCH] = watch
-        return await super().on_ws_connect(context)
+    async def _reserved(self, request: Request, viewer: Viewer) -> Response:
+        """The single connection mode of graphql-sse."""
+        if request.method == "PUT":
+            return PlainTextResponse(self.reserved.reserve(viewer.name), status_code=201)
+        token = request.headers.get(STREAM_TOKEN) or request.query_params.get("token") or ""
+        stream = self.reserved.find(token, viewer.name)
+        if stream is None:
+            return PlainTextResponse("No such stream", status_code=404)
+        if request.method == "GET":
+            if stream.opened:
+                return PlainTextResponse("The stream is open already", status_code=409)
+            return self.reserved.open(token)
+        if request.method == "DELETE":
+            stream.stop(request.query_params.get("operationId", ""))
+            return Response(status_code=200)
+        asked = await http.read_asked(request)
+        operation = asked.extensions.get("operationId")
+        if not isinstance(operation, str) or operation in stream.running:
+            return PlainTextResponse("Name the operation by a new operationId", status_code=400)
+        if len(stream.running) >= OPERATIONS_MAX:
+            return http.refusal(TooManyOperations(limit=OPERATIONS_MAX), JSON)
+        context = self.make_context(viewer)
+        stream.start(operation, events.results_of(self.execution, asked, context))
+        return Response(status_code=202)
 
-    def decode_json(self, data: str | bytes) -> object:
-        # orjson refuses what is too deep as it refuses bad syntax; json raises RecursionError.
-        return orjson.loads(data)
+    async def _follow(self, socket: WebSocket) -> None:
+        try:
+            bearer = await self.viewer_of(socket.headers.get("authorization"))
+        except (NotPermitted, IssuerUnavailable):
+            await socket.close()  # it is not even accepted
+            return
 
-    def encode_json(self, data: object) -> str:
-        # Text, not bytes: of bytes strawberry would make binary frames, which clients drop.
-        return orjson.dumps(data).decode()
+        async def authenticate(given: dict[str, Any]) -> Context:
+            # A browser cannot set headers on a socket: its token comes with connection_init.
+            token = given.get("Authorization") or given.get("authorization")
+            viewer = bearer if token is None else await self.viewer_of(str(token))
+            context = self.make_context(viewer)
+            context.connection_params = given
+            return context
 
-
-async def read_body(request: Request, *, limit: int = BODY_BYTES_MAX) -> bytes:
-    """The whole body. Raises BodyTooLarge as soon as it is, whatever the headers say."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise BodyTooLarge(limit=limit)
-    return bytes(body)
-
-
-def check_body(body: bytes) -> None:
-    """Raises BodyInvalid for what strawberry would answer with a 500: not UTF-8, `5`, too deep."""
-    try:
-        request = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise BodyInvalid from None
-    if not isinstance(request, dict) or not isinstance(request.get("query"), str):
-        raise BodyInvalid
-
-
-def _given_again(body: bytes, receive: Receive) -> Receive:
-    """The body once more, then whatever comes: a stream waits there for its client to leave."""
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def receive_again() -> Message:
-        return messages.pop() if messages else await receive()
-
-    return receive_again
+        await Socket(socket, self.execution, authenticate).run()
 
 
-async def _refuse(refusal: DomainError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with the refusal; a socket is not even accepted."""
-    if scope["type"] == "websocket":
-        await WebSocket(scope, receive, send).close()
-        return
-    error = {"message": str(refusal), "extensions": {"code": refusal.code}}
-    response = Response(
-        orjson.dumps({"errors": [error]}),
-        status_code=STATUS[type(refusal)],
-        media_type="application/json",
+def _wants_page(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "") and not request.query_params.get(
+        "query"
     )
-    await response(scope, receive, send)
+
+
+def _told_in(media: str) -> str:
+    """Of what is refused before anything is streamed."""
+    return media if media in (JSON, GRAPHQL) else JSON
+
+
+def _errors(refusal: DomainError) -> dict[str, Any]:
+    return {"errors": [{"message": str(refusal), "extensions": {"code": refusal.code}}]}

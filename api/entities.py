@@ -63,7 +63,8 @@ class EntityQuery:
     @strawberry.field(
         name="_entities",
         description="For a federation router: up to 100 entities by their keys, in the order asked "
-        "for; null where there is nothing. Who may not see one gets an error in its place.",
+        "for; null where there is nothing, or nothing for who asks. A visitor who asks "
+        "for an incident gets an error in its place.",
     )
     async def entities(
         self, info: Info, representations: list[FederationAny]

@@ -3,8 +3,6 @@
 import asyncio
 from contextlib import suppress
 
-from starlette.websockets import WebSocket
-
 from api.context import Context
 
 # graphql-ws reconnects after it, with a new token; 4401 it takes for final.
@@ -19,9 +17,3 @@ async def until_expired(context: Context) -> None:
     while (left := context.seconds_left()) > 0 and not context.expired.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(context.expired.wait(), min(left, LOOK_SECONDS_MAX))
-
-
-async def close_when_expired(context: Context, socket: WebSocket) -> None:
-    await until_expired(context)
-    await asyncio.sleep(LAST_WORDS_SECONDS)
-    await socket.close(EXPIRED_CODE, EXPIRED_REASON)

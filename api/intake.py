@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from api.door import BodyTooLarge, read_body
+from api.transport.http import BodyTooLarge, read_body
 from domain.errors import DomainError, InvalidInput, NotPermitted
 from projections.offices import SourceRow
 from projections.pool import ReadPool

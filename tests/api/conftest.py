@@ -22,7 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from api.app import create_app
-from api.door import BODY_BYTES_MAX
+from api.transport.http import BODY_BYTES_MAX
 from api.viewer import Viewer, issue_token, read_scope
 from domain.vocabulary import Role
 from projections import projector, versions
@@ -154,6 +154,13 @@ class Socket:
         assert "errors" not in payload, payload["errors"]
         change: dict[str, Any] = payload["data"]["incidentChanges"]
         return change
+
+    def failure(self, id: str = "1") -> list[dict[str, Any]]:
+        """The errors that ended an operation."""
+        message = self.message(id)
+        assert message["type"] == "error", message
+        errors: list[dict[str, Any]] = message["payload"]
+        return errors
 
     def cut(self) -> None:
         """End it as a pulled cable would: no goodbye."""

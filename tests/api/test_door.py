@@ -14,8 +14,8 @@ import httpx
 import psycopg
 import pytest
 
-from api.door import BODY_BYTES_MAX
 from api.schema import schema
+from api.transport.http import BODY_BYTES_MAX, GRAPHQL
 from regions.catalogue import Catalogue
 from regions.postgres import Server
 from tests.api.conftest import Api, catch_up, node_on, projecting, serving, until
@@ -135,7 +135,9 @@ def test_half_a_request_leaves_no_trace(shared_api: Api, caplog: pytest.LogCaptu
 )
 def test_another_content_type_is_refused(type_: str, shared_api: Api) -> None:
     body = b'{"query": "{ __typename }"}'
-    assert send(shared_api, body, **{"content-type": type_}).status_code == 400
+    answer = send(shared_api, body, **{"content-type": type_})
+    assert answer.status_code == 415
+    assert code_of(answer) == "MEDIA_TYPE_UNSUPPORTED"
 
 
 # The operation
@@ -160,8 +162,6 @@ def test_another_content_type_is_refused(type_: str, shared_api: Api) -> None:
         "{ \0 }",
         "{ regions" + " { municipalities { region" * 2000 + " { code }" + " } }" * 2000 + " }",
         "{" + " __typename" * 10_000 + " }",
-        "{" + "".join(f" a{number}: __typename" for number in range(100)) + " }",
-        "{ regions" + " { municipalities { region" * 3 + " { code }" + " } }" * 3 + " }",
         "{ region(code: " + "[" * 5000 + "]" * 5000 + ") { code } }",
     ],
     ids=beginning,
@@ -172,11 +172,38 @@ def test_an_operation_that_is_none_is_a_bad_request(text: str, shared_api: Api) 
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_REQUEST"}
 
 
-def test_an_unknown_operation_name_is_refused(shared_api: Api) -> None:
-    answer = shared_api.post("query A { __typename }", operation="B")
-    assert answer.status_code == 400
-    assert "B" in answer.text
-    assert shared_api.post("fragment F on Query { __typename }").status_code == 400
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{" + "".join(f" a{number}: __typename" for number in range(100)) + " }",
+        "{ regions" + " { municipalities { region" * 3 + " { code }" + " } }" * 3 + " }",
+        "{ __typename" + " @skip(if: false)" * 21 + " }",
+        "{ regions { ...A } } fragment A on Region { municipalities { ...B } }"
+        " fragment B on Municipality { region { municipalities { region { ...C } } } }"
+        " fragment C on Region { municipalities { code } }",
+    ],
+    ids=beginning,
+)
+def test_an_operation_that_is_too_complex_is_refused(text: str, shared_api: Api) -> None:
+    answer = shared_api.post(text)
+    assert code_of(answer) == "TOO_COMPLEX"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("query A { __typename }", "B"),
+        ("fragment F on Query { __typename }", None),
+        ("query A { __typename } query B { __typename }", None),
+    ],
+)
+def test_an_operation_that_is_not_there_is_refused(
+    text: str, name: str | None, shared_api: Api
+) -> None:
+    answer = shared_api.post(text, operation=name).json()
+    assert "data" not in answer
+    (error,) = answer["errors"]
+    assert error["extensions"]["code"] in ("OPERATION_NAME_INVALID", "BAD_REQUEST")
 
 
 def test_a_named_operation_is_chosen(shared_api: Api) -> None:
@@ -184,28 +211,78 @@ def test_a_named_operation_is_chosen(shared_api: Api) -> None:
     assert shared_api.post(text, operation="B").json() == {"data": {"b": "Query"}}
 
 
-def test_a_stream_is_not_to_be_had_by_post(
+def test_a_stream_is_not_to_be_had_as_one_answer(
     shared_api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
     text = 'subscription { incidentChanges(region: "BRONX") { cursor } }'
-    for accept in (
-        "application/json",
-        "text/event-stream",
-        "multipart/mixed;subscriptionSpec=1.0,application/json",
-    ):
+    for accept, status in (("application/json", 200), (GRAPHQL, 400)):
         answer = shared_api.client.post(
             "/graphql", json={"query": text}, headers={"accept": accept}
         )
-        assert answer.status_code == 400
-        assert "subscriptions" in answer.text
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == f"{accept}; charset=utf-8"
+        assert "event stream" in answer.text
     assert not caplog.records
 
 
-def test_a_query_is_not_answered_by_get(shared_api: Api) -> None:
-    answer = shared_api.client.get("/graphql", params={"query": "{ __typename }"})
-    assert answer.headers["content-type"].startswith("text/html")
-    assert shared_api.client.put("/graphql").status_code == 405
-    assert shared_api.client.delete("/graphql").status_code == 405
+def test_a_query_is_answered_by_get_and_a_command_is_not(shared_api: Api) -> None:
+    get = shared_api.client.get
+    answer = get("/graphql", params={"query": "{ __typename }"})
+    assert answer.json() == {"data": {"__typename": "Query"}}
+    text = "query ($code: String!) { region(code: $code) { code } }"
+    answer = get("/graphql", params={"query": text, "variables": '{"code": "BRONX"}'})
+    assert answer.json() == {"data": {"region": {"code": "BRONX"}}}
+    answer = get("/graphql", params={"query": text, "variables": "{"})
+    assert (answer.status_code, code_of(answer)) == (400, "BODY_INVALID")
+    answer = get("/graphql", params={"query": "mutation { __typename }"})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    page = get("/graphql", headers={"accept": "text/html,*/*;q=0.1"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert shared_api.client.patch("/graphql").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("accept", "media"),
+    [
+        (None, "application/json"),
+        ("", "application/json"),
+        ("*/*", "application/json"),
+        ("application/*", "application/json"),
+        (GRAPHQL, GRAPHQL),
+        (f"{GRAPHQL}, application/json", GRAPHQL),
+        (f"application/json, {GRAPHQL}", "application/json"),
+        (f"application/json;q=0.5, {GRAPHQL};q=0.9", GRAPHQL),
+        (f"text/html, {GRAPHQL}, text/event-stream;q=0.1", GRAPHQL),
+    ],
+)
+def test_the_answer_has_the_format_that_is_liked_best(
+    accept: str | None, media: str, shared_api: Api
+) -> None:
+    request = shared_api.client.build_request("POST", "/graphql", json={"query": "{ __typename }"})
+    del request.headers["accept"]
+    if accept is not None:
+        request.headers["accept"] = accept
+    answer = shared_api.client.send(request)
+    assert answer.headers["content-type"] == f"{media}; charset=utf-8"
+    assert answer.json() == {"data": {"__typename": "Query"}}
+
+
+def test_what_cannot_be_accepted_is_refused(shared_api: Api) -> None:
+    answer = shared_api.client.post(
+        "/graphql", json={"query": "{ __typename }"}, headers={"accept": "image/png"}
+    )
+    assert (answer.status_code, code_of(answer)) == (406, "NOT_ACCEPTABLE")
+
+
+@pytest.mark.parametrize("text", ["{", "{ nonsense }", "query ($a: Int!) { __typename }"])
+def test_where_nothing_was_executed_there_is_no_data(text: str, shared_api: Api) -> None:
+    answer = shared_api.client.post("/graphql", json={"query": text}, headers={"accept": GRAPHQL})
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"errors"}
+
+
+def test_no_error_suggests_a_name(shared_api: Api) -> None:
+    assert "egions" not in shared_api.post("{ region { code } regionz { code } }").text
 
 
 def test_cyrillic_stays_as_it_is(shared_api: Api) -> None:

@@ -130,12 +130,7 @@ def seen(change: dict[str, Any]) -> Seen:
 
 def refused(client: Socket, id: str = "1") -> tuple[str, Any]:
     """Code and field of the error that ends a subscription; the socket stays."""
-    message = client.message(id)
-    if message["type"] == "error":  # before it began
-        (error,) = message["payload"]
-    else:
-        (error,) = message["payload"]["errors"]
-        assert client.message(id) == {"id": id, "type": "complete"}
+    (error,) = client.failure(id)
     return error["extensions"]["code"], error["extensions"]["field"]
 
 
@@ -362,10 +357,10 @@ def test_who_reads_too_slowly_is_sent_away_and_can_resume(url: str, catalogue: C
         erase(bronx)
         quick = follow_resuming(api, {"region": "BRONX"}, "BRONX:0", lambda: 500)
         assert len(quick) == len(happened(api.url, "BRONX"))
-        while "errors" not in (payload := client.message()["payload"]):
-            changes.append(payload["data"]["incidentChanges"])
-        assert payload["errors"][0]["extensions"] == {"code": "STREAM_LAGGING", "field": "after"}
-        assert client.message()["type"] == "complete"
+        while (message := client.message())["type"] == "next":
+            changes.append(message["payload"]["data"]["incidentChanges"])
+        (error,) = message["payload"]
+        assert error["extensions"] == {"code": "STREAM_LAGGING", "field": "after"}
         assert len(changes) >= PENDING_MAX
         client.subscribe(FAT_CHANGES, region="BRONX", after=changes[-1]["cursor"])
         changes += follow(client)
@@ -556,7 +551,7 @@ def test_urgent_incidents_are_followed_without_the_rest(api: Api, bronx: Centre)
         changes = [client.change() for _ in range(2)]
         assert [change["cursor"] for change in changes] == ["BRONX:2", "BRONX:3"]
         client.subscribe(text, id="elsewhere", region="QUEENS", after="QUEENS:1")
-        assert client.message("elsewhere")["payload"]["errors"]
+        assert client.failure("elsewhere")
 
 
 # The socket
@@ -656,8 +651,7 @@ def test_a_bad_operation_ends_no_other_on_its_socket(
     with shared_api.open_socket(shared_api.token()) as client:
         client.subscribe(CHANGES, id="good", region="QUEENS", after=str(position))
         client.subscribe(text, id="bad")
-        payload = client.message("bad")["payload"]
-        (error,) = payload if isinstance(payload, list) else payload["errors"]
+        (error,) = client.failure("bad")
         assert error["extensions"]["code"] == code
         closed(queens)
         changes = [client.change("good") for _ in range(7)]

@@ -1,0 +1,155 @@
+"""Answers to operations, whatever carries them: one result, or a stream of results."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from inspect import isawaitable
+from typing import Any, cast
+
+from graphql import (
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+    subscribe,
+)
+
+from api.context import Context
+from api.presenting import presented
+from api.transport.operations import Document, Operations
+from domain.errors import InvalidInput
+
+OPERATION_SECONDS_MAX = 70  # above the longest that a resolver allows itself (a policy replay)
+
+Result = dict[str, Any]  # `data`, `errors`, `extensions`, as JSON
+
+
+class BodyInvalid(InvalidInput):
+    """This is no GraphQL request: {reason}."""
+
+    field = "body"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, by whatever protocol it came."""
+
+    query: str
+    operation_name: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+
+
+def asked_in(given: object) -> Asked:
+    """Of decoded JSON. Raises BodyInvalid."""
+    if not isinstance(given, dict):
+        raise BodyInvalid(reason="it is not a JSON object")
+    query, name = given.get("query"), given.get("operationName")
+    variables, extensions = given.get("variables"), given.get("extensions")
+    if not isinstance(query, str):
+        raise BodyInvalid(reason="query must be a text")
+    if not isinstance(name, str | None):
+        raise BodyInvalid(reason="operationName must be a text")
+    if not isinstance(variables, dict | None):
+        raise BodyInvalid(reason="variables must be an object")
+    if not isinstance(extensions, dict | None):
+        raise BodyInvalid(reason="extensions must be an object")
+    return Asked(query, name or None, variables or {}, extensions or {})
+
+
+class Refused(Exception):
+    """Nothing was executed: the document, its variables or its kind are not answered here."""
+
+    def __init__(self, *errors: GraphQLError) -> None:
+        super().__init__()
+        self.errors = [presented(error).formatted for error in errors]
+
+    def result(self) -> Result:
+        return {"errors": self.errors}
+
+
+class Execution:
+    """Of one schema. An operation is read once and executed by graphql-core."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self.schema = schema
+        self.operations = Operations(schema)
+
+    def document(self, asked: Asked) -> tuple[Document, OperationDefinitionNode]:
+        """What is asked for. Raises Refused."""
+        document = self.operations.read(asked.query)
+        if document.errors:
+            raise Refused(*document.errors)
+        try:
+            return document, document.operation(asked.operation_name)
+        except InvalidInput as refusal:
+            raise Refused(GraphQLError(str(refusal), original_error=refusal)) from None
+
+    async def once(self, asked: Asked, context: Context) -> Result:
+        """Of a query or a mutation. Raises Refused, also for a subscription."""
+        document, operation = self.document(asked)
+        if operation.operation is OperationType.SUBSCRIPTION:
+            message = "A subscription is followed over a socket or an event stream."
+            raise Refused(GraphQLError(message))
+        return await self._execute(document, asked, context)
+
+    async def _execute(self, document: Document, asked: Asked, context: Context) -> Result:
+        assert document.node is not None, "without errors there is a document"  # noqa: S101
+        async with asyncio.timeout(OPERATION_SECONDS_MAX):
+            found = execute(
+                self.schema,
+                document.node,
+                context_value=context,
+                variable_values=dict(asked.variables),
+                operation_name=asked.operation_name,
+                hide_suggestions=True,
+            )
+            result = found if isinstance(found, ExecutionResult) else await found
+        return told(result)
+
+    async def stream(self, asked: Asked, context: Context) -> AsyncGenerator[Result, None]:
+        """Every result, in order: one of a query or mutation. Raises Refused before the first.
+
+        A stream that breaks ends with a result that has `errors` and no `data`.
+        """
+        document, operation = self.document(asked)
+        if operation.operation is not OperationType.SUBSCRIPTION:
+            yield await self._execute(document, asked, context)
+            return
+        assert document.node is not None, "without errors there is a document"  # noqa: S101
+        begun = subscribe(
+            self.schema,
+            document.node,
+            context_value=context,
+            variable_values=dict(asked.variables),
+            operation_name=asked.operation_name,
+            hide_suggestions=True,
+        )
+        results = await begun if isawaitable(begun) else begun
+        if isinstance(results, ExecutionResult):
+            raise Refused(*(results.errors or ()))
+        async with aclosing(cast("AsyncGenerator[ExecutionResult, None]", results)) as following:
+            try:
+                async for result in following:
+                    yield told(result)
+            except Exception as error:
+                broken = error if isinstance(error, GraphQLError) else _because_of(error)
+                yield {"errors": [presented(broken).formatted]}
+
+
+def _because_of(error: Exception) -> GraphQLError:
+    return GraphQLError(str(error), original_error=error)
+
+
+def told(result: ExecutionResult) -> Result:
+    """Raises Refused where nothing was executed."""
+    errors = result.errors or []
+    if result.data is None and errors and all(error.path is None for error in errors):
+        raise Refused(*errors)
+    answer: Result = {"data": result.data}
+    if errors:
+        answer["errors"] = [presented(error).formatted for error in errors]
+    return answer

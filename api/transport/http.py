@@ -1,0 +1,163 @@
+"""GraphQL over HTTP (the GraphQL-over-HTTP specification): which format is accepted, how it fails.
+
+`application/json` keeps to what old clients expect: 200 whenever a document was received at all.
+`application/graphql-response+json` says 4xx and has no `data` where nothing was executed.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.context import Context
+from api.transport.execution import Asked, BodyInvalid, Execution, Refused, Result, asked_in
+from api.transport.operations import is_read_only
+from api.viewer import IssuerUnavailable
+from domain.errors import DomainError, InvalidInput
+
+BODY_BYTES_MAX = 4 * 1024 * 1024  # above the longest text, with room to say which field is too long
+JSON, GRAPHQL = "application/json", "application/graphql-response+json"
+EVENTS, MULTIPART = "text/event-stream", "multipart/mixed"
+
+
+class BodyTooLarge(DomainError):
+    """The request is larger than {limit} bytes."""
+
+
+class MediaTypeUnsupported(InvalidInput):
+    """Send application/json in UTF-8."""
+
+    field = "Content-Type"
+
+
+class NotAcceptable(InvalidInput):
+    """Answers are application/graphql-response+json, application/json, or a stream of these."""
+
+    field = "Accept"
+
+
+class MethodNotAllowed(InvalidInput):
+    """A mutation is sent by POST."""
+
+    field = "method"
+
+
+STATUS: dict[type[DomainError], int] = {
+    BodyTooLarge: 413,
+    MediaTypeUnsupported: 415,
+    NotAcceptable: 406,
+    MethodNotAllowed: 405,
+    IssuerUnavailable: 503,
+}
+
+
+def accepted(header: str | None, offered: tuple[str, ...]) -> str:
+    """The offered media type the client likes best; of equal ones the first it names.
+
+    Raises NotAcceptable.
+    """
+    if not header or not header.strip():
+        return offered[0]
+    best: tuple[float, str] | None = None
+    for part in header.split(","):
+        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        quality = _quality(parameters)
+        match = next((each for each in offered if media in (each, _any_of(each), "*/*")), None)
+        if match and quality > (best[0] if best else 0.0):
+            best = quality, match
+    if best is None:
+        raise NotAcceptable
+    return best[1]
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def _any_of(media: str) -> str:
+    return media.split("/", maxsplit=1)[0] + "/*"
+
+
+async def read_asked(request: Request) -> Asked:
+    """Raises BodyTooLarge, BodyInvalid, MediaTypeUnsupported or BodyInvalid."""
+    if request.method == "GET":
+        return _in_address(request.query_params)
+    media, _, parameters = request.headers.get("content-type", "").partition(";")
+    if media.strip().lower() != JSON or not _is_utf_8(parameters):
+        raise MediaTypeUnsupported
+    body = await read_body(request)
+    try:
+        given = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise BodyInvalid(reason="it is not JSON in UTF-8") from None
+    return asked_in(given)
+
+
+def _is_utf_8(parameters: str) -> bool:
+    name, _, value = parameters.partition("=")
+    return name.strip().lower() != "charset" or value.strip(' "').lower() in ("utf-8", "utf8")
+
+
+def _in_address(given: Mapping[str, str]) -> Asked:
+    asked: dict[str, Any] = {**given}
+    for name in ("variables", "extensions"):
+        if given.get(name):
+            try:
+                asked[name] = orjson.loads(given[name])
+            except orjson.JSONDecodeError:
+                raise BodyInvalid(reason=f"{name} must be JSON") from None
+        else:
+            asked.pop(name, None)
+    return asked_in(asked)
+
+
+async def read_body(request: Request, *, limit: int = BODY_BYTES_MAX) -> bytes:
+    """The whole body. Raises BodyTooLarge as soon as it is, whatever the headers say."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise BodyTooLarge(limit=limit)
+    return bytes(body)
+
+
+async def answer(
+    execution: Execution, request: Request, asked: Asked, context: Context, media: str
+) -> Response:
+    """One result, in the format that is accepted."""
+    try:
+        _, operation = execution.document(asked)
+        if request.method == "GET" and not is_read_only(operation):
+            return refusal(MethodNotAllowed(), media, {"Allow": "POST"})
+        return encoded(await execution.once(asked, context), media)
+    except Refused as refused:
+        return encoded(refused.result(), media, status=400 if media == GRAPHQL else 200)
+
+
+def encoded(
+    result: Result, media: str, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    return Response(
+        orjson.dumps(result),
+        status_code=status,
+        headers={"Vary": "Accept, Authorization", **(headers or {})},
+        media_type=f"{media}; charset=utf-8",
+    )
+
+
+def refusal(error: DomainError, media: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Of a request that is none of ours to execute."""
+    told: dict[str, Any] = {"message": str(error), "extensions": {"code": error.code}}
+    if error.field is not None:
+        told["extensions"]["field"] = error.field
+    status = STATUS.get(type(error), 400)
+    return encoded({"errors": [told]}, media, status=status, headers=headers)
