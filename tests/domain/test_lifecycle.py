@@ -93,7 +93,12 @@ def test_a_command_is_possible_in_its_states_and_refused_in_all_others(
 def test_a_command_is_given_by_its_roles_and_by_no_other(name: str) -> None:
     for role in Role:
         by, allowed = Actor("Кто-то", role), transition_of(COMMANDS[name]).roles
-        place = {"region": "BRONX", "municipality": "BRONX-01", "organisation": "BRONX-DOT"}
+        place = {
+            "region": "BRONX",
+            "municipality": "BRONX-01",
+            "organisation": "BRONX-DOT",
+            "topic": None,
+        }
         if role in ROWS[name].roles:
             check_right(by, allowed, **place)
         else:
@@ -104,7 +109,7 @@ def test_a_command_is_given_by_its_roles_and_by_no_other(name: str) -> None:
 @pytest.mark.parametrize("name", ROWS)
 def test_a_trainee_does_in_the_sandbox_what_people_do_and_nothing_elsewhere(name: str) -> None:
     trainee, allowed = Actor("Елена", Role.TRAINEE), transition_of(COMMANDS[name]).roles
-    place = {"municipality": "BRONX-01", "organisation": "BRONX-DOT"}
+    place = {"municipality": "BRONX-01", "organisation": "BRONX-DOT", "topic": None}
     with pytest.raises(NotPermitted):
         check_right(trainee, allowed, region="BRONX", **place)
     if ROWS[name].roles == {Role.SYSTEM}:
@@ -142,6 +147,7 @@ def test_a_role_acts_in_its_own_territory_on_what_its_body_holds(scope: Scope, m
             region="BRONX",
             municipality="BRONX-01",
             organisation="BRONX-DOT",
+            topic=None,
         )
 
     if may:

@@ -178,7 +178,7 @@ class Lives(RuleBasedStateMachine):
         roles = transition_of(command).roles
         private = sealed() if command.private() is not None else None
         try:
-            check_right(by, roles, region="BRONX", municipality=None, organisation=None)
+            check_right(by, roles, region="BRONX", municipality=None, organisation=None, topic=None)
             other = self.master if isinstance(command, c.Merge | c.Unmerge) else None
             decide(self.it, command, at=self.at, by=by, sealed=private, terms=TERMS, other=other)
         except DomainError as refusal:
