@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,6 +85,8 @@ async def _with_silence(
     finally:
         if waiting is not None:
             waiting.cancel()
+            with suppress(asyncio.CancelledError, StopAsyncIteration):
+                await waiting  # a generator that still runs cannot be closed
         await results.aclose()
 
 

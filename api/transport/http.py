@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+from graphql import OperationType
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.context import Context
 from api.transport.execution import Asked, BodyInvalid, Execution, Refused, Result, asked_in
-from api.transport.operations import is_read_only
 from api.viewer import IssuerUnavailable
 from domain.errors import DomainError, InvalidInput
 
@@ -44,10 +44,17 @@ class MethodNotAllowed(InvalidInput):
     field = "method"
 
 
+class StreamNotAccepted(InvalidInput):
+    """A subscription is followed over a socket, or accepts text/event-stream or multipart/mixed."""
+
+    field = "Accept"
+
+
 STATUS: dict[type[DomainError], int] = {
     BodyTooLarge: 413,
     MediaTypeUnsupported: 415,
     NotAcceptable: 406,
+    StreamNotAccepted: 406,
     MethodNotAllowed: 405,
     IssuerUnavailable: 503,
 }
@@ -136,7 +143,9 @@ async def answer(
     """One result, in the format that is accepted."""
     try:
         _, operation = execution.document(asked)
-        if request.method == "GET" and not is_read_only(operation):
+        if operation.operation is OperationType.SUBSCRIPTION:
+            return refusal(StreamNotAccepted(), media)
+        if request.method == "GET" and operation.operation is not OperationType.QUERY:
             return refusal(MethodNotAllowed(), media, {"Allow": "POST"})
         return encoded(await execution.once(asked, context), media)
     except Refused as refused:

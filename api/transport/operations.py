@@ -15,7 +15,6 @@ from graphql import (
     GraphQLSyntaxError,
     InlineFragmentNode,
     OperationDefinitionNode,
-    OperationType,
     SelectionSetNode,
     parse,
     validate,
@@ -178,7 +177,3 @@ def check_depth(document: DocumentNode) -> None:
             found = depth(definition.selection_set)
             if found > DEPTH_MAX:
                 raise TooComplex(found=found, what="levels", limit=DEPTH_MAX)
-
-
-def is_read_only(operation: OperationDefinitionNode) -> bool:
-    return operation.operation is OperationType.QUERY
