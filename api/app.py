@@ -57,7 +57,8 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     connections = Connections(settings.home, lambda source: "")  # the doors only read secrets
     doors = IntakeDoors(server.readers, Inbox(node.pool, vault), connections, clock, server.threads)
     who = viewer_of(settings, catalogue, token_key)
-    door = Door(Execution(schema._schema), server.context, who, show_page)
+    execution = Execution(schema._schema, introspection=settings.introspection)
+    door = Door(execution, server.context, who, show_page)
     downloads = Downloads(Exports(node.pool), token_key, who, clock, server.threads)
     monitors = Monitors(server.readers, catalogue, who, clock)
     return Starlette(
@@ -68,7 +69,7 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
             *doors.routes(),
             Route("/exports/{id}/{filename}", downloads.answer),
             Route("/metrics", monitors.answer),
-            Route("/schema.graphql", show_schema),
+            *([Route("/schema.graphql", show_schema)] if settings.introspection else []),
             Route("/livez", livez),
             Route("/readyz", server.readyz),
         ],

@@ -29,12 +29,13 @@ class Settings:
     port: int
     catalogue: Path  # folder of reference data
     broker_url: str | None = None  # RabbitMQ; None: jobs stay in the database
+    introspection: bool = True  # whether clients may ask for the schema
     issuer: Issuer | None = None  # None: `tsur token` issues tokens, for development
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings from TSUR_HOME, TSUR_DATABASE_URL, TSUR_HOST, TSUR_PORT, TSUR_CATALOGUE,
-    TSUR_BROKER_URL, TSUR_OIDC_ISSUER and TSUR_OIDC_AUDIENCE.
+    TSUR_BROKER_URL, TSUR_INTROSPECTION, TSUR_OIDC_ISSUER and TSUR_OIDC_AUDIENCE.
 
     Raises SettingInvalid naming the variable.
     """
@@ -45,8 +46,16 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         port=_port(environ.get("TSUR_PORT") or "8000"),
         catalogue=_catalogue(environ.get("TSUR_CATALOGUE") or "russia"),
         broker_url=_broker(environ.get("TSUR_BROKER_URL") or None),
+        introspection=_switch(environ, "TSUR_INTROSPECTION"),
         issuer=_issuer(environ.get("TSUR_OIDC_ISSUER"), environ.get("TSUR_OIDC_AUDIENCE")),
     )
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    value = environ.get(name) or "on"
+    if value not in ("on", "off"):
+        raise SettingInvalid(f"{name} is on or off, not {value!r}")
+    return value == "on"
 
 
 def _issuer(url: str | None, audience: str | None) -> Issuer | None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from hashlib import sha256
 from inspect import isawaitable
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ from graphql import (
 from api.context import Context
 from api.presenting import presented
 from api.transport.operations import Document, Operations
-from domain.errors import InvalidInput
+from domain.errors import DomainError, InvalidInput, NotFound
 
 OPERATION_SECONDS_MAX = 70  # above the longest that a resolver allows itself (a policy replay)
 
@@ -37,10 +38,17 @@ class BodyInvalid(InvalidInput):
 class Asked:
     """A request, by whatever protocol it came."""
 
-    query: str
+    query: str | None  # None: the document is named by its hash
     operation_name: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     extensions: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str | None:
+        """Of an automatic persisted query, as Apollo's clients send it."""
+        persisted = self.extensions.get("persistedQuery")
+        digest = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+        return digest if isinstance(digest, str) else None
 
 
 def asked_in(given: object) -> Asked:
@@ -49,7 +57,7 @@ def asked_in(given: object) -> Asked:
         raise BodyInvalid(reason="it is not a JSON object")
     query, name = given.get("query"), given.get("operationName")
     variables, extensions = given.get("variables"), given.get("extensions")
-    if not isinstance(query, str):
+    if not isinstance(query, str | None):
         raise BodyInvalid(reason="query must be a text")
     if not isinstance(name, str | None):
         raise BodyInvalid(reason="operationName must be a text")
@@ -57,7 +65,20 @@ def asked_in(given: object) -> Asked:
         raise BodyInvalid(reason="variables must be an object")
     if not isinstance(extensions, dict | None):
         raise BodyInvalid(reason="extensions must be an object")
-    return Asked(query, name or None, variables or {}, extensions or {})
+    asked = Asked(query, name or None, variables or {}, extensions or {})
+    if query is None and asked.digest is None:
+        raise BodyInvalid(reason="query must be a text")
+    return asked
+
+
+class PersistedQueryNotFound(NotFound):
+    """PersistedQueryNotFound"""  # what clients look for, to send the text with its hash
+
+
+class PersistedQueryMismatch(InvalidInput):
+    """The sha256Hash is not that of the query."""
+
+    field = "extensions"
 
 
 class Refused(Exception):
@@ -74,19 +95,30 @@ class Refused(Exception):
 class Execution:
     """Of one schema. An operation is read once and executed by graphql-core."""
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    def __init__(self, schema: GraphQLSchema, *, introspection: bool = True) -> None:
         self.schema = schema
-        self.operations = Operations(schema)
+        self.operations = Operations(schema, introspection=introspection)
 
     def document(self, asked: Asked) -> tuple[Document, OperationDefinitionNode]:
         """What is asked for. Raises Refused."""
-        document = self.operations.read(asked.query)
-        if document.errors:
-            raise Refused(*document.errors)
         try:
+            document = self._read(asked)
+            if document.errors:
+                raise Refused(*document.errors)
             return document, document.operation(asked.operation_name)
-        except InvalidInput as refusal:
+        except DomainError as refusal:
             raise Refused(GraphQLError(str(refusal), original_error=refusal)) from None
+
+    def _read(self, asked: Asked) -> Document:
+        """Raises PersistedQueryNotFound or PersistedQueryMismatch."""
+        if asked.query is None:
+            known = self.operations.known(asked.digest or "")
+            if known is None:
+                raise PersistedQueryNotFound
+            return known
+        if asked.digest not in (None, sha256(asked.query.encode()).hexdigest()):
+            raise PersistedQueryMismatch
+        return self.operations.read(asked.query)
 
     async def once(self, asked: Asked, context: Context) -> Result:
         """Of a query or a mutation. Raises Refused, also for a subscription."""

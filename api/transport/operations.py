@@ -4,8 +4,10 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 
 from graphql import (
+    ASTValidationRule,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -17,6 +19,7 @@ from graphql import (
     OperationDefinitionNode,
     SelectionSetNode,
     parse,
+    specified_rules,
     validate,
 )
 
@@ -29,7 +32,14 @@ ALIASES_MAX = 20
 DIRECTIVES_MAX = 20
 ERRORS_MAX = 5  # of a document; the rest of a broken one tells nothing more
 DOCUMENTS_KEPT = 1_000
+INTROSPECTION = frozenset({"__schema", "__type", "_service"})
 CHARACTERS_KEPT_MAX = 20_000  # a longer document is read each time
+
+
+class IntrospectionOff(InvalidInput):
+    """This server does not tell its schema; take schema.graphql of the release."""
+
+    field = "query"
 
 
 class TooComplex(InvalidInput):
@@ -77,24 +87,40 @@ class Document:
         return only
 
 
+class NoIntrospection(ASTValidationRule):
+    """Of production: clients have the schema from their build; a router composes from the file."""
+
+    def enter_field(self, node: FieldNode, *_: object) -> None:
+        if node.name.value in INTROSPECTION:
+            refusal = IntrospectionOff()
+            self.report_error(GraphQLError(str(refusal), node, original_error=refusal))
+
+
 class Operations:
     """The documents of one schema, those used last."""
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    def __init__(self, schema: GraphQLSchema, *, introspection: bool = True) -> None:
         self.schema = schema
-        self._kept: OrderedDict[str, Document] = OrderedDict()
+        self.rules = [*specified_rules, *([] if introspection else [NoIntrospection])]
+        self._kept: OrderedDict[str, Document] = OrderedDict()  # by the digest of the text
 
     def read(self, text: str) -> Document:
         """Broken or not, a document is read once."""
-        kept = self._kept.get(text)
-        if kept is not None:
-            self._kept.move_to_end(text)
-            return kept
-        document = self._read(text)
-        if len(text) <= CHARACTERS_KEPT_MAX:
-            self._kept[text] = document
-            if len(self._kept) > DOCUMENTS_KEPT:
-                self._kept.popitem(last=False)
+        digest = sha256(text.encode()).hexdigest()
+        document = self.known(digest)
+        if document is None:
+            document = self._read(text)
+            if len(text) <= CHARACTERS_KEPT_MAX:
+                self._kept[digest] = document
+                if len(self._kept) > DOCUMENTS_KEPT:
+                    self._kept.popitem(last=False)
+        return document
+
+    def known(self, digest: str) -> Document | None:
+        """By the SHA-256 of its text in UTF-8, in hexadecimal; None if it is not kept any more."""
+        document = self._kept.get(digest)
+        if document is not None:
+            self._kept.move_to_end(digest)
         return document
 
     def _read(self, text: str) -> Document:
@@ -106,7 +132,9 @@ class Operations:
             check_size(node)
         except TooComplex as refusal:
             return Document(node, (GraphQLError(str(refusal), original_error=refusal),))
-        errors = validate(self.schema, node, max_errors=ERRORS_MAX, hide_suggestions=True)
+        errors = validate(
+            self.schema, node, self.rules, max_errors=ERRORS_MAX, hide_suggestions=True
+        )
         if not errors:
             try:
                 check_depth(node)

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ import psycopg
 import pytest
 
 from api.schema import schema
+from api.transport.execution import Asked, Execution, Refused
 from api.transport.http import BODY_BYTES_MAX, GRAPHQL
 from regions.catalogue import Catalogue
 from regions.postgres import Server
@@ -278,6 +280,43 @@ def test_where_nothing_was_executed_there_is_no_data(text: str, shared_api: Api)
     answer = shared_api.client.post("/graphql", json={"query": text}, headers={"accept": GRAPHQL})
     assert answer.status_code == 400
     assert set(answer.json()) == {"errors"}
+
+
+@pytest.mark.parametrize("text", ["{ __schema { types { name } } }", "{ _service { sdl } }"])
+def test_production_tells_no_schema(text: str) -> None:
+    execution = Execution(schema._schema, introspection=False)
+    with pytest.raises(Refused) as refused:
+        execution.document(Asked(text))
+    assert [each["extensions"]["code"] for each in refused.value.errors] == ["INTROSPECTION_OFF"]
+    assert not execution.operations.read("{ __typename regions { __typename } }").errors
+
+
+PERSISTED = "query Persisted { __typename }"
+DIGEST = sha256(PERSISTED.encode()).hexdigest()
+
+
+def persisted(digest: str, **asked: Any) -> dict[str, Any]:
+    return {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": digest}}} | asked
+
+
+def test_a_document_is_named_by_its_hash_once_it_was_sent(shared_api: Api) -> None:
+    answer = shared_api.client.post("/graphql", json=persisted(DIGEST))
+    (error,) = answer.json()["errors"]
+    assert error["message"] == "PersistedQueryNotFound"
+    assert error["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+    answer = shared_api.client.post("/graphql", json=persisted(DIGEST, query=PERSISTED))
+    assert answer.json() == {"data": {"__typename": "Query"}}
+    by_hash = {"extensions": json.dumps(persisted(DIGEST)["extensions"])}
+    answer = shared_api.client.get("/graphql", params=by_hash, headers={"accept": GRAPHQL})
+    assert answer.json() == {"data": {"__typename": "Query"}}
+    with shared_api.open_socket() as client:
+        client.send({"id": "1", "type": "subscribe", "payload": persisted(DIGEST)})
+        assert client.message()["payload"] == {"data": {"__typename": "Query"}}
+
+
+def test_a_hash_of_another_text_is_refused(shared_api: Api) -> None:
+    answer = shared_api.client.post("/graphql", json=persisted("0" * 64, query=PERSISTED))
+    assert code_of(answer) == "PERSISTED_QUERY_MISMATCH"
 
 
 def test_no_error_suggests_a_name(shared_api: Api) -> None:

@@ -71,3 +71,10 @@ def test_an_issuer_has_an_address_and_an_audience() -> None:
 def test_an_issuer_without_protection_is_refused_by_name(issuer: str) -> None:
     with pytest.raises(SettingInvalid, match="TSUR_OIDC_ISSUER"):
         read_settings({"TSUR_OIDC_ISSUER": issuer, "TSUR_OIDC_AUDIENCE": "tsur"})
+
+
+def test_introspection_is_on_or_off() -> None:
+    assert read_settings({"TSUR_INTROSPECTION": "off"}).introspection is False
+    assert read_settings({"TSUR_INTROSPECTION": "on"}).introspection is True
+    with pytest.raises(SettingInvalid, match="TSUR_INTROSPECTION"):
+        read_settings({"TSUR_INTROSPECTION": "no"})
