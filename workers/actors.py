@@ -59,6 +59,10 @@ def declare(broker: dramatiq.Broker, work: Work) -> None:
     )
     for actor in actors:
         dramatiq.actor(actor_name=actor.__name__, broker=broker)(actor)
+
+
+def declare_exports(broker: dramatiq.Broker, work: Work) -> None:
+    """On a broker of its own: its queue is worked on beside the others."""
     dramatiq.actor(
         actor_name=work.write_export.__name__,
         queue_name=EXPORTS,

@@ -27,7 +27,7 @@ from dramatiq_postgres import PostgresBroker
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolClosed
 
-from regions.jobs import DEFAULT, EXPORTS, job
+from regions.jobs import job
 
 log = logging.getLogger(__name__)
 
@@ -284,16 +284,10 @@ def working(broker: dramatiq.Broker, *, threads: int) -> Iterator[None]:
     Not for longer than STOP_SECONDS: with the database away nothing can be finished, and what was
     not is done again.
     """
-    workers = [
-        dramatiq.Worker(broker, queues={queue}, worker_threads=number, worker_timeout=100)
-        for queue, number in ((DEFAULT, threads), (EXPORTS, 1))
-        if queue in broker.get_declared_queues()
-    ]
-    for worker in workers:
-        worker.start()
+    worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=100)
+    worker.start()
     try:
         yield
     finally:
-        for worker in workers:
-            worker.stop(timeout=STOP_SECONDS * 1000)
+        worker.stop(timeout=STOP_SECONDS * 1000)
         broker.close()

@@ -509,7 +509,7 @@ def test_a_worker_writes_what_is_asked_for(served: Api, node: Node) -> None:
     broker = postgres_broker(node.url, node.pool)
     nobody = cast(Any, None)
     work = actors.Work(node, nobody, nobody, nobody, ExportWriter(node), lambda: AT)
-    actors.declare(broker, work)
+    actors.declare_exports(broker, work)
     limit = broker.get_actor("write_export").options["time_limit"]
     assert limit == EXPORT_SECONDS_MAX * 1000
     token = served.token("BRONX")
