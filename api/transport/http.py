@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -18,6 +19,7 @@ from api.viewer import IssuerUnavailable
 from domain.errors import DomainError, InvalidInput
 
 BODY_BYTES_MAX = 4 * 1024 * 1024  # above the longest text, with room to say which field is too long
+PUBLIC_SECONDS = 5  # that a public answer may be old in a cache; rankings move within a second
 JSON, GRAPHQL = "application/json", "application/graphql-response+json"
 EVENTS, MULTIPART = "text/event-stream", "multipart/mixed"
 
@@ -147,9 +149,23 @@ async def answer(
             return refusal(StreamNotAccepted(), media)
         if request.method == "GET" and operation.operation is not OperationType.QUERY:
             return refusal(MethodNotAllowed(), media, {"Allow": "POST"})
-        return encoded(await execution.once(asked, context), media)
+        result = await execution.once(asked, context)
+        if request.method == "GET" and context.bearer.scope is None and "errors" not in result:
+            return cacheable(result, media, request.headers.get("if-none-match"))
+        return encoded(result, media)
     except Refused as refused:
         return encoded(refused.result(), media, status=400 if media == GRAPHQL else 200)
+
+
+def cacheable(result: Result, media: str, known: str | None) -> Response:
+    """What anybody may see, for caches on the way; 304 to who has just that."""
+    response = encoded(result, media)
+    tag = f'"{sha256(response.body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": f"public, max-age={PUBLIC_SECONDS}"}
+    if known is not None and tag in (each.strip() for each in known.split(",")):
+        return Response(status_code=304, headers=headers | {"Vary": response.headers["vary"]})
+    response.headers.update(headers)
+    return response
 
 
 def encoded(

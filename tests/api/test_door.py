@@ -291,6 +291,22 @@ def test_production_tells_no_schema(text: str) -> None:
     assert not execution.operations.read("{ __typename regions { __typename } }").errors
 
 
+def test_a_public_answer_may_be_kept_by_caches(shared_api: Api) -> None:
+    asked = {"query": "{ regions { code } }"}
+    first = shared_api.client.get("/graphql", params=asked)
+    assert first.headers["cache-control"] == "public, max-age=5"
+    assert first.headers["vary"] == "Accept, Authorization"
+    known = {"if-none-match": f'"other", {first.headers["etag"]}'}
+    again = shared_api.client.get("/graphql", params=asked, headers=known)
+    assert (again.status_code, again.content) == (304, b"")
+    own = {"authorization": f"Bearer {shared_api.token()}"} | known
+    assert "etag" not in shared_api.client.get("/graphql", params=asked, headers=own).headers
+    failed = shared_api.client.get(
+        "/graphql", params={"query": "{ incidents { edges { cursor } } }"}
+    )
+    assert "etag" not in failed.headers
+
+
 PERSISTED = "query Persisted { __typename }"
 DIGEST = sha256(PERSISTED.encode()).hexdigest()
 
