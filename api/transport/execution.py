@@ -20,6 +20,7 @@ from graphql import (
 
 from api.context import Context
 from api.presenting import presented
+from api.transport.cost import COST_MAX, TooCostly, cost_of
 from api.transport.operations import Document, Operations
 from domain.errors import DomainError, InvalidInput, NotFound
 
@@ -105,9 +106,19 @@ class Execution:
             document = self._read(asked)
             if document.errors:
                 raise Refused(*document.errors)
-            return document, document.operation(asked.operation_name)
+            operation = document.operation(asked.operation_name)
+            self._check_cost(document, operation, asked)
+            return document, operation
         except DomainError as refusal:
             raise Refused(GraphQLError(str(refusal), original_error=refusal)) from None
+
+    def _check_cost(
+        self, document: Document, operation: OperationDefinitionNode, asked: Asked
+    ) -> None:
+        """Raises TooCostly."""
+        found = cost_of(self.schema, document, operation, asked.variables)
+        if found > COST_MAX:
+            raise TooCostly(found=found, limit=COST_MAX)
 
     def _read(self, asked: Asked) -> Document:
         """Raises PersistedQueryNotFound or PersistedQueryMismatch."""

@@ -14,8 +14,10 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
+from graphql import get_introspection_query
 
 from api.schema import schema
+from api.transport.cost import COST_MAX, cost_of
 from api.transport.execution import Asked, Execution, Refused
 from api.transport.http import BODY_BYTES_MAX, GRAPHQL
 from regions.catalogue import Catalogue
@@ -305,6 +307,48 @@ def test_a_public_answer_may_be_kept_by_caches(shared_api: Api) -> None:
         "/graphql", params={"query": "{ incidents { edges { cursor } } }"}
     )
     assert "etag" not in failed.headers
+
+
+DAY = 'period: {first: "2026-03-02", last: "2026-03-02"}'
+ROWS = "rows { region { code } }"
+
+
+def cost(text: str, **variables: Any) -> int:
+    execution = Execution(schema._schema)
+    document = execution.operations.read(text)
+    assert not document.errors, document.errors
+    return cost_of(schema._schema, document, document.operation(None), variables)
+
+
+def test_the_cost_of_an_operation_by_hand() -> None:
+    assert cost("{ __typename }") == 0
+    assert cost("{ regions { code } }") == 89
+    assert cost("{ regions { municipalities { code } } }") == 89 * (1 + 20)
+    assert cost(f"{{ ranking({DAY}) {{ {ROWS} }} }}") == 1000 + 1 + 100 * (1 + 1)
+    assert cost("{ incidents { edges { cursor } } }") == 100 + 20 * (1 + 1)
+    assert cost("{ incidents(first: 100) { edges { node { id } } } }") == 100 + 100 * 3
+    page = "query ($n: Int!) { incidents(first: $n) { edges { ...E } } } fragment E on IncidentEdge"
+    assert cost(page + " { node { id } }", n=50) == 100 + 50 * 3
+    assert cost(page + " { node { id } }", n=10**9) == 100 + 100 * 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{{ regions {{ municipalities {{ board({DAY}) {{ overdue }} }} }} }}",
+        f"{{ regions {{ board({DAY}) {{ flags {{ kind }} }} }} }}",
+        "{" + "".join(f" a{n}: countryBoard({DAY}) {{ overdue }}" for n in range(18)) + " }",
+    ],
+    ids=["municipalities", "flags", "aliases"],
+)
+def test_an_operation_that_would_cost_a_second_is_refused(text: str, shared_api: Api) -> None:
+    assert code_of(shared_api.post(text)) == "TOO_COSTLY"
+
+
+def test_what_a_page_needs_costs_little() -> None:
+    boards = f"{{ regions {{ code board({DAY}) {{ overdue parts {{ code }} }} }} }}"
+    assert cost(boards) < COST_MAX / 2
+    assert cost(get_introspection_query()) == 0
 
 
 PERSISTED = "query Persisted { __typename }"
