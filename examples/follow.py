@@ -32,7 +32,13 @@ async def follow(region: str, token: str) -> None:
             async with connect(ADDRESS, subprotocols=[PROTOCOL]) as socket:
                 await begin(socket, {"region": region, "after": cursor}, token)
                 async for text in socket:
-                    cursor = show(json.loads(text)) or cursor
+                    message = json.loads(text)
+                    if message["type"] == "error":  # too slow, or refused: the socket stays
+                        codes = [error["extensions"]["code"] for error in message["payload"]]
+                        if codes != ["STREAM_LAGGING"]:
+                            sys.exit(f"The stream is refused: {', '.join(codes)}")
+                        break
+                    cursor = show(message) or cursor
         except (ConnectionClosed, OSError) as error:
             if isinstance(error, ConnectionClosed) and error.rcvd and error.rcvd.code == FORBIDDEN:
                 sys.exit("The node does not accept the token.")
@@ -53,8 +59,8 @@ def show(message: dict[str, Any]) -> str | None:
     if message["type"] != "next":
         return None
     change = message["payload"]["data"]["incidentChanges"]
-    incident = change["incident"]
-    topic, place = incident["topic"] or {}, incident["municipality"] or {}
+    incident = change["incident"] or {}  # null: it is in another place by now
+    topic, place = incident.get("topic") or {}, incident.get("municipality") or {}
     print(change["cursor"], change["event"], place.get("name"), topic.get("name"), sep="  ")
     return str(change["cursor"])
 
