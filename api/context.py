@@ -37,7 +37,6 @@ class Context:
     threads: CapacityLimiter
     token_key: bytes  # signs the links to exports
     histories: DataLoader[HistoryKey, Sequence[PastEvent]]
-    connection_params: dict[str, object] | None = None  # a socket's
     expired: asyncio.Event = field(default_factory=asyncio.Event)  # somebody asked after that
 
     @property

@@ -107,9 +107,7 @@ class Door:
             # A browser cannot set headers on a socket: its token comes with connection_init.
             token = given.get("Authorization") or given.get("authorization")
             viewer = bearer if token is None else await self.viewer_of(str(token))
-            context = self.make_context(viewer)
-            context.connection_params = given
-            return context
+            return self.make_context(viewer)
 
         await Socket(socket, self.execution, authenticate).run()
 

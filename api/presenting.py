@@ -21,7 +21,7 @@ def presented(error: GraphQLError) -> GraphQLError:
     cause = error.original_error
     if cause is None or isinstance(cause, GraphQLError):
         return _with(error, error.message, {"code": "BAD_REQUEST"})
-    if isinstance(cause, QueryCanceled):
+    if isinstance(cause, QueryCanceled | TimeoutError):
         message = "The question takes too long to answer; narrow its filter or period."
         return _with(error, message, {"code": "TOO_EXPENSIVE"})
     if isinstance(cause, DomainError):

@@ -281,22 +281,33 @@ async def _registered(connection: AsyncConnection[Any], asked: Asked) -> dict[st
 async def _count_days(
     connection: AsyncConnection[Any], asked: Asked, found: Mapping[str, Counted]
 ) -> None:
+    resolved: LiteralString = (
+        "counted AND first_resolved_on BETWEEN %(flag_first)s AND %(flag_last)s"
+    )
+    days = await _tallied(connection, asked, "first_resolved_on", resolved)
+    for region, by_day in days.items():
+        found[region].resolved_by_day = by_day
+
+
+async def _tallied(
+    connection: AsyncConnection[Any], asked: Asked, key: LiteralString, condition: LiteralString
+) -> dict[str, dict[Any, int]]:
+    """By region, how many incidents of each key meet the condition."""
     cursor = await connection.execute(
-        "SELECT region, first_resolved_on, count(*) FROM incident WHERE "
+        "SELECT region, "
+        + key
+        + " AS key, count(*) FROM incident WHERE "
         + OWN
-        + """
-           AND counted
-           AND first_resolved_on BETWEEN %(flag_first)s AND %(flag_last)s
-         GROUP BY region, first_resolved_on
-        """,
+        + " AND "
+        + condition
+        + " GROUP BY region, key",
         asked.parameters(),
         binary=True,
     )
-    days: dict[str, dict[date, int]] = {}
-    async for region, day, cases in cursor:
-        days.setdefault(region, {})[day] = cases
-    for region, by_day in days.items():
-        found[region].resolved_by_day = by_day
+    tallied: dict[str, dict[Any, int]] = {}
+    async for region, of, cases in cursor:
+        tallied.setdefault(region, {})[of] = cases
+    return tallied
 
 
 async def _count_texts(
@@ -318,26 +329,7 @@ async def _count_texts(
 async def _count_merges(
     connection: AsyncConnection[Any], asked: Asked, found: Mapping[str, Counted]
 ) -> None:
-    hours: dict[str, dict[datetime, int]] = {}
-    cursor = await connection.execute(
-        "SELECT region, "
-        + HOUR
-        + """ AS hour,
-               count(*)
-          FROM incident
-         WHERE """
-        + OWN
-        + " AND "
-        + MERGED
-        + """
-         GROUP BY region, hour
-        """,
-        asked.parameters(),
-        binary=True,
-    )
-    async for region, hour, cases in cursor:
-        hours.setdefault(region, {})[hour] = cases
-    for region, by_hour in hours.items():
+    for region, by_hour in (await _tallied(connection, asked, HOUR, MERGED)).items():
         found[region].merged_by_hour = by_hour
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from psycopg import AsyncConnection, IsolationLevel
+from psycopg import AsyncConnection
 
 
 class ServedAnew(Exception):
@@ -15,8 +15,7 @@ class ServedAnew(Exception):
 async def snapshot(url: str, *, seconds_max: int) -> AsyncIterator[AsyncConnection[Any]]:
     """A connection that sees one moment; no statement of it lasts longer than `seconds_max`.
 
-    Raises ServedAnew at its end: names are looked up as they are now, rows as they were, so that
-    read models of after the moment are found empty.
+    Raises ServedAnew at its end.
     """
     connection = await AsyncConnection.connect(
         url,
@@ -25,18 +24,18 @@ async def snapshot(url: str, *, seconds_max: int) -> AsyncIterator[AsyncConnecti
         "-c plan_cache_mode=force_custom_plan",
     )
     async with connection:
-        await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
         await connection.set_read_only(True)
-        async with connection.transaction():
-            served = await _served(connection)
+        async with one_moment(connection):
             yield connection
-            if await _served(connection) != served:
-                raise ServedAnew
 
 
 @asynccontextmanager
 async def one_moment(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
-    """A transaction that sees one moment. Raises ServedAnew at its end."""
+    """A transaction that sees one moment.
+
+    Raises ServedAnew at its end: names are looked up as they are now, rows as they were, so that
+    read models of after the moment are found empty.
+    """
     async with connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         served = await _served(connection)

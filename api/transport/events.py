@@ -12,12 +12,18 @@ from starlette.responses import StreamingResponse
 
 from api.context import Context
 from api.transport.execution import Asked, Execution, Refused, Result
+from domain.errors import DomainError
 
 SILENCE_SECONDS = 12.0  # then something is said, so that nothing between takes the line for dead
 RESERVED_SECONDS = 60.0  # a reserved stream that nobody opens is forgotten
 OPERATIONS_MAX = 20  # at once on one reserved stream
+RESERVED_MAX = 10_000  # of a process; each is a few kilobytes
 PENDING_MAX = 2_000
 NO_STORE = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class TooManyStreams(DomainError):
+    """This server has as many reserved streams as it takes; try again in a minute."""
 
 
 def event_stream(results: AsyncGenerator[Result, None]) -> StreamingResponse:
@@ -133,8 +139,11 @@ class Reserved:
                 else:
                     yield _event(name, data)
         finally:
-            for task in self.running.values():
-                task.cancel()
+            self.end()
+
+    def end(self) -> None:
+        for task in self.running.values():
+            task.cancel()
 
 
 class ReservedStreams:
@@ -144,6 +153,9 @@ class ReservedStreams:
         self._streams: dict[str, Reserved] = {}
 
     def reserve(self, viewer: str) -> str:
+        """Raises TooManyStreams: whoever reserves may be nobody we know."""
+        if len(self._streams) >= RESERVED_MAX:
+            raise TooManyStreams
         token = secrets.token_urlsafe(24)
         self._streams[token] = Reserved(viewer)
         asyncio.get_running_loop().call_later(RESERVED_SECONDS, self._forget, token)
@@ -153,6 +165,7 @@ class ReservedStreams:
         stream = self._streams.get(token)
         if stream is not None and not stream.opened:
             del self._streams[token]
+            stream.end()
 
     def find(self, token: str | None, viewer: str) -> Reserved | None:
         stream = self._streams.get(token or "")

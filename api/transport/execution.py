@@ -131,26 +131,14 @@ class Execution:
             raise PersistedQueryMismatch
         return self.operations.read(asked.query)
 
-    async def once(self, asked: Asked, context: Context) -> Result:
-        """Of a query or a mutation. Raises Refused, also for a subscription."""
-        document, operation = self.document(asked)
-        if operation.operation is OperationType.SUBSCRIPTION:
-            message = "A subscription is followed over a socket or an event stream."
-            raise Refused(GraphQLError(message))
-        return await self._execute(document, asked, context)
-
-    async def _execute(self, document: Document, asked: Asked, context: Context) -> Result:
-        assert document.node is not None, "without errors there is a document"  # noqa: S101
-        async with asyncio.timeout(OPERATION_SECONDS_MAX):
-            found = execute(
-                self.schema,
-                document.node,
-                context_value=context,
-                variable_values=dict(asked.variables),
-                operation_name=asked.operation_name,
-                hide_suggestions=True,
-            )
-            result = found if isinstance(found, ExecutionResult) else await found
+    async def execute(self, document: Document, asked: Asked, context: Context) -> Result:
+        """Of a query or a mutation that `document` gave. Raises Refused."""
+        try:
+            async with asyncio.timeout(OPERATION_SECONDS_MAX):
+                found = execute(self.schema, **_given(document, asked, context))
+                result = found if isinstance(found, ExecutionResult) else await found
+        except TimeoutError as error:
+            raise Refused(_because_of(error)) from None
         return told(result)
 
     async def stream(self, asked: Asked, context: Context) -> AsyncGenerator[Result, None]:
@@ -160,17 +148,9 @@ class Execution:
         """
         document, operation = self.document(asked)
         if operation.operation is not OperationType.SUBSCRIPTION:
-            yield await self._execute(document, asked, context)
+            yield await self.execute(document, asked, context)
             return
-        assert document.node is not None, "without errors there is a document"  # noqa: S101
-        begun = subscribe(
-            self.schema,
-            document.node,
-            context_value=context,
-            variable_values=dict(asked.variables),
-            operation_name=asked.operation_name,
-            hide_suggestions=True,
-        )
+        begun = subscribe(self.schema, **_given(document, asked, context))
         results = await begun if isawaitable(begun) else begun
         if isinstance(results, ExecutionResult):
             raise Refused(*(results.errors or ()))
@@ -181,6 +161,17 @@ class Execution:
             except Exception as error:
                 broken = error if isinstance(error, GraphQLError) else _because_of(error)
                 yield {"errors": [presented(broken).formatted]}
+
+
+def _given(document: Document, asked: Asked, context: Context) -> dict[str, Any]:
+    """The arguments that graphql-core executes by, and follows by."""
+    return {
+        "document": document.node,
+        "context_value": context,
+        "variable_values": dict(asked.variables),
+        "operation_name": asked.operation_name,
+        "hide_suggestions": True,
+    }
 
 
 def _because_of(error: Exception) -> GraphQLError:

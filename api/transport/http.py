@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.context import Context
+from api.transport.events import TooManyStreams
 from api.transport.execution import Asked, BodyInvalid, Execution, Refused, Result, asked_in
 from api.viewer import IssuerUnavailable
 from domain.errors import DomainError, InvalidInput
@@ -59,6 +60,7 @@ STATUS: dict[type[DomainError], int] = {
     StreamNotAccepted: 406,
     MethodNotAllowed: 405,
     IssuerUnavailable: 503,
+    TooManyStreams: 503,
 }
 
 
@@ -144,12 +146,12 @@ async def answer(
 ) -> Response:
     """One result, in the format that is accepted."""
     try:
-        _, operation = execution.document(asked)
+        document, operation = execution.document(asked)
         if operation.operation is OperationType.SUBSCRIPTION:
             return refusal(StreamNotAccepted(), media)
         if request.method == "GET" and operation.operation is not OperationType.QUERY:
             return refusal(MethodNotAllowed(), media, {"Allow": "POST"})
-        result = await execution.once(asked, context)
+        result = await execution.execute(document, asked, context)
         if request.method == "GET" and context.bearer.scope is None and "errors" not in result:
             return cacheable(result, media, request.headers.get("if-none-match"))
         return encoded(result, media)

@@ -1,11 +1,12 @@
 """The way in: what is no request is refused, and no failure shows our inside."""
 
+import asyncio
 import gzip
 import json
 import logging
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
@@ -17,12 +18,13 @@ import pytest
 from graphql import get_introspection_query
 
 from api.schema import schema
+from api.transport import events
 from api.transport.cost import COST_MAX, cost_of
 from api.transport.execution import Asked, Execution, Refused
 from api.transport.http import BODY_BYTES_MAX, GRAPHQL
 from regions.catalogue import Catalogue
 from regions.postgres import Server
-from tests.api.conftest import Api, catch_up, node_on, projecting, serving, until
+from tests.api.conftest import DEADLINE_SECONDS, Api, catch_up, node_on, projecting, serving, until
 from tests.conftest import CHECKOUT
 from tests.scenarios import registered
 
@@ -349,6 +351,45 @@ def test_what_a_page_needs_costs_little() -> None:
     boards = f"{{ regions {{ code board({DAY}) {{ overdue parts {{ code }} }} }} }}"
     assert cost(boards) < COST_MAX / 2
     assert cost(get_introspection_query()) == 0
+
+
+def test_an_operation_that_takes_too_long_is_told_so(
+    shared_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.transport.execution.OPERATION_SECONDS_MAX", 0)
+    answer = shared_api.post(f"{{ ranking({DAY}) {{ {ROWS} }} }}")
+    assert (answer.status_code, code_of(answer)) == (200, "TOO_EXPENSIVE")
+
+
+def test_a_reserved_stream_that_nobody_opens_leaves_nothing_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(events, "RESERVED_SECONDS", 0.01)
+    monkeypatch.setattr(events, "RESERVED_MAX", 1)
+
+    async def forgotten() -> None:
+        ended = asyncio.Event()
+
+        async def endless() -> AsyncGenerator[dict[str, Any], None]:
+            try:
+                while True:
+                    yield {"data": None}
+            finally:
+                ended.set()
+
+        streams = events.ReservedStreams()
+        token = streams.reserve("visitor")
+        with pytest.raises(events.TooManyStreams):
+            streams.reserve("visitor")
+        stream = streams.find(token, "visitor")
+        assert stream is not None
+        assert streams.find(token, "somebody else") is None
+        stream.start("1", endless())
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await ended.wait()
+        assert streams.find(token, "visitor") is None
+
+    asyncio.run(forgotten())
 
 
 PERSISTED = "query Persisted { __typename }"
