@@ -14,7 +14,7 @@ from domain import events as e
 from domain.incident import Incident
 from regions.event_store import OutboxMessage
 
-# Writing a file takes minutes: a queue and a thread of its own, so that no reply waits for it.
+# Writing a file takes minutes: it has a queue of its own, behind the other.
 DEFAULT, EXPORTS = "default", "exports"
 QUEUE_OF = {"write_export": EXPORTS}
 

@@ -62,10 +62,11 @@ def declare(broker: dramatiq.Broker, work: Work) -> None:
 
 
 def declare_exports(broker: dramatiq.Broker, work: Work) -> None:
-    """On a broker of its own: its queue is worked on beside the others."""
+    """Behind all others that wait: a file takes minutes."""
     dramatiq.actor(
         actor_name=work.write_export.__name__,
         queue_name=EXPORTS,
+        priority=100,  # of dramatiq: the lower number goes first
         broker=broker,
         time_limit=EXPORT_SECONDS_MAX * 1000,  # milliseconds
     )(work.write_export)

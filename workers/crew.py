@@ -6,8 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event as Signal
 
-import dramatiq
-
 from regions.calendars import load_calendars
 from regions.inbox import Inbox
 from regions.node import Node
@@ -56,24 +54,17 @@ def crew(
     work = make_work(node, folder, connections, now)
     with closing(connections):
         if broker_url is None:
-            broker, files = (postgres_broker(node.url, node.pool) for _ in range(2))
-            with at_work(broker, files, work, threads):
+            broker = postgres_broker(node.url, node.pool)
+            declare(broker, work)
+            declare_exports(broker, work)
+            with working(broker, threads=threads):
                 yield lambda: 0
             return
-        rabbit, files_of_rabbit = (QuorumBroker(broker_url, node.pool) for _ in range(2))
-        with at_work(rabbit, files_of_rabbit, work, threads):
+        rabbit = QuorumBroker(broker_url, node.pool)
+        declare(rabbit, work)
+        declare_exports(rabbit, work)
+        with working(rabbit, threads=threads):
             yield lambda: relay(node.pool, rabbit)
-
-
-@contextmanager
-def at_work(
-    broker: dramatiq.Broker, files: dramatiq.Broker, work: Work, threads: int
-) -> Iterator[None]:
-    """Exports have one thread, and none of the others."""
-    declare(broker, work)
-    declare_exports(files, work)
-    with working(broker, threads=threads), working(files, threads=1):
-        yield
 
 
 def make_work(

@@ -667,7 +667,7 @@ def test_a_scope_contains_its_parts_alone() -> None:
     }
 
 
-def test_no_reply_waits_for_a_file(served: Api) -> None:
+def test_a_file_waits_in_a_queue_of_its_own(served: Api) -> None:
     asked_for(served, served.token(), ranking={"period": PERIOD})
     with psycopg.connect(served.url) as connection:
         queues = connection.execute("SELECT queue_name FROM dramatiq.queue").fetchall()
