@@ -111,6 +111,8 @@ def _rows(url: str) -> dict[str, list[str]]:
         "incident": "SELECT to_jsonb(incident) - 'pos' FROM read.incident ORDER BY id",
         "change": "SELECT to_jsonb(change) - 'pos' FROM read.change ORDER BY incident_id, version",
         "daily": "SELECT to_jsonb(daily) FROM read.daily ORDER BY region, municipality, day",
+        "durations": "SELECT to_jsonb(lasted) FROM read.daily_duration AS lasted"
+        " ORDER BY region, municipality, day, measure",
     }
     with psycopg.connect(url) as connection:
         return {

@@ -23,7 +23,7 @@ from psycopg.conninfo import conninfo_to_dict
 from domain import events
 from domain.events import EVENTS, Event
 from domain.incident import StreamEvent
-from projections import incidents, statistics
+from projections import facts, incidents, statistics
 from projections.incidents import IncidentRow
 from regions.catalogue import Catalogue
 
@@ -84,7 +84,7 @@ OF_LIBRARY = frozenset({"originator_id", "originator_version", "timestamp"})
 
 
 class StockView(PostgresTrackingRecorder):
-    """Our tables `incident`, `change` and `daily`, kept event by event."""
+    """Our tables `incident`, `change`, `daily` and `daily_duration`, kept event by event."""
 
     catalogue: Catalogue  # set before the runner makes it
 
@@ -94,13 +94,13 @@ class StockView(PostgresTrackingRecorder):
         with self.datastore.transaction(commit=True) as cursor:
             self._insert_tracking(cursor, tracking)
             row = self._row(cursor.connection, stored.originator_id, event, zone)
-            before = {row.id: incidents.told_of(row)}
+            before = {row.id: facts.told_of(row)}
             incidents.change(row, event, zone)
             row.version, row.pos = stored.originator_version, tracking.notification_id
             cursor.execute(WRITE, incidents.CELLS(row))
             change = (row.municipality, None, row.id, row.version, event.TOPIC, row.status)
             cursor.execute(FEED, [row.region, row.pos, *change, event.occurred_at])
-            statistics.recompute(cursor.connection, incidents.touched(before, [row]))
+            statistics.recompute(cursor.connection, facts.touched(before, [row]))
 
     def _row(
         self, connection: Connection[Any], incident_id: UUID, event: Event, zone: ZoneInfo

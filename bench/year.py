@@ -1,8 +1,7 @@
 """A year of incidents over the whole network, as rows: too many to be generated event by event.
 
 The rows of the made-up network's last 60 days, again and again, each moved back by so many whole
-days that the year is filled evenly. Their daily rows are recomputed from them by the projector's
-own statement.
+days that the year is filled evenly. Their days are counted as a rebuild counts them.
 """
 
 from collections.abc import Iterator
@@ -16,7 +15,6 @@ from bench.rebuild import ready
 from bench.scratch import DAYS, Scratch, count
 from projections import statistics, versions
 from projections.incidents import IncidentRow
-from projections.measures import UnitDay
 
 SEED_INCIDENTS = 100_000
 YEAR_DAYS = 365
@@ -40,8 +38,8 @@ def year(scratch: Scratch, incidents: int) -> str:
         # The meter counts all processes of the server: none may clean up while we ask.
         connection.execute("ALTER TABLE incident SET (autovacuum_enabled = off)")
         connection.execute("VACUUM (ANALYZE) read.incident")
-        _recount(connection)
-        connection.execute("VACUUM (ANALYZE) read.daily")
+        _count(connection)
+        connection.execute("VACUUM (ANALYZE) read.daily, read.daily_duration")
         connection.execute("CHECKPOINT")
     assert count(url, "SELECT count(*) FROM read.incident") == incidents
     return url
@@ -90,30 +88,10 @@ def _moved() -> Iterator[LiteralString]:
             yield column
 
 
-def _recount(connection: psycopg.Connection) -> None:
-    connection.execute("TRUNCATE daily")
+def _count(connection: psycopg.Connection) -> None:
+    connection.execute("TRUNCATE daily, daily_duration")
     regions = connection.execute("SELECT DISTINCT region FROM incident ORDER BY region").fetchall()
-    with bar("Recounting the days") as progress:
+    with bar("Counting the days") as progress:
         for number, (region,) in enumerate(regions, start=1):
-            with connection.transaction():
-                statistics.recompute(connection, _days(connection, region))
+            statistics.count_region(connection, region)
             progress(number, len(regions))
-
-
-def _days(connection: psycopg.Connection, region: str) -> list[UnitDay]:
-    rows = connection.execute(
-        """
-        SELECT DISTINCT day,
-               unit
-          FROM incident,
-               LATERAL (VALUES (registered_on), (due_on), (first_resolved_on), (promised_on))
-                    AS on_day (day),
-               LATERAL (VALUES (''), (municipality)) AS of_unit (unit)
-         WHERE region = %s
-           AND counted
-           AND day IS NOT NULL
-           AND unit IS NOT NULL
-        """,
-        [region],
-    )
-    return [UnitDay(region, day, unit) for day, unit in rows]

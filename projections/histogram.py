@@ -15,19 +15,19 @@ import numpy as np
 
 RELATIVE_ERROR = 0.01
 GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
-PAIR = np.dtype([("bucket", ">i2"), ("count", ">i2")])
+PAIR_BYTES = 4
 COUNT_MAX = 2**15 - 1
 
 
 def counts(stored: Sequence[bytes]) -> np.ndarray:
     """Cases by histogram and bucket, a row for each histogram."""
-    pairs = np.frombuffer(b"".join(stored), PAIR)
-    width = int(pairs["bucket"].max(initial=0)) + 1
-    row = np.repeat(np.arange(len(stored)), [len(one) // PAIR.itemsize for one in stored])
-    # One pass over the pairs of all histograms: a row each would cost a ranking half its time.
-    flat = np.bincount(
-        row * width + pairs["bucket"], weights=pairs["count"], minlength=len(stored) * width
-    )
+    # One pass over the pairs of all histograms: a row each would cost thousands of units double.
+    pairs = np.frombuffer(b"".join(stored), ">u4").astype(np.uint32)
+    buckets = (pairs >> 16).astype(int)
+    width = int(buckets.max(initial=0)) + 1
+    buckets += np.repeat(np.arange(len(stored)) * width, [len(one) // PAIR_BYTES for one in stored])
+    cases = (pairs & 0xFFFF).astype(float)
+    flat = np.bincount(buckets, weights=cases, minlength=len(stored) * width)
     return flat.astype(int).reshape(len(stored), width)
 
 

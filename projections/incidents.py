@@ -1,10 +1,10 @@
 """The incident rows: what each event changes in the row of its incident."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from operator import attrgetter
-from typing import Any, NamedTuple, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -17,8 +17,6 @@ from domain import events as e
 from domain.deadlines import Deadline
 from domain.lifecycle import status_after
 from domain.vocabulary import OPEN, Clock, LinkKind, Priority, ReplyAuthor, ReplyKind, Status
-from projections import measures
-from projections.measures import UnitDay
 from regions.reading.cells import cell_of
 
 UNCOUNTED = frozenset({Status.CAPTURED, Status.REJECTED, Status.MERGED, Status.TRANSFERRED})
@@ -127,39 +125,6 @@ def taken(
     change(row, event, zone)
     row.version, row.pos = version, pos
     return row
-
-
-class Told(NamedTuple):
-    """What the statistics are told by an incident."""
-
-    days: tuple[UnitDay, ...] = ()  # of its region, and of its municipality if that is known
-    measured: tuple[object, ...] = ()
-
-
-def told_of(row: IncidentRow) -> Told:
-    if not row.counted:
-        return Told()
-    units = ("",) if row.municipality is None else ("", row.municipality)
-    return Told(
-        tuple(UnitDay(row.region, day, unit) for day in counting_days(row) for unit in units),
-        # A list grows in place; what it was is to be compared with what it is.
-        tuple(tuple(cell) if isinstance(cell, list) else cell for cell in MEASURED(row)),
-    )
-
-
-def counting_days(row: IncidentRow) -> list[date]:
-    """The days on which it counts, in the order of the cohorts."""
-    return [day for day in COHORT_DAYS(row) if day is not None]
-
-
-def touched(before: Mapping[UUID, Told], rows: Iterable[IncidentRow]) -> set[UnitDay]:
-    """The days that now tell something else: those before the change, and those after it."""
-    days: set[UnitDay] = set()
-    for row in rows:
-        was, is_now = before.get(row.id, Told()), told_of(row)
-        if was != is_now:
-            days.update(was.days, is_now.days)
-    return days
 
 
 Beginning = e.MessageCaptured | e.IncidentRegistered
@@ -581,9 +546,6 @@ HANDLERS: dict[type[e.Event], Callable[[IncidentRow, Any, ZoneInfo], None]] = {
 COLUMNS = tuple(column.name for column in fields(IncidentRow))
 # dataclasses.astuple would copy every cell deeply: half of the time of a rebuild.
 CELLS = attrgetter(*COLUMNS)
-COHORT_DAYS = attrgetter(*measures.Cohort)
-# Most events change nothing that is counted or timed: their days need not be recomputed.
-MEASURED = attrgetter(*(name for name in COLUMNS if name in measures.NAMES))
 POSTGRES_TYPES = {
     UUID: "uuid",
     str: "text",

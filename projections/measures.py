@@ -95,14 +95,7 @@ DURATION_NAMES = (*DURATIONS, *REPEATED)
 # Of these the cases that are not over yet count as longer than all that are.
 CENSORED = frozenset({"reply", "reply_working"})
 
-COLUMNS = (
-    *(f"{name} integer NOT NULL" for name in COUNT_NAMES),
-    *(
-        column
-        for name in DURATION_NAMES
-        for column in (f"{name}_seconds numeric NOT NULL", f"{name}_histogram bytea NOT NULL")
-    ),
-)
+COLUMNS = tuple(f"{name} integer NOT NULL" for name in COUNT_NAMES)
 
 # Each duration of an incident as a row: FROM incident, LATERAL (LASTED) AS of (measure, seconds).
 LASTED: LiteralString = (
@@ -114,18 +107,17 @@ LASTED: LiteralString = (
     )
 )
 
-# Every word of the SQL above, the columns of the incident rows among them.
-NAMES = frozenset(
-    word
-    for part in (
-        *(sql for counts in COUNTS.values() for sql in counts.values()),
-        *DURATIONS.values(),
-        *REPEATED.values(),
-        *Cohort,
-        "region municipality counted",
-    )
-    for word in re.findall(r"[a-z_]+", part)
-)
+
+def _words(*parts: str) -> frozenset[str]:
+    return frozenset(re.findall(r"[a-z_]+", " ".join(parts)))
+
+
+# The words of the SQL by which each cohort is counted and each duration measured, columns of the
+# incident rows among them: while these stay the same, so does what they tell.
+WORDS: dict[str, frozenset[str]] = {
+    **{cohort: _words(*COUNTS[cohort].values()) for cohort in Cohort},
+    **{name: _words(sql) for name, sql in (DURATIONS | REPEATED).items()},
+}
 
 
 def settled(cohort: Cohort) -> LiteralString:

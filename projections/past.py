@@ -17,8 +17,9 @@ from psycopg import AsyncConnection
 from domain.errors import DateInFuture
 from domain.office import OfficeEvent
 from projections import incidents
+from projections.facts import DAYS
 from projections.figures import Period
-from projections.incidents import CELLS, COLUMN_TYPES, IncidentRow, counting_days
+from projections.incidents import CELLS, COLUMN_TYPES, IncidentRow
 from projections.measures import COUNTS_IN_PERIOD
 from projections.queues import WAITING, is_waiting
 from regions.catalogue import Catalogue
@@ -210,7 +211,7 @@ class Fold:
 
 def _concerned(row: IncidentRow, period: Period) -> bool:
     """The same of a row that is not in the table yet."""
-    counts = any(period.first <= day <= period.last for day in counting_days(row))
+    counts = any(day and period.first <= day <= period.last for day in DAYS(row))
     return counts or is_waiting(row)
 
 

@@ -16,10 +16,9 @@ import psycopg
 
 from domain.events import IncidentLinked
 from domain.office import OfficeEvent
-from projections import changes, incidents, offices, statistics
+from projections import changes, facts, incidents, offices, statistics
 from projections.changes import ChangeRow
 from projections.incidents import IncidentRow
-from projections.measures import UnitDay
 from projections.release import version_of
 from regions.catalogue import Catalogue
 from regions.event_store import decode_event
@@ -87,14 +86,14 @@ class Projector:
         catalogue: Catalogue,
         *,
         batch_events: int = BATCH_EVENTS,
-        defer_days: bool = False,
+        defer_statistics: bool = False,
     ) -> None:
-        """With `defer_days` the statistics of touched days wait for `recount`."""
+        """With `defer_statistics`, into empty read models, the statistics wait for `count_all`."""
         self.connection = connection
         self.catalogue = catalogue
         self.batch_events = batch_events
         self.version = version_of(catalogue)
-        self.deferred: set[UnitDay] | None = set() if defer_days else None
+        self.deferred: set[str] | None = set() if defer_statistics else None  # regions
         incidents.prepare(connection)
 
     def lead(self, *, wait: bool) -> bool:
@@ -177,22 +176,21 @@ class Projector:
         recorded = self._read(due)
         changed = [event.incident_id for event in recorded if event.version > 1]
         rows = incidents.load(self.connection, [*changed, *_recurring(recorded)])
-        before = {row.id: incidents.told_of(row) for row in rows.values()}
+        before = {row.id: facts.told_of(row) for row in rows.values()}
         applied = (self._apply(event, rows) for event in recorded)
         feed = [entry for entry in applied if entry is not None]
         incidents.store(self.connection, rows.values())
         changes.append(self.connection, feed)
-        touched = incidents.touched(before, rows.values())
         if self.deferred is None:
-            statistics.recompute(self.connection, touched)
+            statistics.recompute(self.connection, facts.touched(before, rows.values()))
         else:
-            self.deferred |= touched
+            self.deferred.update(part.region for part in due)
 
-    def recount(self) -> None:
-        """Make the days that were put off, region by region; from now on none is put off."""
-        deferred, self.deferred = self.deferred or set(), None
-        for region in sorted({unit.region for unit in deferred}):
-            statistics.recompute(self.connection, [u for u in deferred if u.region == region])
+    def count_all(self) -> None:
+        """Make the statistics that were put off, region by region; from now on none is put off."""
+        for region in sorted(self.deferred or ()):
+            statistics.count_region(self.connection, region)
+        self.deferred = None
 
     def _track(self, due: list[Range]) -> None:
         """Advance the tracking; the rows are written under the lock this takes."""

@@ -238,9 +238,8 @@ CREATE TABLE source (
 );
 
 -- One local day of a region and of each municipality in it, recomputed whole from the incident rows
--- whenever one of them changes. What each column counts: projections/measures.py; a histogram: see
--- projections/histogram.py. The rows of whole regions lie together: a ranking reads all of them and
--- nothing else.
+-- whenever one of them changes. What each column counts: projections/measures.py. The rows of whole
+-- regions lie together: a ranking reads all of them and nothing else.
 CREATE TABLE daily (
     municipality text NOT NULL,             -- '' is the whole region, unlocated incidents included
     day          date NOT NULL,
@@ -250,3 +249,17 @@ CREATE TABLE daily (
 ) PARTITION BY LIST (municipality);
 CREATE TABLE daily_of_region PARTITION OF daily FOR VALUES IN ('');
 CREATE TABLE daily_of_municipality PARTITION OF daily DEFAULT;
+
+-- How long what began on such a day took, by measure: none where nothing is over yet. Apart from the
+-- counts, for an event changes few of them, and a question asks for few.
+CREATE TABLE daily_duration (
+    measure      text NOT NULL,             -- of projections/measures.py
+    municipality text NOT NULL,
+    day          date NOT NULL,
+    region       text NOT NULL,
+    seconds      numeric NOT NULL,          -- the sum of all
+    histogram    bytea STORAGE EXTERNAL NOT NULL, -- see projections/histogram.py
+    PRIMARY KEY (measure, region, day, municipality)
+) PARTITION BY LIST (municipality);
+CREATE TABLE duration_of_region PARTITION OF daily_duration FOR VALUES IN ('');
+CREATE TABLE duration_of_municipality PARTITION OF daily_duration DEFAULT;

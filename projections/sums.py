@@ -28,7 +28,7 @@ class Sums(NamedTuple):
     """What adds up over days and units."""
 
     counts: tuple[int, ...]  # by COUNT_NAMES
-    seconds: tuple[float, ...]  # by the durations asked for
+    seconds: tuple[float, ...]  # by the durations asked for, in the order of DURATION_NAMES
     histograms: tuple[bytes, ...]
 
 
@@ -37,15 +37,15 @@ async def sums_of(
     period: Period,
     today: Mapping[str, date],
     municipalities: Collection[str],
-    durations: Sequence[str] = DURATION_NAMES,
+    durations: Collection[str] = DURATION_NAMES,
 ) -> dict[tuple[str, str], Sums]:
-    """By region and municipality. Of the durations only those named: each costs a millisecond."""
+    """By region and municipality. Of the durations only those named: each costs milliseconds."""
     cursor = await connection.execute(
-        _query("region, municipality", tuple(durations)),
-        _given(period, today, municipalities),
+        _query("region, municipality", "region, municipality"),
+        _given(period, today, municipalities, durations),
         binary=True,
     )
-    return {(region, place): _sums(row) async for region, place, *row in cursor}
+    return {(region, place): _sums(row, durations) async for region, place, *row in cursor}
 
 
 async def sums_by_step(
@@ -57,56 +57,86 @@ async def sums_by_step(
 ) -> dict[date, Sums]:
     """All regions together, by the first day of each step that has anything."""
     cursor = await connection.execute(
-        _query("date_trunc('" + step.value + "', day)::date", DURATION_NAMES),
-        _given(period, today, [municipality]),
+        _query("first", "date_trunc('" + step.value + "', day)::date AS first"),
+        _given(period, today, [municipality], DURATION_NAMES),
         binary=True,
     )
-    return {first: _sums(row) async for first, *row in cursor}
+    return {first: _sums(row, DURATION_NAMES) async for first, *row in cursor}
 
 
 def _given(
-    period: Period, today: Mapping[str, date], municipalities: Collection[str]
+    period: Period,
+    today: Mapping[str, date],
+    municipalities: Collection[str],
+    durations: Collection[str],
 ) -> dict[str, object]:
     return {
         "regions": list(today),
         "today": list(today.values()),
         "municipalities": list(municipalities),
+        "measures": list(durations),
         "first": period.first,
         "last": period.last,
     }
 
 
-def _sums(row: Sequence[Any]) -> Sums:
-    first = len(COUNT_NAMES)
-    second = first + (len(row) - first) // 2
-    return Sums(tuple(row[:first]), tuple(row[first:second]), tuple(row[second:]))
+def _sums(row: Sequence[Any], durations: Collection[str]) -> Sums:
+    """Of the counts, then arrays of the measures there are, their seconds and histograms."""
+    *counted, measures, seconds, histograms = row
+    lasted = dict(
+        zip(measures or (), zip(seconds or (), histograms or (), strict=True), strict=True)
+    )
+    found = [lasted.get(name, (0.0, b"")) for name in DURATION_NAMES if name in durations]
+    return Sums(tuple(counted), *(zip(*found, strict=True) if found else ((), ())))
 
 
 @cache
-def _query(group: LiteralString, durations: tuple[str, ...]) -> LiteralString:
-    told = [name for name in DURATION_NAMES if name in durations]
-    columns: list[LiteralString] = [
-        group,
-        *(
-            "coalesce(sum(" + name + ") FILTER (WHERE " + settled(cohort) + "), 0)::int8"
-            for cohort, counts in COUNTS.items()
-            for name in counts
-        ),
-        *("sum(" + name + "_seconds)::float8" for name in told),
-        *("string_agg(" + name + "_histogram, '')" for name in told),
+def _query(key: LiteralString, selected: LiteralString) -> LiteralString:
+    counted: list[LiteralString] = [
+        "coalesce(sum(" + name + ") FILTER (WHERE " + settled(cohort) + "), 0)::int8"
+        for cohort, counts in COUNTS.items()
+        for name in counts
     ]
-    return (
-        "SELECT "
-        + ", ".join(columns)
-        + """
-          FROM daily
-          JOIN unnest(%(regions)s::text[], %(today)s::date[]) AS unit (region, today)
-         USING (region)
+    within: LiteralString = """
          WHERE region = ANY (%(regions)s)
            AND municipality = ANY (%(municipalities)s)
            AND day BETWEEN %(first)s AND %(last)s
-         GROUP BY """
-        + group
+        """
+    return (
+        "WITH counted AS (SELECT "
+        + ", ".join((selected, *counted))
+        + """
+          FROM daily
+          JOIN unnest(%(regions)s::text[], %(today)s::date[]) AS unit (region, today)
+         USING (region)"""
+        + within
+        + " GROUP BY "
+        + key
+        + "), timed AS (SELECT "
+        + selected
+        + """,
+               measure,
+               sum(seconds)::float8 AS seconds,
+               string_agg(histogram, '') AS histogram
+          FROM daily_duration"""
+        + within
+        + " AND measure = ANY (%(measures)s) GROUP BY measure, "
+        + key
+        + """)
+        SELECT counted.*, lasted.measures, lasted.seconds, lasted.histograms
+          FROM counted
+          LEFT JOIN (SELECT """
+        + key
+        + """,
+                            array_agg(measure) AS measures,
+                            array_agg(seconds) AS seconds,
+                            array_agg(histogram) AS histograms
+                       FROM timed
+                      GROUP BY """
+        + key
+        + ") AS lasted USING ("
+        + key
+        + ")"
     )
 
 

@@ -74,14 +74,14 @@ def rebuild(
         if only_another_version and served_version(url) == version_of(catalogue):
             return 0
         _create(connection, version_of(catalogue))
-        projector = Projector(connection, catalogue, defer_days=True)
+        projector = Projector(connection, catalogue, defer_statistics=True)
         in_all, done = _recorded(connection), 0
         for taken in _steps(projector):
             done += taken
             progress(done, max(done, in_all))
         connection.execute("ANALYZE incident, change")
-        projector.recount()
-        connection.execute("ANALYZE daily")
+        projector.count_all()
+        connection.execute("ANALYZE daily, daily_duration")
         with connection.transaction():
             _hold_served(connection)
             _take_over_skips(connection)

@@ -23,7 +23,8 @@ from domain.vocabulary import (
     RejectReason,
 )
 from projections import incidents, statistics, versions
-from projections.histogram import COUNT_MAX, GAMMA, PAIR, RELATIVE_ERROR, counts, quantiles
+from projections.facts import Touched
+from projections.histogram import COUNT_MAX, GAMMA, PAIR_BYTES, RELATIVE_ERROR, counts, quantiles
 from projections.incidents import IncidentRow
 from projections.measures import UnitDay
 from projections.projector import Projector
@@ -46,10 +47,23 @@ from tests.projections.lives import (
 from tests.scenarios import NOON, ask, registered
 
 Project = Callable[[], int]
+BRONX_MONDAY = UnitDay("BRONX", MONDAY)
+TOUCHED = Touched({BRONX_MONDAY}, {(BRONX_MONDAY, "reply")})
+REPLIES = "SELECT histogram FROM daily_duration WHERE measure = 'reply'"
 
-COLUMNS = """
-    region, municipality, day, registered, answered, reply_seconds::int, resolved,
-    resolution_seconds::int, reopened, returned, due, kept
+
+def of_day(measure: str, column: str = "coalesce(sum(seconds), 0)::int") -> str:
+    """What `daily_duration` says of the day of a row of `daily`."""
+    return (
+        f"(SELECT {column} FROM daily_duration AS lasted WHERE measure = '{measure}'"
+        " AND (lasted.region, lasted.day, lasted.municipality)"
+        " = (daily.region, daily.day, daily.municipality))"
+    )
+
+
+COLUMNS = f"""
+    region, municipality, day, registered, answered, {of_day("reply")}, resolved,
+    {of_day("resolution")}, reopened, returned, due, kept
 """
 
 
@@ -127,8 +141,8 @@ def test_the_second_cycle_is_measured_from_its_reopening(
     live(bronx, local(2, 0), (1, due(bronx)), (2, FINAL), (3, RESOLVE), *again)
     project()
     rows = read.execute(
-        "SELECT registered, resolved, resolution_seconds, answered, reply_seconds, reopened"
-        " FROM daily"
+        f"SELECT registered, resolved, {of_day('resolution')}, answered, {of_day('reply')},"
+        " reopened FROM daily"
     ).fetchall()
     assert rows == [(1, 1, 30 * 60, 1, 2 * 60, 1)]
 
@@ -140,7 +154,7 @@ def test_a_deadline_that_was_moved_is_counted_on_its_last_day_only(
     bronx = node.centre("BRONX")
     first, moved = due(bronx, local(5, 12)), due(bronx, local(6, 12))
     for batch_events in (20_000, 1):
-        read.execute("TRUNCATE incident, change, daily")
+        read.execute("TRUNCATE incident, change, daily, daily_duration")
         read.execute("UPDATE tracking SET pos = 0")
         if batch_events > 1:
             live(bronx, local(2, 9), (1, first), (2, RETURN), (3, moved))
@@ -261,8 +275,8 @@ def days(node: Node, read: psycopg.Connection) -> Callable[[list[float], int], b
         with read.transaction():
             read.execute("DELETE FROM incident")
             incidents.store(read, rows)
-            statistics.recompute(read, [UnitDay("BRONX", MONDAY)])
-        row = read.execute("SELECT reply_histogram FROM daily").fetchone()
+            statistics.recompute(read, TOUCHED)
+        row = read.execute(REPLIES).fetchone()
         return row[0] if row else b""
 
     return count
@@ -306,15 +320,15 @@ def test_a_bucket_of_more_cases_than_a_pair_holds_takes_several(
         f"INSERT INTO incident (id, {columns})"
         f" SELECT gen_random_uuid(), {columns} FROM incident, generate_series(2, {cases})".encode()
     )
-    statistics.recompute(read, [UnitDay("BRONX", MONDAY)])
-    row = read.execute("SELECT reply_histogram FROM daily").fetchone()
+    statistics.recompute(read, TOUCHED)
+    row = read.execute(REPLIES).fetchone()
     assert row is not None
-    assert len(row[0]) == 3 * PAIR.itemsize
+    assert len(row[0]) == 3 * PAIR_BYTES
     assert counts([row[0]]).sum() == cases
 
 
 def stored(pairs: list[tuple[int, int]]) -> bytes:
-    return np.array(pairs, PAIR).tobytes()
+    return np.array(pairs, ">i2").tobytes()
 
 
 HISTOGRAMS = st.dictionaries(st.integers(0, 1200), st.integers(1, 10_000), max_size=8)
@@ -345,8 +359,9 @@ def test_every_sum_and_histogram_agrees_with_its_count(
         live(bronx, local(2, 9), (0, due(bronx)), (minutes, FINAL), (2 * minutes, RESOLVE))
     project()
     row = read.execute(
-        "SELECT answered, reply_seconds, reply_histogram, resolved, resolution_seconds,"
-        " resolution_histogram FROM daily"
+        f"SELECT answered, {of_day('reply', 'seconds')}, {of_day('reply', 'histogram')},"
+        f" resolved, {of_day('resolution', 'seconds')}, {of_day('resolution', 'histogram')}"
+        " FROM daily"
     ).fetchone()
     assert row is not None
     answered, reply_seconds, replies, resolved, resolution_seconds, resolutions = row

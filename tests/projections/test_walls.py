@@ -110,7 +110,17 @@ def test_a_question_that_forgets_its_conditions_finds_only_what_the_scope_covers
 
 @pytest.mark.parametrize(
     "table",
-    ["change", "daily", "events", "subject_key", "export", "access_log", "inbox", "source"],
+    [
+        "change",
+        "daily",
+        "daily_duration",
+        "events",
+        "subject_key",
+        "export",
+        "access_log",
+        "inbox",
+        "source",
+    ],
 )
 @pytest.mark.parametrize("scope", [Scope(), Scope("BRONX")], ids=str)
 def test_no_other_table_is_open_to_viewers(table: str, scope: Scope, incidents: Incidents) -> None:
