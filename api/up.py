@@ -22,8 +22,7 @@ from regions.settings import SettingInvalid, Settings
 SUPERVISE_SECONDS = 0.5  # between two looks at the children
 JOINED_SECONDS = 1.0  # between two tries to have the database for ourselves
 DEMO_SEED = 1
-
-
+COMMANDS = ["projector", "api", "clock", "worker", "worker --queue exports"]
 DEMO_COMMANDS = ["platforms", f"simulate --pages http://127.0.0.1:{PLATFORMS_PORT}"]
 
 
@@ -127,7 +126,7 @@ def _supervise(
     """Run the children until `stop` is set or the database has died."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
-    commands = ["projector", "api", "clock", "worker", *(DEMO_COMMANDS if demo else [])]
+    commands = [*COMMANDS, *(DEMO_COMMANDS if demo else [])]
     environment = {
         "TSUR_DATABASE_URL": served.url,
         "TSUR_HOME": str(settings.home),
