@@ -29,7 +29,7 @@ from projections.tables import (
 )
 from projections.units import Area
 from regions.catalogue import Catalogue
-from regions.exports import ExportFormat, Exports
+from regions.exports import ExportFormat
 
 
 @strawberry.input(description="A ranking, as the query `ranking` tells it.")
@@ -124,7 +124,7 @@ async def _request(info: Info, given: RequestExportInput) -> Export:
     viewer, now = info.context.viewer, info.context.clock()
     by, wanted = viewer.actor(), given.wanted(info)
     rows_total = await _counted(info, wanted)
-    exports = Exports(info.context.node.pool)
+    exports = info.context.node.exports
     stored = await info.context.in_thread(
         lambda: exports.ask(
             given.command_id,

@@ -612,7 +612,7 @@ def test_the_fifth_attempt_is_the_last(
 def test_two_workers_do_not_write_one_export(served: Api, node: Node) -> None:
     token = served.token("BRONX")
     id = asked_for(served, token, incidents={})
-    with Exports(node.pool).alone(UUID(id)) as alone:
+    with node.exports.alone(UUID(id)) as alone:
         assert alone
         ExportWriter(node).write(UUID(id), at=lambda: AT)
     assert found(served, token, id)["state"] == "WAITING"
@@ -666,7 +666,7 @@ def test_an_export_is_gone_after_a_day(
 
 
 def test_what_its_workers_left_is_given_up(served: Api, node: Node) -> None:
-    token, exports = served.token("BRONX"), Exports(node.pool)
+    token, exports = served.token("BRONX"), node.exports
     id = asked_for(served, token, incidents={})
     exports.begin(UUID(id), at=AT)
     exports.expire(at=AT)

@@ -18,7 +18,7 @@ from domain.publications import RankingQuestion
 from domain.vocabulary import DeliveryFailure, FallbackReason, ReplyKind
 from projections.tables import RankingWanted
 from regions.event_store import StoreUnavailable
-from regions.exports import UNWRITTEN_MAX, WRITE_EXPORT, ExportFormat, Exports
+from regions.exports import UNWRITTEN_MAX, WRITE_EXPORT, ExportFormat
 from regions.jobs import Queue
 from regions.sources import FILE
 from tests.conftest import RUSSIA
@@ -536,7 +536,7 @@ def test_no_reply_waits_for_files_however_many_are_written(net: Network) -> None
 
 def ask_for_file(net: Network) -> None:
     question = RankingQuestion(first=now().date(), last=now().date())
-    Exports(net.node.pool).ask(
+    net.node.exports.ask(
         uuid4(),
         CURATOR,
         msgspec.json.encode(RankingWanted(question, exact=False)),
