@@ -30,7 +30,6 @@ from projections.history import HistoryKey, PastEvent, histories
 from projections.pool import ReadPool, read_pool
 from projections.release import version_of
 from regions.catalogue import load_catalogue
-from regions.exports import Exports
 from regions.inbox import Inbox
 from regions.node import COMMANDS_AT_ONCE, Node, check_vault, command_pool, make_node
 from regions.settings import Settings
@@ -59,7 +58,7 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     who = viewer_of(settings, catalogue, token_key)
     execution = Execution(schema._schema, introspection=settings.introspection)
     door = Door(execution, server.context, who, show_page)
-    downloads = Downloads(Exports(node.pool), token_key, who, clock, server.threads)
+    downloads = Downloads(node.exports, token_key, who, clock, server.threads)
     monitors = Monitors(server.readers, catalogue, who, clock)
     return Starlette(
         routes=[

@@ -52,6 +52,7 @@ from projections.verification import Difference
 from regions.catalogue import Catalogue, CatalogueInvalid, load_catalogue
 from regions.event_store import StoreUnavailable
 from regions.inbox import Inbox
+from regions.jobs import Queue
 from regions.migration import MigrationMismatch
 from regions.node import Node, database, open_node
 from regions.publications import publication as published_as
@@ -210,9 +211,12 @@ def clock() -> None:
 
 @cli.command()
 def worker(
-    threads: Annotated[int, typer.Option(help="Jobs at once.")] = crew.THREADS,
+    queue: Annotated[Queue, typer.Option(help="The only one worked on.")] = Queue.DEFAULT,
+    threads: Annotated[
+        int | None, typer.Option(help="Jobs at once; else 4, of exports 2.", min=1)
+    ] = None,
 ) -> None:
-    """Run the workers alone: what came in is sorted out, what was approved is sent."""
+    """Run workers alone: messages are sorted out, replies sent; or exports are written."""
     processes.end_with_parent()
     settings = _settings()
     with _node(settings) as node, processes.stop_signal() as stop:
@@ -222,6 +226,7 @@ def worker(
             settings.home,
             stop,
             utc_now,
+            queue=queue,
             broker_url=settings.broker_url,
             threads=threads,
         )

@@ -15,9 +15,8 @@ from api.queries import (
 )
 from api.types.export import Export
 from api.types.figures import PeriodInput, SideBySide
-from api.types.ranking import TimeKind, ranking_question
+from api.types.ranking import RankingInput
 from domain.errors import DomainError, ExportUnclear
-from domain.vocabulary import Ranked, RankedBy, RankingMethod
 from projections.exact import Unit
 from projections.incident_list import count_incidents
 from projections.tables import (
@@ -30,33 +29,18 @@ from projections.tables import (
 )
 from projections.units import Area
 from regions.catalogue import Catalogue
-from regions.exports import ExportFormat, Exports
+from regions.exports import ExportFormat
 
 
 @strawberry.input(description="A ranking, as the query `ranking` tells it.")
-class RankingExportInput:
-    period: PeriodInput = strawberry.field(description="Over which days.")
-    of: Ranked = strawberry.field(default=Ranked.REGIONS, description="What is set side by side.")
-    by: RankedBy = strawberry.field(default=RankedBy.FIRST_REPLY, description="What is compared.")
-    clock: TimeKind = strawberry.field(
-        default=TimeKind.WORKING, description="Which times are compared."
-    )
-    region: str | None = strawberry.field(
-        default=None, description="Code: only its municipalities or bodies."
-    )
-    method: RankingMethod = strawberry.field(
-        default=RankingMethod.SHRUNK_1, description="How places are reckoned."
-    )
+class RankingExportInput(RankingInput):
     exact: bool = strawberry.field(
         default=False, description="Quantiles from the incidents themselves."
     )
 
     def wanted(self, catalogue: Catalogue) -> RankingWanted:
         """Raises UnknownRegion, RegionsOfRegion and PeriodInvalid."""
-        question = ranking_question(
-            self.period, self.of, self.by, self.clock, self.method, self.region, catalogue
-        )
-        return RankingWanted(question, self.exact)
+        return RankingWanted(self.question(catalogue), self.exact)
 
 
 @strawberry.input(description="A board: of the country where neither place is named.")
@@ -140,7 +124,7 @@ async def _request(info: Info, given: RequestExportInput) -> Export:
     viewer, now = info.context.viewer, info.context.clock()
     by, wanted = viewer.actor(), given.wanted(info)
     rows_total = await _counted(info, wanted)
-    exports = Exports(info.context.node.pool)
+    exports = info.context.node.exports
     stored = await info.context.in_thread(
         lambda: exports.ask(
             given.command_id,

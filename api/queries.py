@@ -24,7 +24,7 @@ from api.types.incident import Incident
 from api.types.node import Node, read_id, read_incident_id
 from api.types.policy_replay import PolicyQuery
 from api.types.publication import PublicationQuery
-from api.types.ranking import Ranking, TimeKind, is_exact, ranking_question
+from api.types.ranking import Ranking, RankingInput, TimeKind, is_exact
 from api.types.sources import RoutingStep, Source
 from api.types.templates import FieldValueInput, FilledTemplate, ReplyTemplate
 from domain.commands import check_date
@@ -254,7 +254,8 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
         read_after: ReadAfter = None,
     ) -> Ranking:
         catalogue, now = info.context.catalogue, info.context.clock()
-        question = ranking_question(period, of, by, clock, method, region, catalogue)
+        asked = RankingInput(period=period, of=of, by=by, clock=clock, method=method, region=region)
+        question = asked.question(catalogue)
         check_exact(info, exact or is_exact(question))
         await read_own_write(info, read_after)
         async with info.context.reading_all() as connection:
@@ -290,9 +291,10 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
         require_unit(info, unit, of)
         # Bodies are explained among those of their region.
         within = federal.region_of(unit, of, catalogue) if of is Ranked.ORGANISATIONS else None
-        question = ranking_question(
-            period, of, RankedBy.FIRST_REPLY, clock, RankingMethod.SHRUNK_1, within, catalogue
+        asked = RankingInput(
+            period=period, of=of, by=RankedBy.FIRST_REPLY, clock=clock, region=within
         )
+        question = asked.question(catalogue)
         await read_own_write(info, read_after)
         async with info.context.reading_all() as connection:
             found = await explain(

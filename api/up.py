@@ -11,20 +11,21 @@ from typing import NamedTuple
 from api.app import utc_now
 from api.demo import network
 from api.demo.served import PLATFORMS_PORT, connect_platforms
+from api.demo.sources import regions_with_pages
 from api.processes import PARENT_HOLDS_STDIN, Children, is_ready, stop_signal
 from api.progress import bar, console
 from projections import versions
 from projections.projector import Projector
 from projections.versions import Progress
+from regions.catalogue import Catalogue, load_catalogue
 from regions.node import Database, Node, database, open_node
 from regions.settings import SettingInvalid, Settings
 
 SUPERVISE_SECONDS = 0.5  # between two looks at the children
 JOINED_SECONDS = 1.0  # between two tries to have the database for ourselves
 DEMO_SEED = 1
-
-
-DEMO_COMMANDS = ["platforms", f"simulate --pages http://127.0.0.1:{PLATFORMS_PORT}"]
+COMMANDS = ["projector", "api", "clock", "worker", "worker --queue exports"]
+PAGES = f"http://127.0.0.1:{PLATFORMS_PORT}"
 
 
 class Demo(NamedTuple):
@@ -127,7 +128,7 @@ def _supervise(
     """Run the children until `stop` is set or the database has died."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
-    commands = ["projector", "api", "clock", "worker", *(DEMO_COMMANDS if demo else [])]
+    commands = [*COMMANDS, *(demo_commands(load_catalogue(settings.catalogue)) if demo else [])]
     environment = {
         "TSUR_DATABASE_URL": served.url,
         "TSUR_HOME": str(settings.home),
@@ -145,11 +146,19 @@ def _supervise(
                 announced = True
                 console.print(f"\n[bold green]tsur is up.[/] Open {address}/graphql\n")
                 console.print("For incidents, commands and streams: tsur token --scope country")
-                if demo:
-                    pages = f"http://127.0.0.1:{PLATFORMS_PORT}"
-                    console.print(f"Posts arriving and being answered: {pages}")
+                if "platforms" in commands:
+                    console.print(f"Posts arriving and being answered: {PAGES}")
+                elif demo:
+                    console.print("Nobody posts: none of the demo's pages is in this catalogue.")
     finally:
         children.stop()
+
+
+def demo_commands(catalogue: Catalogue) -> list[str]:
+    """What else runs: the platforms only where the catalogue has regions with pages on them."""
+    if not regions_with_pages(catalogue):
+        return ["simulate"]
+    return ["platforms", f"simulate --pages {PAGES}"]
 
 
 def _check_port_free(settings: Settings) -> None:

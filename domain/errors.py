@@ -98,7 +98,7 @@ class PageTooLarge(InvalidInput):
 
 
 class PeriodInvalid(InvalidInput):
-    """The period must begin before it ends and last at most {limit} days."""
+    """The period must not end before it begins, and have at most {limit} days."""
 
     field = "period"
 

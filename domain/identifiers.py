@@ -1,6 +1,5 @@
 """Identifiers that sort by time (UUIDv7, RFC 9562): neighbours in time are neighbours on disk."""
 
-import base64
 import hashlib
 import os
 from datetime import UTC, datetime, timedelta
@@ -18,11 +17,6 @@ def new_id(at: datetime) -> UUID:
 def derived_id(at: datetime, *parts: str) -> UUID:
     """The same UUIDv7 for the same moment and parts: an import run again finds its own."""
     return uuid7(at, hashlib.sha256("\x1f".join(parts).encode()).digest()[:10])
-
-
-def node_id(of: str, key: str) -> str:
-    """What clients know a thing by: its type and key, in one opaque text."""
-    return base64.urlsafe_b64encode(f"{of}:{key}".encode()).decode()
 
 
 def uuid7(at: datetime, entropy: bytes) -> UUID:

@@ -4,6 +4,7 @@ Names in the country's language stand beside the codes. What names a person, wha
 the point where it happened are in no column.
 """
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,7 +13,6 @@ from operator import attrgetter
 from types import NoneType
 from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints
 
-from domain.identifiers import node_id
 from domain.vocabulary import OPEN, Ranked
 from projections import federal
 from projections.figures import Duration, Figures, share
@@ -52,6 +52,11 @@ class BoardLine(NamedTuple):
     figures: Figures
     population: int | None = None  # these two of the board's own unit only
     board: Board | None = None
+
+
+def node_id(of: str, key: str) -> str:
+    """What clients know a thing by: its type and key, in one opaque text."""
+    return base64.urlsafe_b64encode(f"{of}:{key}".encode()).decode()
 
 
 def incident_columns(catalogue: Catalogue) -> list[Column[IncidentRow]]:

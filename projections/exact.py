@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
+from domain.vocabulary import Ranked
 from projections.figures import Duration, Figures, Period, share, told_by
 from projections.measures import (
     CENSORED,
@@ -31,6 +32,13 @@ class Unit(StrEnum):
     TOPIC = "topic"
     CHANNEL = "channel"
     HOUR = "hour"  # of the region's own time
+
+
+UNITS = {
+    Ranked.REGIONS: Unit.REGION,
+    Ranked.MUNICIPALITIES: Unit.MUNICIPALITY,
+    Ranked.ORGANISATIONS: Unit.ORGANISATION,
+}
 
 
 async def exact_figures(

@@ -9,11 +9,12 @@ from psycopg import AsyncConnection
 
 from domain.publications import RankingQuestion
 from domain.vocabulary import Ranked, RankingMethod
+from projections.exact import UNITS
 from projections.figures import TOTAL, Figures, Period
 from projections.rankings import Standing, compared_by, standings
 from projections.regional import Board, board_of
 from projections.snapshot import one_moment
-from projections.standardised import UNITS, standardised
+from projections.standardised import standardised
 from projections.units import Area, figures_by, figures_of_places, region_figures, regions_of
 from regions.catalogue import Catalogue
 
@@ -54,7 +55,7 @@ async def ranking(
 
     Raises ServedAnew when other read models took the place of these meanwhile.
 
-    Besides what is compared, the figures tell only the `durations` named.
+    Besides what is compared, the figures have only the `durations` named.
     """
     async with one_moment(connection):
         fresh = await freshness(connection, catalogue.regions)
@@ -82,8 +83,8 @@ async def compare(
 ) -> list[Standing]:
     """Of the incidents of the connection's read models; units of `stale` regions get no place."""
     of, working = question.of, question.working
-    told = sorted({*durations, *compared_by(question.by, working=working)})
-    units = await _units(connection, question, told, catalogue=catalogue, now=now, exact=exact)
+    asked = sorted({*durations, *compared_by(question.by, working=working)})
+    units = await _units(connection, question, asked, catalogue=catalogue, now=now, exact=exact)
     values = None
     if question.method is RankingMethod.STANDARDISED_1:
         values = await standardised(connection, question, catalogue=catalogue, now=now)

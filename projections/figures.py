@@ -29,10 +29,10 @@ class Period(NamedTuple):
     first: date
     last: date
 
-    def checked(self) -> "Period":
+    def checked(self, *, days_max: int = PERIOD_DAYS_MAX) -> "Period":
         """Itself. Raises PeriodInvalid."""
-        if not 0 <= (self.last - self.first).days < PERIOD_DAYS_MAX:
-            raise PeriodInvalid(limit=PERIOD_DAYS_MAX)
+        if not 0 <= (self.last - self.first).days < days_max:
+            raise PeriodInvalid(limit=days_max)
         return self
 
 

@@ -24,6 +24,7 @@ class CrisisRow(NamedTuple):
     """A row of the table `crisis`."""
 
     region: str
+    number: int
     declared_at: datetime
     declared_by: str
     reason: str
@@ -68,17 +69,26 @@ def apply(connection: psycopg.Connection, event: OfficeEvent) -> None:
 def _crisis_declared(connection: psycopg.Connection, event: CrisisDeclared) -> None:
     connection.execute(
         """
-        INSERT INTO crisis (region, declared_at, declared_by, reason, municipality, topic_groups)
-        VALUES (%s, %s, %s, %s, %s, %s)
+        INSERT INTO crisis (region, number, declared_at, declared_by, reason, municipality,
+                            topic_groups)
+        SELECT %(region)s,
+               count(*) + 1,
+               %(at)s,
+               %(by)s,
+               %(reason)s,
+               %(municipality)s,
+               %(topic_groups)s
+          FROM crisis
+         WHERE region = %(region)s
         """,
-        [
-            event.region,
-            event.occurred_at,
-            event.actor,
-            event.reason,
-            event.municipality,
-            list(event.topic_groups),
-        ],
+        {
+            "region": event.region,
+            "at": event.occurred_at,
+            "by": event.actor,
+            "reason": event.reason,
+            "municipality": event.municipality,
+            "topic_groups": list(event.topic_groups),
+        },
     )
 
 
@@ -160,7 +170,7 @@ async def crises(connection: AsyncConnection[Any], region: str) -> list[CrisisRo
     """Of a region, the last declared first."""
     async with connection.cursor(row_factory=class_row(CrisisRow)) as cursor:
         await cursor.execute(
-            "SELECT * FROM crisis WHERE region = %s ORDER BY declared_at DESC", [region]
+            "SELECT * FROM crisis WHERE region = %s ORDER BY number DESC", [region]
         )
         return await cursor.fetchall()
 

@@ -24,7 +24,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from domain.deadlines import Terms
-from domain.errors import PageTooLarge, PeriodInvalid
+from domain.errors import PageTooLarge
 from domain.events import Event
 from domain.office import CrisisDeclared, CrisisLifted, office_id
 from domain.replaying import Unreplayed, deadlines_of, replayed
@@ -101,9 +101,11 @@ async def policy_replay(
     """Of a region, or a municipality of it; `first` of the incidents that change sides are named.
 
     A page of incidents is in memory at a time, and a connection is held for a page. Raises
-    PeriodInvalid for more than REPLAY_DAYS_MAX days.
+    PeriodInvalid, also for more than REPLAY_DAYS_MAX days, or PageTooLarge.
     """
-    check(period, first)
+    period.checked(days_max=REPLAY_DAYS_MAX)
+    if not 1 <= first <= CHANGED_MAX:
+        raise PageTooLarge(field="first", limit=CHANGED_MAX)
     async with reading() as connection:
         crises = await _crises(connection, region)
     replay = _Replay(catalogue, Crises(own, crises), Crises(other, crises), now, first)
@@ -111,14 +113,6 @@ async def policy_replay(
         # Beside the event loop; who gives up waiting leaves a page to be finished, no more.
         await aside(partial(replay.take, page))
     return replay.in_order()
-
-
-def check(period: Period, first: int) -> None:
-    """Raises PeriodInvalid or PageTooLarge."""
-    if not 0 <= (period.last - period.first).days < REPLAY_DAYS_MAX:
-        raise PeriodInvalid(limit=REPLAY_DAYS_MAX)
-    if not 1 <= first <= CHANGED_MAX:
-        raise PageTooLarge(field="first", limit=CHANGED_MAX)
 
 
 @dataclass(slots=True)

@@ -179,13 +179,14 @@ CREATE INDEX change_by_loser ON change (region, moved_from, pos) WHERE moved_fro
 -- When the centre of a region worked, or works, under the rules of a crisis.
 CREATE TABLE crisis (
     region       text NOT NULL,
+    number       integer NOT NULL,          -- 1, 2, 3 … in each region: two may begin at one instant
     declared_at  timestamptz NOT NULL,
     declared_by  text NOT NULL,
     reason       text NOT NULL,
     municipality text,                      -- null: all of the region
     topic_groups text[] NOT NULL,           -- none: all of them
     lifted_at    timestamptz,
-    PRIMARY KEY (region, declared_at)
+    PRIMARY KEY (region, number)
 );
 
 -- What was changed so that a kind of problem does not come back.

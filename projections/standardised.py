@@ -21,8 +21,8 @@ import numpy as np
 from psycopg import AsyncConnection
 
 from domain.publications import RankingQuestion
-from domain.vocabulary import Ranked, RankedBy, RankingMethod
-from projections.exact import Unit, given, incidents_of
+from domain.vocabulary import RankedBy, RankingMethod
+from projections.exact import UNITS, Unit, given, incidents_of
 from projections.figures import Figures, Period
 from projections.measures import CENSORED, COUNTS, DURATIONS, Cohort
 from projections.rankings import (
@@ -38,11 +38,6 @@ from projections.rankings import (
 from projections.units import Area, regions_of, today_in
 from regions.catalogue import Catalogue
 
-UNITS = {
-    Ranked.REGIONS: Unit.REGION,
-    Ranked.MUNICIPALITIES: Unit.MUNICIPALITY,
-    Ranked.ORGANISATIONS: Unit.ORGANISATION,
-}
 COHORTS = {
     RankedBy.OVERDUE: Cohort.DUE,
     RankedBy.REOPENING: Cohort.RESOLVED,

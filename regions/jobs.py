@@ -6,6 +6,7 @@ reads.
 """
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 import dramatiq
@@ -14,9 +15,15 @@ from domain import events as e
 from domain.incident import Incident
 from regions.event_store import OutboxMessage
 
-# Writing a file takes minutes: it has a queue of its own, behind the other.
-DEFAULT, EXPORTS = "default", "exports"
-QUEUE_OF = {"write_export": EXPORTS}
+
+class Queue(StrEnum):
+    """Each is worked on by processes of its own."""
+
+    DEFAULT = "default"
+    EXPORTS = "exports"  # a file takes minutes, and no reply waits for one
+
+
+QUEUE_OF = {"write_export": Queue.EXPORTS}
 
 # The actors are in workers/; they take region, incident and the version of the event.
 ACTOR_OF: dict[type[e.Event], str] = {
@@ -46,7 +53,7 @@ def jobs_of(region: str, incident: Incident, *, at: datetime) -> list[OutboxMess
 def job(actor: str, *identifiers: str | int, available_at: datetime) -> OutboxMessage:
     """A call of an actor, as a save takes it along."""
     message: dramatiq.Message[None] = dramatiq.Message(
-        QUEUE_OF.get(actor, DEFAULT), actor, identifiers, {}, {}
+        QUEUE_OF.get(actor, Queue.DEFAULT), actor, identifiers, {}, {}
     )
     return OutboxMessage(
         message_id=UUID(message.message_id),

@@ -16,6 +16,7 @@ from domain.rights import NETWORK, sandbox_of
 from regions.calendars import load_calendars
 from regions.catalogue import Catalogue, load_catalogue
 from regions.centre import Centre
+from regions.exports import Exports
 from regions.migration import migrate, read_migrations
 from regions.postgres import Server, embedded
 from regions.reader_roles import ensure_reader_roles
@@ -59,6 +60,10 @@ class Node:
     def network(self) -> Centre:
         """What the network itself did: its publications."""
         return Centre(NETWORK, self.pool, self.catalogue, self.vault)
+
+    @cached_property
+    def exports(self) -> Exports:
+        return Exports(self.pool)
 
     def is_empty(self) -> bool:
         """Whether nothing has ever been recorded."""

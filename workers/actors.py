@@ -8,7 +8,8 @@ from uuid import UUID
 import dramatiq
 
 from regions import transfers
-from regions.jobs import EXPORTS
+from regions.exports import WRITE_EXPORT
+from regions.jobs import Queue
 from regions.node import Node
 from regions.routing import Routing
 from workers.deliveries import Deliveries
@@ -25,7 +26,6 @@ class Work:
     intake: Intake
     routing: Routing
     deliveries: Deliveries
-    exports: ExportWriter
     now: Callable[[], datetime]
 
     def take_in(self, delivery_id: str) -> None:
@@ -44,12 +44,9 @@ class Work:
     def deliver(self, delivery_id: str) -> None:
         self.deliveries.deliver(UUID(delivery_id), at=self.now)
 
-    def write_export(self, export_id: str) -> None:
-        self.exports.write(UUID(export_id), at=self.now)
-
 
 def declare(broker: dramatiq.Broker, work: Work) -> None:
-    """Make the actors of a broker; their names are those of regions/jobs.py."""
+    """Make the actors of the default queue; their names are those of regions/jobs.py."""
     actors: tuple[Callable[..., None], ...] = (
         work.take_in,
         work.route,
@@ -61,12 +58,17 @@ def declare(broker: dramatiq.Broker, work: Work) -> None:
         dramatiq.actor(actor_name=actor.__name__, broker=broker)(actor)
 
 
-def declare_exports(broker: dramatiq.Broker, work: Work) -> None:
-    """Behind all others that wait: a file takes minutes."""
+def declare_exports(
+    broker: dramatiq.Broker, writer: ExportWriter, now: Callable[[], datetime]
+) -> None:
+    """Make the actor of the queue of exports."""
+
+    def write_export(export_id: str) -> None:
+        writer.write(UUID(export_id), at=now)
+
     dramatiq.actor(
-        actor_name=work.write_export.__name__,
-        queue_name=EXPORTS,
-        priority=100,  # of dramatiq: the lower number goes first
+        actor_name=WRITE_EXPORT,
+        queue_name=Queue.EXPORTS,
         broker=broker,
         time_limit=EXPORT_SECONDS_MAX * 1000,  # milliseconds
-    )(work.write_export)
+    )(write_export)

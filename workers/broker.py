@@ -201,10 +201,10 @@ class Attempts(Middleware):
 
 
 def relay(pool: ConnectionPool, broker: RabbitmqBroker, *, limit: int = 100) -> int:
-    """Hand jobs from the database to RabbitMQ; returns how many.
+    """Hand jobs of the broker's queues from the database to RabbitMQ; returns how many.
 
-    They leave the database once RabbitMQ has confirmed them: one may be handed over twice, none is
-    lost.
+    Of no others: who sends to a queue there works on it too. They leave the database once RabbitMQ
+    has confirmed them: one may be handed over twice, none is lost.
     """
     with pool.connection() as connection, connection.transaction():
         rows = connection.execute(
@@ -212,14 +212,15 @@ def relay(pool: ConnectionPool, broker: RabbitmqBroker, *, limit: int = 100) -> 
             DELETE FROM dramatiq.queue
              WHERE message_id IN (SELECT message_id
                                     FROM dramatiq.queue
-                                   WHERE state = 'queued'
+                                   WHERE queue_name = ANY (%s)
+                                     AND state = 'queued'
                                      AND available_at <= now()
                                    ORDER BY available_at, position
                                    LIMIT %s
                                      FOR UPDATE SKIP LOCKED)
             RETURNING message::text
             """,
-            [limit],
+            [[*broker.get_declared_queues(), *broker.get_declared_delay_queues()], limit],
         ).fetchall()
         for (encoded,) in rows:
             broker.enqueue(dramatiq.Message.decode(encoded.encode()))

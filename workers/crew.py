@@ -1,4 +1,4 @@
-"""Workers at work: the actors of a node on its queue, until told to stop."""
+"""Workers at work: the actors of one queue of a node, until told to stop."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -8,6 +8,7 @@ from threading import Event as Signal
 
 from regions.calendars import load_calendars
 from regions.inbox import Inbox
+from regions.jobs import Queue
 from regions.node import Node
 from regions.routing import load_routing
 from workers.actors import Work, declare, declare_exports
@@ -19,7 +20,8 @@ from workers.memory import Memory
 from workers.platforms.connections import Connections
 from workers.reader import load_reader
 
-THREADS = 4  # of a process; more would wait for each other's Python
+# Of a process: more would wait for each other's Python, and exports past their time.
+THREADS = {Queue.DEFAULT: 4, Queue.EXPORTS: 2}
 RELAY_SECONDS = 0.05
 
 
@@ -30,11 +32,13 @@ def run(
     stop: Signal,
     now: Callable[[], datetime],
     *,
+    queue: Queue = Queue.DEFAULT,
     broker_url: str | None = None,
-    threads: int = THREADS,
+    threads: int | None = None,
 ) -> None:
     """Work until `stop` is set; what is under way is finished."""
-    with crew(node, folder, home, now, broker_url=broker_url, threads=threads) as hand_over:
+    at_work = crew(node, folder, home, now, queue=queue, broker_url=broker_url, threads=threads)
+    with at_work as hand_over:
         while not stop.wait(RELAY_SECONDS):
             hand_over()
 
@@ -46,25 +50,24 @@ def crew(
     home: Path,
     now: Callable[[], datetime],
     *,
+    queue: Queue = Queue.DEFAULT,
     broker_url: str | None = None,
-    threads: int = THREADS,
+    threads: int | None = None,
 ) -> Iterator[Callable[[], int]]:
-    """Workers while the block runs; gives what hands jobs over to RabbitMQ, where there is one."""
-    connections = Connections(home, lambda source: group_of(node, source))
-    work = make_work(node, folder, connections, now)
-    with closing(connections):
-        if broker_url is None:
-            broker = postgres_broker(node.url, node.pool)
-            declare(broker, work)
-            declare_exports(broker, work)
-            with working(broker, threads=threads):
-                yield lambda: 0
-            return
-        rabbit = QuorumBroker(broker_url, node.pool)
-        declare(rabbit, work)
-        declare_exports(rabbit, work)
-        with working(rabbit, threads=threads):
-            yield lambda: relay(node.pool, rabbit)
+    """Workers while the block runs, one crew a process (dramatiq's worker shares what it has).
+
+    Gives what hands jobs over to RabbitMQ, where there is one. `threads` None: as many as THREADS.
+    """
+    rabbit = QuorumBroker(broker_url, node.pool) if broker_url else None
+    broker = rabbit or postgres_broker(node.url, node.pool)
+    with closing(Connections(home, lambda source: group_of(node, source))) as connections:
+        match queue:
+            case Queue.DEFAULT:
+                declare(broker, make_work(node, folder, connections, now))
+            case Queue.EXPORTS:
+                declare_exports(broker, ExportWriter(node), now)
+        with working(broker, threads=threads or THREADS[queue]):
+            yield lambda: relay(node.pool, rabbit) if rabbit else 0
 
 
 def make_work(
@@ -80,7 +83,7 @@ def make_work(
         Memory(node.pool, node.vault),
     )
     deliveries = Deliveries(node, connections.client)
-    return Work(node, intake, routing, deliveries, ExportWriter(node), now)
+    return Work(node, intake, routing, deliveries, now)
 
 
 def group_of(node: Node, source: str) -> str:

@@ -18,7 +18,6 @@ from projections import versions
 from regions.alarms import tell_time
 from regions.centre import Centre
 from regions.event_store import StoreUnavailable
-from regions.exports import Exports
 from regions.node import Node
 
 log = logging.getLogger(__name__)
@@ -36,7 +35,7 @@ def run(node: Node, stop: Signal, now: Callable[[], datetime]) -> None:
             sweep(node, now())
         if time.monotonic() >= expire_next:
             with suppress(psycopg.OperationalError, StoreUnavailable):
-                Exports(node.pool).expire(at=now())
+                node.exports.expire(at=now())
                 expire_next = time.monotonic() + EXPIRE_SECONDS
 
 

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -14,7 +15,7 @@ from domain.errors import DomainError
 from projections.snapshot import ServedAnew, snapshot
 from projections.tables import IncidentsWanted, Table, read_wanted, table_of
 from regions.event_store import StoreUnavailable
-from regions.exports import PART_BYTES_MAX, Export, Exports
+from regions.exports import PART_BYTES_MAX, Export
 from regions.node import Node
 from workers.broker import ATTEMPTS_MAX
 from workers.formats import writer
@@ -27,30 +28,26 @@ EXPORT_SECONDS_MAX = 25 * 60
 class ExportWriter:
     node: Node
 
-    @property
-    def exports(self) -> Exports:
-        return Exports(self.node.pool)
-
     def write(self, export_id: UUID, *, at: Callable[[], datetime]) -> None:
         """Bring one to its end. Done twice it is written once."""
-        with self.exports.alone(export_id) as alone:
-            export = self.exports.begin(export_id, at=at()) if alone else None
+        with self.node.exports.alone(export_id) as alone:
+            export = self.node.exports.begin(export_id, at=at()) if alone else None
             if export is None:
                 return
             try:
                 asyncio.run(self._write(export, at))
             except DomainError as refusal:  # another attempt would find the same
-                self.exports.fail(export.id, refusal.code, at=at(), for_good=True)
+                self.node.exports.fail(export.id, refusal.code, at=at(), for_good=True)
             except BaseException as error:  # also when its time is up, which is no Exception
                 given_up = export.attempts >= ATTEMPTS_MAX
-                self.exports.fail(export.id, _code_of(error), at=at(), for_good=given_up)
+                self.node.exports.fail(export.id, _code_of(error), at=at(), for_good=given_up)
                 raise
 
     async def _write(self, export: Export, at: Callable[[], datetime]) -> None:
         wanted = read_wanted(export.question)
         if isinstance(wanted, IncidentsWanted):
             wanted.require(export.scope)
-        with Parts(lambda number, piece: self.exports.keep_part(export.id, number, piece)) as parts:
+        with Parts(partial(self.node.exports.keep_part, export.id)) as parts:
             async with snapshot(self.node.url, seconds_max=EXPORT_SECONDS_MAX) as connection:
                 table = await table_of(
                     connection,
@@ -60,7 +57,7 @@ class ExportWriter:
                     now=at(),
                 )
                 await self._fill(export, table, parts)
-        self.exports.finish(
+        self.node.exports.finish(
             export.id,
             told=msgspec.json.encode(table.told),
             size_bytes=parts.size_bytes,
@@ -70,12 +67,12 @@ class ExportWriter:
 
     async def _fill(self, export: Export, table: Table, parts: "Parts") -> None:
         rows_done = 0
-        self.exports.note_progress(export.id, rows_done, table.rows_total)
+        self.node.exports.note_progress(export.id, rows_done, table.rows_total)
         with writer(export.format, parts, table) as write:
             async for rows in table.pages:
                 write(rows)
                 rows_done += len(rows)
-                self.exports.note_progress(export.id, rows_done, table.rows_total)
+                self.node.exports.note_progress(export.id, rows_done, table.rows_total)
 
 
 def _code_of(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """The demo network at work: a gentle stream of ordinary commands, for as long as it is wanted."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,7 +30,7 @@ from api.demo.practice import (
     SCORES,
     Practice,
 )
-from api.demo.sources import REGIONS
+from api.demo.sources import regions_with_pages
 from domain.commands import (
     AcceptWork,
     ApproveReply,
@@ -89,7 +89,8 @@ def live(
     A database that is away is waited for. Returns within a command's time, which while the database
     is away is regions.centre.RETRY_SECONDS at most.
     """
-    pages = Pages(platforms) if platforms else None
+    regions = regions_with_pages(node.catalogue)
+    pages = Pages(platforms, regions) if platforms and regions else None
     stream = Stream(node, Network(node.catalogue, seed=seed, folder=folder), now, pages)
     pace = Random(seed)
     due = time.monotonic()
@@ -116,9 +117,8 @@ class Candidate(NamedTuple):
 class Pages:
     """The pages of the stand-in platforms, where citizens of some regions write."""
 
-    regions = REGIONS
-
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, regions: Sequence[str]) -> None:
+        self.regions = regions
         self.http = httpx.Client(base_url=address, timeout=2.0, trust_env=False)
 
     def write(self, region: str, citizen: Citizen, number: int, random: Random) -> None:

@@ -6,11 +6,11 @@ from api.app import utc_now
 from api.demo.platforms.accounts import Account, Accounts
 from api.demo.platforms.app import create_app
 from api.demo.sources import (
-    REGIONS,
     access_of,
     accounts_of,
     may_write_access,
     open_sources,
+    regions_with_pages,
     write_access,
 )
 from domain.rights import SYSTEM
@@ -22,11 +22,10 @@ PLATFORMS_PORT = 8010
 
 
 def demo_accounts(catalogue: Catalogue) -> tuple[Account, ...]:
-    """The pages of the demo; none if the catalogue has none of its regions."""
+    """The pages of the demo."""
     return tuple(
         account
-        for code in REGIONS
-        if code in catalogue.regions
+        for code in regions_with_pages(catalogue)
         for account in accounts_of(code, catalogue.regions[code].name)
     )
 
@@ -37,7 +36,7 @@ def connect_platforms(node: Node, settings: Settings, port: int = PLATFORMS_PORT
     if not accounts or not may_write_access(settings.home):
         return
     write_access(settings.home, access_of(accounts, f"http://127.0.0.1:{port}"))
-    for code in REGIONS:
+    for code in regions_with_pages(node.catalogue):
         of_region = [each for each in accounts if each.source.startswith(f"{code}-")]
         open_sources(node, code, of_region, at=utc_now(), by=SYSTEM)
 

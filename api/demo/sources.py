@@ -12,6 +12,7 @@ from domain.errors import SourceExists
 from domain.office import OpenSource
 from domain.rights import Actor
 from domain.vocabulary import Regime
+from regions.catalogue import Catalogue
 from regions.node import Node
 from regions.offices import command_office
 from regions.sources import FILE
@@ -24,9 +25,14 @@ NAMES = {
     "pos": "Госуслуги. Решаем вместе: {region}",
 }
 SILENCE_HOURS = 24
-REGIONS = ("63", "77", "23")  # of the demo: more pages would only be more of the same
+REGIONS = ("63", "77", "23")  # with pages: more would only be more of the same
 # Whose group it is: a town's page tells where what is written there happened.
 TOWNS = {"63": "63-samara"}
+
+
+def regions_with_pages(catalogue: Catalogue) -> list[str]:
+    """Those that the catalogue has; another country's has none."""
+    return [code for code in REGIONS if code in catalogue.regions]
 
 
 def accounts_of(region: str, name: str = "") -> tuple[Account, ...]:

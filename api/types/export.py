@@ -13,7 +13,7 @@ from api.viewer import Viewer
 from domain.errors import NotFound
 from projections.tables import Told
 from regions.exports import Export as StoredExport
-from regions.exports import ExportFormat, Exports, ExportState
+from regions.exports import ExportFormat, ExportState
 
 
 @strawberry.type(description="A table that is written as a file.")
@@ -113,7 +113,7 @@ class ExportQuery:
         info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="Of the export.")],
     ) -> Export | None:
-        viewer, exports = info.context.viewer, Exports(info.context.node.pool)
+        viewer, exports = info.context.viewer, info.context.node.exports
         viewer.require_scope()
         export_id, now = read_export_id(id), info.context.clock()
         found = await info.context.in_thread(lambda: exports.find(export_id, at=now))
@@ -124,7 +124,7 @@ class ExportQuery:
         "Needs a token."
     )
     async def exports(self, info: Info) -> list[Export]:
-        viewer, exports = info.context.viewer, Exports(info.context.node.pool)
+        viewer, exports = info.context.viewer, info.context.node.exports
         viewer.require_scope()
         now = info.context.clock()
         found = await info.context.in_thread(lambda: exports.asked_by(viewer.name, at=now))

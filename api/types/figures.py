@@ -14,7 +14,7 @@ from domain.commands import check_day
 from projections import comparisons, units
 from projections.comparisons import ComparedWith
 from projections.exact import Unit
-from projections.figures import TOTAL, Period, is_provisional, share
+from projections.figures import PERIOD_DAYS_MAX, TOTAL, Period, is_provisional, share
 from projections.figures import Duration as MeasuredDuration
 from projections.figures import Figures as Measured
 from projections.flags import flags
@@ -32,11 +32,11 @@ class PeriodInput:
     first: date = strawberry.field(description="First day.")
     last: date = strawberry.field(description="Last day.")
 
-    def period(self) -> Period:
+    def period(self, *, days_max: int = PERIOD_DAYS_MAX) -> Period:
         """Raises PeriodInvalid or DateAbsurd."""
         for day in (self.first, self.last):
             check_day("period", day)
-        return Period(self.first, self.last).checked()
+        return Period(self.first, self.last).checked(days_max=days_max)
 
 
 @strawberry.type(description="How long something took, in seconds; null where nothing tells it.")

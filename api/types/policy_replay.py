@@ -14,8 +14,8 @@ from domain.errors import DomainError, InvalidInput, ListTooLong
 from domain.replaying import Unreplayed
 from domain.vocabulary import Clock, Priority, Regime, TermUnit
 from projections.overdue import Overdue, OverdueBy, Row, Side, Table
+from projections.policy_replay import REPLAY_DAYS_MAX, policy_replay
 from projections.policy_replay import PolicyReplay as Found
-from projections.policy_replay import policy_replay
 from regions.catalogue import Catalogue
 from regions.terms import NetworkTerms
 from regions.what_if import OtherTerm, no_terms, with_calendar_of, with_terms, without_closing
@@ -244,7 +244,7 @@ class PolicyQuery:
             async with asyncio.timeout(SECONDS_MAX):
                 found = await policy_replay(
                     context.reading_all,
-                    period.period(),
+                    period.period(days_max=REPLAY_DAYS_MAX),
                     region,
                     municipality,
                     catalogue=context.catalogue,

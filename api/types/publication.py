@@ -9,7 +9,7 @@ import strawberry
 
 from api.context import Info
 from api.types.figures import PeriodInput
-from api.types.ranking import TimeKind, ranking_question
+from api.types.ranking import RankingInput, TimeKind
 from domain.errors import PageTooLarge
 from domain.publications import PublishedRow as Row
 from domain.publications import PublishRanking
@@ -29,20 +29,11 @@ PAGE_MAX = 100
 
 
 @strawberry.input(description="An exact ranking to be published as it is found now.")
-class PublishRankingInput:
+class PublishRankingInput(RankingInput):
     command_id: UUID = strawberry.field(
         description="Made by the client for this command. Sent again, it gets the first result."
     )
     period: PeriodInput = strawberry.field(description="Settled: 30 days have passed since.")
-    of: Ranked = strawberry.field(default=Ranked.REGIONS, description="What is compared.")
-    by: RankedBy = strawberry.field(default=RankedBy.FIRST_REPLY, description="By what.")
-    clock: TimeKind = strawberry.field(default=TimeKind.WORKING, description="In which time.")
-    method: RankingMethod = strawberry.field(
-        default=RankingMethod.SHRUNK_1, description="How places are reckoned."
-    )
-    region: str | None = strawberry.field(
-        default=None, description="Code: only its municipalities or bodies."
-    )
     restates: UUID | None = strawberry.field(
         default=None, description="A correction names the publication it takes the place of."
     )
@@ -52,10 +43,9 @@ class PublishRankingInput:
 
     def command(self, catalogue: Catalogue) -> PublishRanking:
         """Raises PeriodInvalid, UnknownRegion or RegionsOfRegion."""
-        question = ranking_question(
-            self.period, self.of, self.by, self.clock, self.method, self.region, catalogue
+        return PublishRanking(
+            question=self.question(catalogue), restates=self.restates, reason=self.reason
         )
-        return PublishRanking(question=question, restates=self.restates, reason=self.reason)
 
 
 @strawberry.type(description="A unit's line in a published ranking; as in RankingRow.")

@@ -132,30 +132,39 @@ class Ranking:
         )
 
 
-def ranking_question(
-    period: PeriodInput,
-    of: Ranked,
-    by: RankedBy,
-    clock: TimeKind,
-    method: RankingMethod,
-    region: str | None,
-    catalogue: Catalogue,
-) -> RankingQuestion:
-    """Raises PeriodInvalid, UnknownRegion, or RegionsOfRegion."""
-    first, last = period.period()
-    if region is not None:
-        catalogue.region(region)
-        if of is Ranked.REGIONS:
-            raise RegionsOfRegion
-    return RankingQuestion(
-        first=first,
-        last=last,
-        of=of,
-        by=by,
-        working=clock is TimeKind.WORKING,
-        method=method,
-        only_region=region,
+@strawberry.input
+class RankingInput:
+    """What every question for a ranking names; inputs add to it."""
+
+    period: PeriodInput = strawberry.field(description="Over which days.")
+    of: Ranked = strawberry.field(default=Ranked.REGIONS, description="What is set side by side.")
+    by: RankedBy = strawberry.field(default=RankedBy.FIRST_REPLY, description="What is compared.")
+    clock: TimeKind = strawberry.field(
+        default=TimeKind.WORKING, description="Which times are compared."
     )
+    method: RankingMethod = strawberry.field(
+        default=RankingMethod.SHRUNK_1, description="How places are reckoned."
+    )
+    region: str | None = strawberry.field(
+        default=None, description="Code: only its municipalities or bodies."
+    )
+
+    def question(self, catalogue: Catalogue) -> RankingQuestion:
+        """Raises PeriodInvalid, UnknownRegion, or RegionsOfRegion."""
+        first, last = self.period.period()
+        if self.region is not None:
+            catalogue.region(self.region)
+            if self.of is Ranked.REGIONS:
+                raise RegionsOfRegion
+        return RankingQuestion(
+            first=first,
+            last=last,
+            of=self.of,
+            by=self.by,
+            working=self.clock is TimeKind.WORKING,
+            method=self.method,
+            only_region=self.region,
+        )
 
 
 def is_exact(question: RankingQuestion) -> bool:

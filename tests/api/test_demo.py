@@ -34,6 +34,7 @@ from api.demo.flow import (
 )
 from api.demo.live import Stream, live
 from api.demo.network import Network, generate, histories
+from api.up import demo_commands
 from domain.commands import Assign, Classify, PublishReply, Reopen, Resolve, Return
 from domain.decisions import decide, register
 from domain.events import (
@@ -517,8 +518,19 @@ def test_the_stream_survives_the_loss_of_its_connections(
             )
 
 
+def test_where_the_catalogue_has_no_region_with_pages_the_stream_goes_on_without(
+    node: Node, project: Callable[[], int], read: psycopg.Connection, russia: Catalogue
+) -> None:
+    assert demo_commands(node.catalogue) == ["simulate"]
+    assert "platforms" in demo_commands(russia)
+    with streaming(node, per_second=300, platforms="http://127.0.0.1:1"):
+        wait_until(lambda: recorded(read) > 30)
+
+
 @contextmanager
-def streaming(node: Node, *, per_second: float) -> Iterator[threading.Event]:
+def streaming(
+    node: Node, *, per_second: float, platforms: str | None = None
+) -> Iterator[threading.Event]:
     """A running stream; its end raises what it raised."""
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:
@@ -529,6 +541,7 @@ def streaming(node: Node, *, per_second: float) -> Iterator[threading.Event]:
             per_second=per_second,
             stop=stop,
             now=lambda: datetime.now(UTC),
+            platforms=platforms,
         )
         try:
             yield stop

@@ -27,7 +27,9 @@ from regions.exports import KEPT_FOR, ExportFormat, Exports
 from regions.node import Node
 from regions.postgres import Server
 from tests.api.conftest import Api, catch_up, fresh_database, node_on, projecting, serving, until
+from tests.conftest import NEW_YORK
 from tests.scenarios import NOON, accepted, assigned, registered, resolved
+from tests.workers.exporting import exporting
 from workers import actors, deadlines
 from workers import exports as writing
 from workers.broker import postgres_broker, working
@@ -507,15 +509,38 @@ def test_the_same_command_is_the_same_export_and_another_is_refused(served: Api)
 
 def test_a_worker_writes_what_is_asked_for(served: Api, node: Node) -> None:
     broker = postgres_broker(node.url, node.pool)
-    nobody = cast(Any, None)
-    work = actors.Work(node, nobody, nobody, nobody, ExportWriter(node), lambda: AT)
-    actors.declare_exports(broker, work)
+    actors.declare_exports(broker, ExportWriter(node), lambda: AT)
     limit = broker.get_actor("write_export").options["time_limit"]
     assert limit == EXPORT_SECONDS_MAX * 1000
     token = served.token("BRONX")
     id = asked_for(served, token, ranking={"period": PERIOD})
     with working(broker, threads=1):
         until(lambda: found(served, token, id)["state"] == "READY")
+
+
+def test_what_a_killed_worker_was_writing_is_written_by_the_next(served: Api) -> None:
+    token = served.token("BRONX")
+    id = asked_for(served, token, incidents={})
+    with psycopg.connect(served.url) as holding, exporting(served.url, NEW_YORK, AT) as parent:
+        holding.execute("LOCK TABLE read.incident IN ACCESS EXCLUSIVE MODE")
+        until(lambda: found(served, token, id)["state"] == "RUNNING")
+        (worker,) = parent.children()
+        worker.kill()
+        holding.rollback()
+        holding.execute("UPDATE dramatiq.worker SET heartbeat_at = '-infinity'")  # missed at once
+        holding.commit()
+        until(lambda: found(served, token, id)["state"] == "READY")
+        until(lambda: nothing_is_left(served))
+    assert len(rows_of("CSV", file_of(served, found(served, token, id)))) == 5
+    with psycopg.connect(served.url) as connection:
+        assert connection.execute("SELECT attempts FROM export").fetchall() == [(2,)]
+
+
+def nothing_is_left(api: Api) -> bool:
+    """No job, done or given up."""
+    with psycopg.connect(api.url) as connection:
+        left = connection.execute("SELECT FROM dramatiq.queue UNION ALL SELECT FROM job")
+        return not left.fetchall()
 
 
 def test_what_is_ready_is_not_written_again(served: Api, node: Node) -> None:
@@ -587,7 +612,7 @@ def test_the_fifth_attempt_is_the_last(
 def test_two_workers_do_not_write_one_export(served: Api, node: Node) -> None:
     token = served.token("BRONX")
     id = asked_for(served, token, incidents={})
-    with Exports(node.pool).alone(UUID(id)) as alone:
+    with node.exports.alone(UUID(id)) as alone:
         assert alone
         ExportWriter(node).write(UUID(id), at=lambda: AT)
     assert found(served, token, id)["state"] == "WAITING"
@@ -641,7 +666,7 @@ def test_an_export_is_gone_after_a_day(
 
 
 def test_what_its_workers_left_is_given_up(served: Api, node: Node) -> None:
-    token, exports = served.token("BRONX"), Exports(node.pool)
+    token, exports = served.token("BRONX"), node.exports
     id = asked_for(served, token, incidents={})
     exports.begin(UUID(id), at=AT)
     exports.expire(at=AT)

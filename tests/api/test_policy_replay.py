@@ -149,6 +149,14 @@ def test_what_cannot_be_asked_is_refused(
     assert bronx.refusal(REPLAYED, token=token, **facts) == refusal
 
 
+@pytest.mark.parametrize("first", ["2026-03-03", "2020-03-02"])
+def test_a_refused_period_is_told_the_bound_of_a_replay(bronx: Api, first: str) -> None:
+    period = {"first": first, "last": "2026-03-02"}
+    facts: dict[str, object] = {"period": period, "change": FOUR_HOURS}
+    (error,) = bronx.answer(REPLAYED, token=bronx.token(), **facts)["errors"]
+    assert "at most 366 days" in error["message"]
+
+
 def test_what_takes_too_long_is_given_up(bronx: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy_replay, "SECONDS_MAX", 0)
     facts: dict[str, object] = {"period": DAY, "change": FOUR_HOURS}

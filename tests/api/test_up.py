@@ -194,7 +194,8 @@ def test_it_comes_up_with_all_it_needs_and_answers(running: Up) -> None:
     assert projected_soon(running, running.register(str(uuid4())))
     names = [" ".join(one.cmdline()) for one in running.family()]
     assert sum("postgres" in name for name in names) > 3
-    assert sum(name.endswith((" api", " projector", " clock")) for name in names) == 3
+    commands = (" api", " projector", " clock", " worker", " worker --queue exports")
+    assert sum(name.endswith(commands) for name in names) == len(commands)
 
 
 def projected_soon(running: Up, incident: str) -> bool:

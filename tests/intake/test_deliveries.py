@@ -6,19 +6,27 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from threading import Barrier
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import msgspec
+import psycopg
 import pytest
 
 from domain import commands as c
 from domain import events as e
+from domain.publications import RankingQuestion
 from domain.vocabulary import DeliveryFailure, FallbackReason, ReplyKind
+from projections.tables import RankingWanted
 from regions.event_store import StoreUnavailable
+from regions.exports import UNWRITTEN_MAX, WRITE_EXPORT, ExportFormat
+from regions.jobs import Queue
 from regions.sources import FILE
+from tests.conftest import RUSSIA
 from tests.intake.faults import decided_together, overtaken
 from tests.intake.network import CURATOR, EXECUTOR, OFFICER, Network, now
 from tests.platforms import until
-from workers.crew import group_of
+from tests.workers.exporting import exporting
+from workers.crew import THREADS, group_of
 from workers.deliveries import Deliveries, Message
 from workers.platforms.connections import Connections
 
@@ -504,6 +512,38 @@ def test_what_was_taken_out_again_gets_no_reply_of_the_other(net: Network) -> No
     with closing(Connections(net.home, lambda source: group_of(net.node, source))) as connections:
         Deliveries(net.node, connections.client).deliver(UUID(delivery), at=now)
     assert places(first) == [first.id]
+
+
+# Beside files
+
+
+def test_no_reply_waits_for_files_however_many_are_written(net: Network) -> None:
+    """Somebody holds what all of them need: each that is begun keeps its thread."""
+    written, at_once = Written(net, "vk", "comment"), THREADS[Queue.EXPORTS]
+    for _ in range(UNWRITTEN_MAX):
+        ask_for_file(net)
+    with psycopg.connect(net.api.url) as holding, exporting(net.api.url, RUSSIA, now()):
+        holding.execute("LOCK TABLE export IN EXCLUSIVE MODE")
+        until(lambda: net.count("SELECT count(*) FROM job") == at_once)
+        written.submit()
+        until(lambda: "ReplyPublished" in written.told)
+        assert net.count("SELECT count(*) FROM job WHERE actor = %s", WRITE_EXPORT) == at_once
+        holding.rollback()
+        net.settle()
+    assert net.rows("SELECT DISTINCT state FROM export") == [("READY",)]
+    stands_once(written)
+
+
+def ask_for_file(net: Network) -> None:
+    question = RankingQuestion(first=now().date(), last=now().date())
+    net.node.exports.ask(
+        uuid4(),
+        CURATOR,
+        msgspec.json.encode(RankingWanted(question, exact=False)),
+        ExportFormat.CSV,
+        rows_total=None,
+        at=now(),
+    )
 
 
 # Personal data

@@ -1,5 +1,6 @@
 """Commands on a centre itself: its rights, its codes, once; and what a crisis does to deadlines."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from uuid import uuid4
 
@@ -140,6 +141,16 @@ def test_codes_that_the_catalogue_does_not_know_are_refused(
 ) -> None:
     with pytest.raises(refusal):
         ask(bronx, command)
+
+
+def test_crises_may_begin_and_end_at_one_instant(
+    bronx: Centre, project: Callable[[], int], read: psycopg.Connection
+) -> None:
+    for command in (DECLARE, LiftCrisis(), DeclareCrisis(reason=CrisisReason.WEATHER)):
+        ask(bronx, command)
+    assert project() == 3
+    crises = read.execute("SELECT number, declared_at, reason, lifted_at FROM crisis").fetchall()
+    assert sorted(crises) == [(1, NOON, "ACCIDENT", NOON), (2, NOON, "WEATHER", None)]
 
 
 def test_the_stream_of_the_centre_is_no_incident(bronx: Centre) -> None:

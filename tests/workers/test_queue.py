@@ -335,6 +335,14 @@ def test_what_rabbitmq_does_not_confirm_stays_in_the_database(node: Node) -> Non
     broker.close()
 
 
+def test_who_works_on_one_queue_hands_over_nothing_of_another(node: Node) -> None:
+    enqueue(node, "write_export", "one")
+    broker = QuorumBroker(f"amqp://127.0.0.1:{free_port()}/?connection_attempts=1", node.pool)
+    declare(broker, {"do": lambda name: None})
+    assert relay(node.pool, broker) == 0  # though nobody could be reached
+    broker.close()
+
+
 @pytest.fixture
 def rabbit(node: Node) -> Iterator[QuorumBroker]:
     if RABBITMQ_URL is None:
