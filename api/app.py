@@ -10,7 +10,7 @@ import psycopg
 from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from strawberry.dataloader import DataLoader
 
@@ -24,6 +24,7 @@ from api.intake import IntakeDoors
 from api.monitors import Monitors
 from api.schema import schema
 from api.transport.execution import Execution
+from api.transport.http import tagged
 from api.viewer import Viewer, read_token_key
 from projections.feed import progress
 from projections.history import HistoryKey, PastEvent, histories
@@ -39,6 +40,8 @@ from workers.platforms.connections import Connections
 
 Clock = Callable[[], datetime]
 
+SCHEMA_TEXT = schema.as_str()
+SCHEMA_SECONDS = 5 * 60  # that a cache may answer with the schema of the release before
 LAG_EVENTS_MAX = 100_000  # behind by more, the answers are too old to be called ready
 
 
@@ -157,8 +160,10 @@ def first_query(today: date) -> str:
     return graphiql.DEFAULT_QUERY.replace("FIRST", f"{first}").replace("LAST", f"{last}")
 
 
-def show_schema(request: Request) -> PlainTextResponse:
-    return PlainTextResponse(schema.as_str())
+def show_schema(request: Request) -> Response:
+    """For builds of clients, which look again and again."""
+    answer = PlainTextResponse(SCHEMA_TEXT)
+    return tagged(answer, request.headers.get("if-none-match"), seconds=SCHEMA_SECONDS)
 
 
 def livez(request: Request) -> JSONResponse:

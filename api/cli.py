@@ -21,6 +21,7 @@ from rich.table import Table
 from api import lifecycle, processes, what_if
 from api.app import create_app, utc_now
 from api.claims import ClaimsInvalid
+from api.compatibility import changes_since
 from api.demo import network
 from api.demo.comment import CommentTour
 from api.demo.live import live
@@ -536,9 +537,23 @@ def show_catalogue(catalogue: CatalogueOption = None) -> None:
 
 
 @cli.command()
-def schema() -> None:
-    """Print the GraphQL schema."""
-    typer.echo(graphql_schema.as_str())
+def schema(
+    compatible_with: Annotated[
+        Path | None,
+        typer.Option(help="A released schema: tell what changed since.", exists=True),
+    ] = None,
+) -> None:
+    """Print the GraphQL schema; or what changed since a released one, exit code 1 if it breaks."""
+    if compatible_with is None:
+        typer.echo(graphql_schema.as_str())
+        return
+    released = compatible_with.read_text(encoding="utf-8")
+    found = changes_since(released, graphql_schema._schema, today=utc_now().date())
+    for dangerous in found.dangerous:
+        typer.echo(f"dangerous {dangerous.type.name}: {dangerous.description}")
+    for breaking in found.breaking:
+        typer.echo(f"breaking {breaking.type.name}: {breaking.description}")
+    raise typer.Exit(1 if found.breaking else 0)
 
 
 @cli.command()

@@ -446,6 +446,17 @@ def test_the_served_schema_is_the_committed_one(shared_api: Api) -> None:
     assert schema.as_str().strip() == committed.strip()
 
 
+def test_a_build_that_has_the_schema_is_told_so(shared_api: Api) -> None:
+    answer = shared_api.client.get("/schema.graphql")
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    known = {"if-none-match": answer.headers["etag"]}
+    again = shared_api.client.get("/schema.graphql", headers=known)
+    assert (again.status_code, again.text) == (304, "")
+    assert again.headers["etag"] == answer.headers["etag"]
+    other = shared_api.client.get("/schema.graphql", headers={"if-none-match": '"other"'})
+    assert other.status_code == 200
+
+
 def test_what_is_not_there_is_not_found(shared_api: Api) -> None:
     for path in ("/", "/exports", "/graphql/", "/graphiql/../../etc/passwd", "/%00", "/.env"):
         assert shared_api.client.get(path).status_code in (404, 307)
