@@ -23,6 +23,8 @@ from api.identity import viewer_of
 from api.intake import IntakeDoors
 from api.monitors import Monitors
 from api.schema import schema
+from api.telemetry.observer import Observer
+from api.telemetry.observing import Caller
 from api.transport.execution import Execution
 from api.transport.http import tagged
 from api.viewer import Viewer, read_token_key
@@ -60,10 +62,11 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     connections = Connections(settings.home, lambda source: "")  # the doors only read secrets
     doors = IntakeDoors(server.readers, Inbox(node.pool, vault), connections, clock, server.threads)
     who = viewer_of(settings, catalogue, token_key)
-    execution = Execution(schema._schema, introspection=settings.introspection)
+    observer = Observer(slow_seconds=settings.slow_seconds)
+    execution = Execution(schema._schema, introspection=settings.introspection, observer=observer)
     door = Door(execution, server.context, who, show_page)
     downloads = Downloads(Exports(node.pool), token_key, who, clock, server.threads)
-    monitors = Monitors(server.readers, catalogue, who, clock)
+    monitors = Monitors(server.readers, catalogue, who, clock, observer.metrics)
     return Starlette(
         routes=[
             graphiql.files(),
@@ -72,6 +75,7 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
             *doors.routes(),
             Route("/exports/{id}/{filename}", downloads.answer),
             Route("/metrics", monitors.answer),
+            Route("/metrics/server", monitors.answer_server),
             *([Route("/schema.graphql", show_schema)] if settings.introspection else []),
             Route("/livez", livez),
             Route("/readyz", server.readyz),
@@ -103,12 +107,13 @@ class Server:
                 with suppress(asyncio.CancelledError):
                     await self.following
 
-    def context(self, viewer: Viewer) -> Context:
+    def context(self, viewer: Viewer, caller: Caller) -> Context:
         return Context(
             node=self.node,
             readers=self.readers,
             hub=self.hub,
             bearer=viewer,
+            caller=caller,
             clock=self.clock,
             threads=self.threads,
             token_key=self.token_key,

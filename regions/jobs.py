@@ -12,6 +12,7 @@ import dramatiq
 
 from domain import events as e
 from domain.incident import Incident
+from regions import tracing
 from regions.event_store import OutboxMessage
 
 # Writing a file takes minutes: it has a queue of its own, behind the other.
@@ -46,7 +47,7 @@ def jobs_of(region: str, incident: Incident, *, at: datetime) -> list[OutboxMess
 def job(actor: str, *identifiers: str | int, available_at: datetime) -> OutboxMessage:
     """A call of an actor, as a save takes it along."""
     message: dramatiq.Message[None] = dramatiq.Message(
-        QUEUE_OF.get(actor, DEFAULT), actor, identifiers, {}, {}
+        QUEUE_OF.get(actor, DEFAULT), actor, identifiers, {}, {**tracing.carried()}
     )
     return OutboxMessage(
         message_id=UUID(message.message_id),

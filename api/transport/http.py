@@ -145,6 +145,13 @@ async def answer(
     execution: Execution, request: Request, asked: Asked, context: Context, media: str
 ) -> Response:
     """One result, in the format that is accepted."""
+    with execution.observer.operation(context) as seen, seen.under_way():
+        return await _answer(execution, request, asked, context, media)
+
+
+async def _answer(
+    execution: Execution, request: Request, asked: Asked, context: Context, media: str
+) -> Response:
     try:
         document, operation = execution.document(asked)
         if operation.operation is OperationType.SUBSCRIPTION:

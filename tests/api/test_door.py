@@ -18,6 +18,7 @@ import pytest
 from graphql import get_introspection_query
 
 from api.schema import schema
+from api.telemetry.logs import JsonLines
 from api.transport import events
 from api.transport.cost import COST_MAX, cost_of
 from api.transport.execution import Asked, Execution, Refused
@@ -505,6 +506,7 @@ mutation ($id: UUID!) {
 def test_while_the_database_is_away_questions_say_so_and_commands_wait(
     server: Server, url: str, catalogue: Catalogue, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.handler.setFormatter(JsonLines())
     with serving(url) as api, projecting(url, catalogue), node_on(url, catalogue) as node:
         registered(node.centre("BRONX"))
         catch_up(url)
@@ -550,18 +552,26 @@ def test_while_the_database_is_away_questions_say_so_and_commands_wait(
 def test_a_failure_of_ours_shows_a_number_and_nothing_else(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    text = "{ incidents { edges { cursor } } }"
+    caplog.handler.setFormatter(JsonLines())
+    text = "query Page { incidents { edges { cursor } } }"
     with serving(url) as api, psycopg.connect(url, autocommit=True) as hand:
         hand.execute("ALTER TABLE read.incident RENAME TO mislaid")
-        answer = api.answer(text, token=api.token())
+        answer = api.answer(text, token=api.token("BRONX", name="petrova"))
         hand.execute("ALTER TABLE read.mislaid RENAME TO incident")
         assert api.ask(text, token=api.token()) == {"incidents": {"edges": []}}
     (error,) = answer["errors"]
     assert error["message"] == "Something failed on our side."
     assert error["extensions"]["code"] == "INTERNAL"
     assert set(error["extensions"]) == {"code", "errorId"}
-    assert error["extensions"]["errorId"] in caplog.text
     assert not any(word in json.dumps(answer) for word in INSIDE)
+    # The number finds the line, which tells what was asked, by whom it was not.
+    lines = [json.loads(line) for line in caplog.text.splitlines()]
+    (line,) = (each for each in lines if each.get("errorId") == error["extensions"]["errorId"])
+    assert (line["operation"], line["type"], line["path"]) == ("Page", "query", ["incidents"])
+    assert (line["role"], line["scope"]) == ("MONITOR", "BRONX")
+    assert line["exception"] == "UndefinedTable"
+    assert any("incident_list.py" in frame for frame in line["stack"])
+    assert not any(word in caplog.text for word in ("petrova", "SELECT", "does not exist"))
 
 
 def test_an_event_nobody_understands_stops_its_region_and_nothing_else(
