@@ -25,6 +25,7 @@ from api.monitors import Monitors
 from api.schema import schema
 from api.telemetry.observer import Observer
 from api.telemetry.observing import Caller
+from api.telemetry.usage import Usage
 from api.transport.execution import Execution
 from api.transport.http import tagged
 from api.viewer import Viewer, read_token_key
@@ -62,7 +63,7 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     connections = Connections(settings.home, lambda source: "")  # the doors only read secrets
     doors = IntakeDoors(server.readers, Inbox(node.pool, vault), connections, clock, server.threads)
     who = viewer_of(settings, catalogue, token_key)
-    observer = Observer(slow_seconds=settings.slow_seconds)
+    observer = Observer(server.usage, slow_seconds=settings.slow_seconds)
     execution = Execution(schema._schema, introspection=settings.introspection, observer=observer)
     door = Door(execution, server.context, who, show_page)
     downloads = Downloads(Exports(node.pool), token_key, who, clock, server.threads)
@@ -94,6 +95,7 @@ class Server:
         self.token_key = token_key
         self.hub = ChangeHub(readers)
         self.threads = CapacityLimiter(COMMANDS_AT_ONCE)
+        self.usage = Usage(schema._schema)
         self.following: asyncio.Task[None] | None = None  # the hub's loop
 
     @asynccontextmanager
@@ -102,10 +104,14 @@ class Server:
             with self.node.pool:
                 await self.hub.start()
                 self.following = asyncio.create_task(self.hub.run())
+                counting = asyncio.create_task(
+                    self.usage.keep(self.node.pool, self.clock, self.threads)
+                )
                 yield
-                self.following.cancel()
-                with suppress(asyncio.CancelledError):
-                    await self.following
+                for task in (self.following, counting):
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
 
     def context(self, viewer: Viewer, caller: Caller) -> Context:
         return Context(

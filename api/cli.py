@@ -20,7 +20,7 @@ from rich.table import Table
 from api import lifecycle, processes, what_if
 from api.app import create_app, utc_now
 from api.claims import ClaimsInvalid
-from api.compatibility import changes_since
+from api.compatibility import changes_since, deprecations
 from api.demo import network
 from api.demo.comment import CommentTour
 from api.demo.live import live
@@ -52,6 +52,7 @@ from projections.release import version_of
 from projections.verification import Difference
 from regions.catalogue import Catalogue, CatalogueInvalid, load_catalogue
 from regions.event_store import StoreUnavailable
+from regions.field_usage import usage_of
 from regions.inbox import Inbox
 from regions.migration import MigrationMismatch
 from regions.node import Node, database, open_node
@@ -556,6 +557,36 @@ def schema(
     for breaking in found.breaking:
         typer.echo(f"breaking {breaking.type.name}: {breaking.description}")
     raise typer.Exit(1 if found.breaking else 0)
+
+
+@cli.command()
+def usage(
+    fields: Annotated[
+        list[str] | None,
+        typer.Argument(help="As Type.field; without any, those that are deprecated."),
+    ] = None,
+    days: Annotated[int, typer.Option(help="So many last days.")] = 30,
+    catalogue: CatalogueOption = None,
+) -> None:
+    """Which clients still ask for a field of the API."""
+    known = graphql_schema._schema
+    for name in fields or ():
+        kind, _, field = name.partition(".")
+        if field not in getattr(known.type_map.get(kind), "fields", ()):
+            raise typer.BadParameter(f"{name!r} is no field of the schema")
+    asked = fields or [name for name, _ in deprecations(known)]
+    since = utc_now().date() - timedelta(days=days)
+    with _node(_settings(catalogue)) as node:
+        found = usage_of(node.pool, asked, since=since)
+    if not found:
+        console.print(
+            f"Nobody asked for {', '.join(asked) or 'what is deprecated'} in {days} days."
+        )
+        return
+    table = Table("field", "client", "operations", "last on")
+    for each in found:
+        table.add_row(each.field, each.client, f"{each.operations:,}", f"{each.last_day}")
+    show(table)
 
 
 def _trace(settings: Settings, process: str) -> None:

@@ -1,4 +1,4 @@
-"""Who is told of every operation, and passes it on: to metrics, its trace, the slow log."""
+"""Who is told of every operation, and passes it on: to metrics, usage, its trace, the slow log."""
 
 import logging
 import math
@@ -13,6 +13,7 @@ from api.context import Context
 from api.telemetry.metrics import NO_OPERATION, SUBSCRIPTION, Metrics
 from api.telemetry.names import Names
 from api.telemetry.observing import Observed
+from api.telemetry.usage import Usage
 from regions import tracing
 
 Result = TypeVar("Result")
@@ -26,7 +27,13 @@ log = logging.getLogger("tsur.slow")
 class Observer:
     """Of one process."""
 
-    def __init__(self, *, slow_seconds: float = math.inf) -> None:
+    def __init__(
+        self,
+        usage: Usage | None = None,
+        *,
+        slow_seconds: float = math.inf,
+    ) -> None:
+        self.usage = usage
         self.slow_seconds = slow_seconds
         self.metrics = Metrics(self._open_streams)
         self.running: set[Observed] = set()
@@ -82,6 +89,8 @@ class Observer:
         name = self._name(ended)
         client = self.client_of(ended.caller.client or "unnamed", ended.viewer)
         self.metrics.count(ended, name=name, client=client)
+        if self.usage is not None and ended.document is not None:
+            self.usage.count(client, ended.document)
         # How long a stream was followed is its reader's business.
         if ended.kind != SUBSCRIPTION and ended.seconds >= self.slow_seconds:
             self.metrics.slow(name).inc()
