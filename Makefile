@@ -30,6 +30,7 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/tsur schema | diff -u schema.graphql -
+	$(BIN)/tsur schema --compatible-with schema.released.graphql
 	$(BIN)/tsur lifecycle --markdown | diff -u docs/lifecycle.md -
 
 # Other people's clients and test suites at the running product; needs Node. `make conformance

@@ -10,7 +10,7 @@ import psycopg
 from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from strawberry.dataloader import DataLoader
 
@@ -23,7 +23,11 @@ from api.identity import viewer_of
 from api.intake import IntakeDoors
 from api.monitors import Monitors
 from api.schema import schema
+from api.telemetry.observer import Observer
+from api.telemetry.observing import Caller
+from api.telemetry.usage import Usage
 from api.transport.execution import Execution
+from api.transport.http import tagged
 from api.viewer import Viewer, read_token_key
 from projections.feed import progress
 from projections.history import HistoryKey, PastEvent, histories
@@ -38,6 +42,8 @@ from workers.platforms.connections import Connections
 
 Clock = Callable[[], datetime]
 
+SCHEMA_TEXT = schema.as_str()
+SCHEMA_SECONDS = 5 * 60  # that a cache may answer with the schema of the release before
 LAG_EVENTS_MAX = 100_000  # behind by more, the answers are too old to be called ready
 
 
@@ -56,10 +62,11 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     connections = Connections(settings.home, lambda source: "")  # the doors only read secrets
     doors = IntakeDoors(server.readers, Inbox(node.pool, vault), connections, clock, server.threads)
     who = viewer_of(settings, catalogue, token_key)
-    execution = Execution(schema._schema, introspection=settings.introspection)
+    observer = Observer(server.usage, slow_seconds=settings.slow_seconds)
+    execution = Execution(schema._schema, introspection=settings.introspection, observer=observer)
     door = Door(execution, server.context, who, show_page)
     downloads = Downloads(node.exports, token_key, who, clock, server.threads)
-    monitors = Monitors(server.readers, catalogue, who, clock)
+    monitors = Monitors(server.readers, catalogue, who, clock, observer.metrics)
     return Starlette(
         routes=[
             graphiql.files(),
@@ -68,6 +75,7 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
             *doors.routes(),
             Route("/exports/{id}/{filename}", downloads.answer),
             Route("/metrics", monitors.answer),
+            Route("/metrics/server", monitors.answer_server),
             *([Route("/schema.graphql", show_schema)] if settings.introspection else []),
             Route("/livez", livez),
             Route("/readyz", server.readyz),
@@ -86,6 +94,7 @@ class Server:
         self.token_key = token_key
         self.hub = ChangeHub(readers)
         self.threads = CapacityLimiter(COMMANDS_AT_ONCE)
+        self.usage = Usage(schema._schema)
         self.following: asyncio.Task[None] | None = None  # the hub's loop
 
     @asynccontextmanager
@@ -94,17 +103,22 @@ class Server:
             with self.node.pool:
                 await self.hub.start()
                 self.following = asyncio.create_task(self.hub.run())
+                counting = asyncio.create_task(
+                    self.usage.keep(self.node.pool, self.clock, self.threads)
+                )
                 yield
-                self.following.cancel()
-                with suppress(asyncio.CancelledError):
-                    await self.following
+                for task in (self.following, counting):
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
 
-    def context(self, viewer: Viewer) -> Context:
+    def context(self, viewer: Viewer, caller: Caller) -> Context:
         return Context(
             node=self.node,
             readers=self.readers,
             hub=self.hub,
             bearer=viewer,
+            caller=caller,
             clock=self.clock,
             threads=self.threads,
             token_key=self.token_key,
@@ -156,8 +170,10 @@ def first_query(today: date) -> str:
     return graphiql.DEFAULT_QUERY.replace("FIRST", f"{first}").replace("LAST", f"{last}")
 
 
-def show_schema(request: Request) -> PlainTextResponse:
-    return PlainTextResponse(schema.as_str())
+def show_schema(request: Request) -> Response:
+    """For builds of clients, which look again and again."""
+    answer = PlainTextResponse(SCHEMA_TEXT)
+    return tagged(answer, request.headers.get("if-none-match"), seconds=SCHEMA_SECONDS)
 
 
 def livez(request: Request) -> JSONResponse:

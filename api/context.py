@@ -14,11 +14,13 @@ from strawberry.dataloader import DataLoader
 from strawberry.types.info import Info as StrawberryInfo
 
 from api.hub import ChangeHub
+from api.telemetry.observing import Caller
 from api.viewer import Viewer
 from domain.errors import NotPermitted
 from projections.history import HistoryKey, PastEvent
 from projections.pool import ReadPool
 from projections.walls import confine
+from regions import tracing
 from regions.catalogue import Catalogue
 from regions.node import Node
 
@@ -37,6 +39,7 @@ class Context:
     threads: CapacityLimiter
     token_key: bytes  # signs the links to exports
     histories: DataLoader[HistoryKey, Sequence[PastEvent]]
+    caller: Caller = field(default_factory=Caller)
     expired: asyncio.Event = field(default_factory=asyncio.Event)  # somebody asked after that
 
     @property
@@ -76,7 +79,8 @@ class Context:
 
     async def in_thread(self, call: Callable[[], Answer]) -> Answer:
         """Commands are synchronous: each has a thread while it holds a connection."""
-        return await to_thread.run_sync(call, limiter=self.threads)
+        with tracing.span("command"):
+            return await to_thread.run_sync(call, limiter=self.threads)
 
 
 Info = StrawberryInfo[Context, None]

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from api.context import Context
+from api.telemetry.observing import CLIENT_HEADERS, Caller
 from api.transport import events, http
 from api.transport.execution import Execution
 from api.transport.http import EVENTS, GRAPHQL, JSON, MULTIPART
@@ -27,7 +28,7 @@ class Door:
     def __init__(
         self,
         execution: Execution,
-        make_context: Callable[[Viewer], Context],
+        make_context: Callable[[Viewer, Caller], Context],
         viewer_of: ViewerOf,
         page: Callable[[Request], Response],
     ) -> None:
@@ -60,11 +61,13 @@ class Door:
             media = http.accepted(accept, OFFERED)
             asked = await http.read_asked(request)
         except NotPermitted as refusal:
+            self.execution.observer.refused(refusal.code)
             challenge = {"WWW-Authenticate": 'Bearer realm="tsur"'}
             return http.encoded(_errors(refusal), _told_in(media), status=401, headers=challenge)
         except DomainError as refusal:
+            self.execution.observer.refused(refusal.code)
             return http.refusal(refusal, _told_in(media))
-        context = self.make_context(viewer)
+        context = self.make_context(viewer, Caller.of(request.headers))
         if media == EVENTS:
             return events.event_stream(events.results_of(self.execution, asked, context))
         if media == MULTIPART:
@@ -92,7 +95,7 @@ class Door:
             return PlainTextResponse("Name the operation by a new operationId", status_code=400)
         if len(stream.running) >= OPERATIONS_MAX:
             return http.refusal(TooManyOperations(limit=OPERATIONS_MAX), JSON)
-        context = self.make_context(viewer)
+        context = self.make_context(viewer, Caller.of(request.headers))
         stream.start(operation, events.results_of(self.execution, asked, context))
         return Response(status_code=202)
 
@@ -107,7 +110,8 @@ class Door:
             # A browser cannot set headers on a socket: its token comes with connection_init.
             token = given.get("Authorization") or given.get("authorization")
             viewer = bearer if token is None else await self.viewer_of(str(token))
-            return self.make_context(viewer)
+            named = {name: str(given[name]) for name in CLIENT_HEADERS if given.get(name)}
+            return self.make_context(viewer, Caller.of({**socket.headers, **named}))
 
         await Socket(socket, self.execution, authenticate).run()
 

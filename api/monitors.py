@@ -1,6 +1,6 @@
-"""The door for monitors: how the regions of a token's scope stand, in the words of Prometheus."""
+"""The door for monitors: how regions stand, and this process, in the words of Prometheus."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,10 +13,18 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from api.telemetry.metrics import Metrics
 from api.viewer import IssuerUnavailable, ViewerOf
 from domain.errors import NotPermitted
+from domain.rights import Scope
 from domain.vocabulary import OPEN
-from projections.monitoring import WATCHED_DAYS, RegionState, region_states
+from projections.monitoring import (
+    WATCHED_DAYS,
+    NodeState,
+    RegionState,
+    node_state,
+    region_states,
+)
 from projections.pool import ReadPool
 from regions.catalogue import Catalogue
 
@@ -27,10 +35,21 @@ class Monitors:
     catalogue: Catalogue
     viewer_of: ViewerOf
     clock: Callable[[], datetime]
+    metrics: Metrics  # of this process
 
     async def answer(self, request: Request) -> Response:
+        """Of the regions that the token covers."""
+        return await self._answer(request, self._states)
+
+    async def answer_server(self, request: Request) -> Response:
+        """Of this process, and of what waits for an operator: for who sees the whole country."""
+        return await self._answer(request, self._server)
+
+    async def _answer(
+        self, request: Request, look: Callable[[Request], Awaitable[CollectorRegistry]]
+    ) -> Response:
         try:
-            states = await self._states(request)
+            registry = await look(request)
         except NotPermitted as refusal:
             error = {"code": refusal.code, "message": str(refusal), "field": refusal.field}
             headers = {"WWW-Authenticate": "Bearer"}
@@ -41,20 +60,33 @@ class Monitors:
             encode, content_type = choose_encoder(request.headers.get("accept", ""))
         except (TypeError, ValueError):  # a version that is none
             encode, content_type = choose_encoder("")
-        # A registry of its own: what one may see stays in no other answer.
-        registry = CollectorRegistry()
-        registry.register(States(states))
         return Response(encode(registry), headers={"Content-Type": content_type})
 
-    async def _states(self, request: Request) -> list[RegionState]:
+    async def _states(self, request: Request) -> CollectorRegistry:
         """Raises NotPermitted."""
         viewer = await self.viewer_of(request.headers.get("authorization"))
         if viewer.scope is None:
             raise NotPermitted
         async with self.readers.connection() as connection:
-            return await region_states(
+            states = await region_states(
                 connection, viewer.scope, catalogue=self.catalogue, now=self.clock()
             )
+        # A registry of its own: what one may see stays in no other answer.
+        registry = CollectorRegistry()
+        registry.register(States(states))
+        return registry
+
+    async def _server(self, request: Request) -> CollectorRegistry:
+        """Raises NotPermitted."""
+        viewer = await self.viewer_of(request.headers.get("authorization"))
+        if viewer.scope != Scope():
+            raise NotPermitted
+        async with self.readers.connection() as connection:
+            state = await node_state(connection, now=self.clock())
+        registry = CollectorRegistry()
+        registry.register(ServerState(state, self.readers.get_stats()))
+        registry.register(self.metrics.registry)
+        return registry
 
 
 @dataclass(eq=False)  # a registry keeps it in a set
@@ -115,6 +147,26 @@ class States(Collector):
             for word, count in counts_of(state).items():
                 gauge.add_metric([state.progress.region, word], count)
         return gauge
+
+
+@dataclass(eq=False)
+class ServerState(Collector):
+    state: NodeState
+    pool: Mapping[str, int]
+
+    def collect(self) -> Iterator[Metric]:
+        state, busy = self.state, self.pool.get("requests_waiting", 0)
+        yield from (
+            GaugeMetricFamily(f"tsur_{name}", description, value)
+            for name, description, value in (
+                ("dead_letters", "Events to mend or to skip.", state.dead_letters),
+                ("quarantined_jobs", "Jobs given up.", state.quarantined_jobs),
+                ("failing_jobs", "Jobs tried again.", state.failing_jobs),
+                ("quarantined_deliveries", "Not understood.", state.quarantined_deliveries),
+                ("job_waiting_seconds", "Of the next job, since it is due.", state.waiting_seconds),
+                ("questions_waiting", "For a connection to the database.", busy),
+            )
+        )
 
 
 def _open(state: RegionState) -> dict[str, int]:

@@ -4,6 +4,7 @@ import strawberry
 
 from api.context import Info
 from api.queries import find_incident
+from api.telemetry.observing import observed
 from api.types.incident import Incident
 from api.types.node import write_id
 from api.types.publication import Publication
@@ -21,6 +22,7 @@ class UserError:
 
     @classmethod
     def of(cls, refusal: DomainError) -> "UserError":
+        observed().codes.append(refusal.code)
         return cls(code=refusal.code, field=refusal.field, message=str(refusal))
 
 

@@ -7,6 +7,7 @@ import psycopg
 from graphql import GraphQLError
 from psycopg.errors import QueryCanceled
 
+from api.telemetry.observing import observed
 from domain.errors import DomainError
 from projections.snapshot import ServedAnew
 from regions.event_store import StoreUnavailable
@@ -27,7 +28,8 @@ def presented(error: GraphQLError) -> GraphQLError:
     if isinstance(cause, DomainError):
         return _with(error, str(cause), {"code": cause.code, "field": cause.field})
     error_id = str(uuid4())
-    log.error("Error %s at %s", error_id, error.path, exc_info=cause)
+    facts = {"errorId": error_id, "path": error.path}
+    log.error("Failed to answer", exc_info=cause, extra={"facts": facts})
     if isinstance(cause, psycopg.OperationalError | StoreUnavailable | ServedAnew):
         message = "The database does not answer; try again in a moment."
         return _with(error, message, {"code": "UNAVAILABLE", "errorId": error_id})
@@ -35,6 +37,7 @@ def presented(error: GraphQLError) -> GraphQLError:
 
 
 def _with(error: GraphQLError, message: str, extensions: dict[str, object]) -> GraphQLError:
+    observed().codes.append(str(extensions["code"]))
     return GraphQLError(
         message,
         nodes=error.nodes,

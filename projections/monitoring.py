@@ -13,6 +13,7 @@ from projections.figures import TOTAL
 from projections.queues import CONDITIONS, WAITING, Queue, moments
 from projections.units import today_in
 from regions.catalogue import Catalogue
+from regions.jobs import DEFAULT
 
 WATCHED_DAYS = 30  # full local days
 
@@ -49,6 +50,38 @@ async def region_states(
         )
         for each in reached
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """What waits for an operator, of all regions together."""
+
+    waiting_seconds: float  # of the job that could have begun first; 0: none waits
+    dead_letters: int  # events that could not be taken in and are not skipped
+    quarantined_jobs: int  # given up
+    failing_jobs: int  # tried again
+    quarantined_deliveries: int  # of platforms
+
+
+async def node_state(connection: AsyncConnection[Any], *, now: datetime) -> NodeState:
+    cursor = await connection.execute(
+        """
+        SELECT (SELECT min(available_at)
+                  FROM dramatiq.queue
+                 WHERE state = 'queued'
+                   AND queue_name = %s),
+               (SELECT count(*) FROM dead_letter WHERE NOT skipped),
+               (SELECT count(*) FROM job WHERE quarantined),
+               (SELECT count(*) FROM job WHERE NOT quarantined AND error IS NOT NULL),
+               (SELECT count(*) FROM inbox WHERE state = 'QUARANTINED')
+        """,
+        [DEFAULT],  # exports come after all others and may wait
+    )
+    row = await cursor.fetchone()
+    assert row is not None, "an aggregate has a row"  # noqa: S101
+    earliest, *counts = row
+    waited = (now - earliest).total_seconds() if earliest else 0.0
+    return NodeState(max(waited, 0.0), *counts)
 
 
 async def _open_by_status(

@@ -5,6 +5,8 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from regions.statements import CountedAsyncCursor
+
 READERS = 8  # connections; a query holds one for a few milliseconds
 QUERY_SECONDS_MAX = 10  # no answer is worth more of the server's time
 
@@ -21,6 +23,7 @@ def read_pool(url: str) -> ReadPool:
         timeout=5.0,  # seconds a query waits for a connection before it says so
         kwargs={
             "autocommit": True,
+            "cursor_factory": CountedAsyncCursor,
             "options": f"-c search_path=read,public -c statement_timeout={QUERY_SECONDS_MAX}s "
             # A plan for any period and place is a poor one for each; planning costs half a ms.
             "-c default_transaction_read_only=on -c plan_cache_mode=force_custom_plan",

@@ -13,6 +13,7 @@ import dramatiq
 
 from domain import events as e
 from domain.incident import Incident
+from regions import tracing
 from regions.event_store import OutboxMessage
 
 
@@ -53,7 +54,7 @@ def jobs_of(region: str, incident: Incident, *, at: datetime) -> list[OutboxMess
 def job(actor: str, *identifiers: str | int, available_at: datetime) -> OutboxMessage:
     """A call of an actor, as a save takes it along."""
     message: dramatiq.Message[None] = dramatiq.Message(
-        QUEUE_OF.get(actor, Queue.DEFAULT), actor, identifiers, {}, {}
+        QUEUE_OF.get(actor, Queue.DEFAULT), actor, identifiers, {}, {**tracing.carried()}
     )
     return OutboxMessage(
         message_id=UUID(message.message_id),

@@ -23,6 +23,7 @@ from regions.reader_roles import ensure_reader_roles
 from regions.routing import Routing, load_routing
 from regions.server import PostgresUnavailable, check_server, create_database
 from regions.settings import Settings
+from regions.statements import CountedCursor
 from regions.templates import Templates, load_templates
 from regions.terms import NetworkTerms, load_terms
 from regions.vault import Vault, VaultKeyInvalid, read_secret
@@ -144,7 +145,7 @@ def command_pool(url: str) -> ConnectionPool:
         url,
         min_size=1,
         max_size=COMMANDS_AT_ONCE,
-        kwargs={"autocommit": True},
+        kwargs={"autocommit": True, "cursor_factory": CountedCursor},
         open=False,
         timeout=5.0,  # seconds a command waits for a connection before it says so
         reconnect_timeout=60.0,

@@ -1,6 +1,7 @@
 """What can be set from outside. The only reader of the environment."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,11 +32,14 @@ class Settings:
     broker_url: str | None = None  # RabbitMQ; None: jobs stay in the database
     introspection: bool = True  # whether clients may ask for the schema
     issuer: Issuer | None = None  # None: `tsur token` issues tokens, for development
+    slow_seconds: float = 1.0  # an operation that takes longer is a line of the log
+    traces_endpoint: str | None = None  # of a collector of OpenTelemetry; None: no traces
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings from TSUR_HOME, TSUR_DATABASE_URL, TSUR_HOST, TSUR_PORT, TSUR_CATALOGUE,
-    TSUR_BROKER_URL, TSUR_INTROSPECTION, TSUR_OIDC_ISSUER and TSUR_OIDC_AUDIENCE.
+    TSUR_BROKER_URL, TSUR_INTROSPECTION, TSUR_OIDC_ISSUER, TSUR_OIDC_AUDIENCE, TSUR_SLOW_SECONDS
+    and OTEL_EXPORTER_OTLP_ENDPOINT.
 
     Raises SettingInvalid naming the variable.
     """
@@ -48,7 +52,33 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         broker_url=_broker(environ.get("TSUR_BROKER_URL") or None),
         introspection=_switch(environ, "TSUR_INTROSPECTION"),
         issuer=_issuer(environ.get("TSUR_OIDC_ISSUER"), environ.get("TSUR_OIDC_AUDIENCE")),
+        slow_seconds=_seconds(environ, "TSUR_SLOW_SECONDS", "1"),
+        traces_endpoint=_collector(environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None),
     )
+
+
+def logs_are_json(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether TSUR_LOG says so: lines for a collector instead of a person. Raises SettingInvalid.
+
+    Apart from the others: the log is there before anything else is read.
+    """
+    value = environ.get("TSUR_LOG") or "text"
+    if value not in ("text", "json"):
+        raise SettingInvalid(f"TSUR_LOG is text or json, not {value!r}")
+    return value == "json"
+
+
+def _seconds(environ: Mapping[str, str], name: str, otherwise: str) -> float:
+    value = environ.get(name) or otherwise
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", value):
+        raise SettingInvalid(f"{name} is a number of seconds, such as 0.5, not {value!r}")
+    return float(value)
+
+
+def _collector(url: str | None) -> str | None:
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise SettingInvalid("OTEL_EXPORTER_OTLP_ENDPOINT is an http:// or https:// address")
+    return url
 
 
 def _switch(environ: Mapping[str, str], name: str) -> bool:

@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
 from uuid import UUID
 
 import dramatiq
+from dramatiq.middleware import CurrentMessage
+from opentelemetry.trace import SpanKind
 
-from regions import transfers
+from regions import tracing, transfers
 from regions.exports import WRITE_EXPORT
 from regions.jobs import Queue
 from regions.node import Node
@@ -55,7 +58,7 @@ def declare(broker: dramatiq.Broker, work: Work) -> None:
         work.deliver,
     )
     for actor in actors:
-        dramatiq.actor(actor_name=actor.__name__, broker=broker)(actor)
+        dramatiq.actor(actor_name=actor.__name__, broker=broker)(traced(actor))
 
 
 def declare_exports(
@@ -71,4 +74,17 @@ def declare_exports(
         queue_name=Queue.EXPORTS,
         broker=broker,
         time_limit=EXPORT_SECONDS_MAX * 1000,  # milliseconds
-    )(write_export)
+    )(traced(write_export))
+
+
+def traced(actor: Callable[..., None]) -> Callable[..., None]:
+    """The same, as part of the trace in which its job was enqueued."""
+
+    @wraps(actor)
+    def run(*identifiers: str | int) -> None:
+        message = CurrentMessage.get_current_message()
+        parent = message.options.get(tracing.PARENT) if message else None
+        with tracing.span(actor.__name__, parent=parent, kind=SpanKind.CONSUMER):
+            actor(*identifiers)
+
+    return run

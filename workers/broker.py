@@ -19,7 +19,7 @@ import psycopg
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.common import compute_backoff
 from dramatiq.errors import ActorNotFound
-from dramatiq.middleware import Middleware, SkipMessage
+from dramatiq.middleware import CurrentMessage, Middleware, SkipMessage
 from dramatiq.middleware.age_limit import AgeLimit
 from dramatiq.middleware.shutdown import ShutdownNotifications
 from dramatiq.middleware.time_limit import TimeLimit
@@ -75,6 +75,7 @@ def _middleware(pool: ConnectionPool) -> list[Middleware]:
         AgeLimit(),
         TimeLimit(time_limit=WORK_SECONDS_MAX * 1000),
         ShutdownNotifications(),
+        CurrentMessage(),
         Attempts(pool),
     ]
 

@@ -20,6 +20,8 @@ from graphql import (
 
 from api.context import Context
 from api.presenting import presented
+from api.telemetry.observer import Observer
+from api.telemetry.observing import observed
 from api.transport.cost import COST_MAX, TooCostly, cost_of
 from api.transport.operations import Document, Operations
 from domain.errors import DomainError, InvalidInput, NotFound
@@ -96,8 +98,15 @@ class Refused(Exception):
 class Execution:
     """Of one schema. An operation is read once and executed by graphql-core."""
 
-    def __init__(self, schema: GraphQLSchema, *, introspection: bool = True) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        *,
+        introspection: bool = True,
+        observer: Observer | None = None,
+    ) -> None:
         self.schema = schema
+        self.observer = observer or Observer()
         self.operations = Operations(schema, introspection=introspection)
 
     def document(self, asked: Asked) -> tuple[Document, OperationDefinitionNode]:
@@ -107,6 +116,7 @@ class Execution:
             if document.errors:
                 raise Refused(*document.errors)
             operation = document.operation(asked.operation_name)
+            observed().asks(document, operation)
             self._check_cost(document, operation, asked)
             return document, operation
         except DomainError as refusal:
@@ -117,6 +127,7 @@ class Execution:
     ) -> None:
         """Raises TooCostly."""
         found = cost_of(self.schema, document, operation, asked.variables)
+        observed().cost = found
         if found > COST_MAX:
             raise TooCostly(found=found, limit=COST_MAX)
 
@@ -141,11 +152,14 @@ class Execution:
             raise Refused(_because_of(error)) from None
         return told(result)
 
-    async def stream(self, asked: Asked, context: Context) -> AsyncGenerator[Result, None]:
+    def stream(self, asked: Asked, context: Context) -> AsyncGenerator[Result, None]:
         """Every result, in order: one of a query or mutation. Raises Refused before the first.
 
         A stream that breaks ends with a result that has `errors` and no `data`.
         """
+        return self.observer.each(self._results(asked, context), context)
+
+    async def _results(self, asked: Asked, context: Context) -> AsyncGenerator[Result, None]:
         document, operation = self.document(asked)
         if operation.operation is not OperationType.SUBSCRIPTION:
             yield await self.execute(document, asked, context)

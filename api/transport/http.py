@@ -145,6 +145,13 @@ async def answer(
     execution: Execution, request: Request, asked: Asked, context: Context, media: str
 ) -> Response:
     """One result, in the format that is accepted."""
+    with execution.observer.operation(context) as seen, seen.under_way():
+        return await _answer(execution, request, asked, context, media)
+
+
+async def _answer(
+    execution: Execution, request: Request, asked: Asked, context: Context, media: str
+) -> Response:
     try:
         document, operation = execution.document(asked)
         if operation.operation is OperationType.SUBSCRIPTION:
@@ -161,13 +168,18 @@ async def answer(
 
 def cacheable(result: Result, media: str, known: str | None) -> Response:
     """What anybody may see, for caches on the way; 304 to who has just that."""
-    response = encoded(result, media)
+    return tagged(encoded(result, media), known, seconds=PUBLIC_SECONDS)
+
+
+def tagged(response: Response, known: str | None, *, seconds: int) -> Response:
+    """The same, kept by caches for so long; 304 to who has just that."""
     tag = f'"{sha256(response.body).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": f"public, max-age={PUBLIC_SECONDS}"}
-    if known is not None and tag in (each.strip() for each in known.split(",")):
-        return Response(status_code=304, headers=headers | {"Vary": response.headers["vary"]})
-    response.headers.update(headers)
-    return response
+    response.headers.update({"ETag": tag, "Cache-Control": f"public, max-age={seconds}"})
+    if known is None or tag not in (each.strip() for each in known.split(",")):
+        return response
+    told = ("etag", "cache-control", "vary")
+    headers = {name: value for name, value in response.headers.items() if name in told}
+    return Response(status_code=304, headers=headers)
 
 
 def encoded(

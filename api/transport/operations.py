@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 
@@ -60,6 +60,7 @@ class Document:
 
     node: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
+    digest: str = ""  # of its text: SHA-256, in hexadecimal
 
     @cached_property
     def operations(self) -> dict[str, OperationDefinitionNode]:
@@ -109,7 +110,7 @@ class Operations:
         digest = sha256(text.encode()).hexdigest()
         document = self.known(digest)
         if document is None:
-            document = self._read(text)
+            document = replace(self._read(text), digest=digest)
             if len(text) <= CHARACTERS_KEPT_MAX:
                 self._kept[digest] = document
                 if len(self._kept) > DOCUMENTS_KEPT:

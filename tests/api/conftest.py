@@ -199,6 +199,7 @@ def serving(
     sources: str = "",
     issuer: Issuer | None = None,
     claims: str = "",
+    slow_seconds: float = 60.0,
 ) -> Iterator[Api]:
     """The API of a database with the catalogue of a folder, without a projector.
 
@@ -218,7 +219,14 @@ def serving(
         (Path(home) / "sources.toml").write_text(sources)
         if issuer is not None:
             (Path(home) / "claims.toml").write_text(claims)
-        settings = Settings(Path(home), url, *listener.getsockname(), folder, issuer=issuer)
+        settings = Settings(
+            Path(home),
+            url,
+            *listener.getsockname(),
+            folder,
+            issuer=issuer,
+            slow_seconds=slow_seconds,
+        )
         address = f"http://127.0.0.1:{settings.port}"
         with (
             running(create_app(settings, url, clock), listener),

@@ -18,6 +18,7 @@ import pytest
 from graphql import get_introspection_query
 
 from api.schema import schema
+from api.telemetry.logs import JsonLines
 from api.transport import events
 from api.transport.cost import COST_MAX, cost_of
 from api.transport.execution import Asked, Execution, Refused
@@ -446,6 +447,17 @@ def test_the_served_schema_is_the_committed_one(shared_api: Api) -> None:
     assert schema.as_str().strip() == committed.strip()
 
 
+def test_a_build_that_has_the_schema_is_told_so(shared_api: Api) -> None:
+    answer = shared_api.client.get("/schema.graphql")
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    known = {"if-none-match": answer.headers["etag"]}
+    again = shared_api.client.get("/schema.graphql", headers=known)
+    assert (again.status_code, again.text) == (304, "")
+    assert again.headers["etag"] == answer.headers["etag"]
+    other = shared_api.client.get("/schema.graphql", headers={"if-none-match": '"other"'})
+    assert other.status_code == 200
+
+
 def test_what_is_not_there_is_not_found(shared_api: Api) -> None:
     for path in ("/", "/exports", "/graphql/", "/graphiql/../../etc/passwd", "/%00", "/.env"):
         assert shared_api.client.get(path).status_code in (404, 307)
@@ -494,6 +506,7 @@ mutation ($id: UUID!) {
 def test_while_the_database_is_away_questions_say_so_and_commands_wait(
     server: Server, url: str, catalogue: Catalogue, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.handler.setFormatter(JsonLines())
     with serving(url) as api, projecting(url, catalogue), node_on(url, catalogue) as node:
         registered(node.centre("BRONX"))
         catch_up(url)
@@ -539,18 +552,26 @@ def test_while_the_database_is_away_questions_say_so_and_commands_wait(
 def test_a_failure_of_ours_shows_a_number_and_nothing_else(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    text = "{ incidents { edges { cursor } } }"
+    caplog.handler.setFormatter(JsonLines())
+    text = "query Page { incidents { edges { cursor } } }"
     with serving(url) as api, psycopg.connect(url, autocommit=True) as hand:
         hand.execute("ALTER TABLE read.incident RENAME TO mislaid")
-        answer = api.answer(text, token=api.token())
+        answer = api.answer(text, token=api.token("BRONX", name="petrova"))
         hand.execute("ALTER TABLE read.mislaid RENAME TO incident")
         assert api.ask(text, token=api.token()) == {"incidents": {"edges": []}}
     (error,) = answer["errors"]
     assert error["message"] == "Something failed on our side."
     assert error["extensions"]["code"] == "INTERNAL"
     assert set(error["extensions"]) == {"code", "errorId"}
-    assert error["extensions"]["errorId"] in caplog.text
     assert not any(word in json.dumps(answer) for word in INSIDE)
+    # The number finds the line, which tells what was asked, by whom it was not.
+    lines = [json.loads(line) for line in caplog.text.splitlines()]
+    (line,) = (each for each in lines if each.get("errorId") == error["extensions"]["errorId"])
+    assert (line["operation"], line["type"], line["path"]) == ("Page", "query", ["incidents"])
+    assert (line["role"], line["scope"]) == ("MONITOR", "BRONX")
+    assert line["exception"] == "UndefinedTable"
+    assert any("incident_list.py" in frame for frame in line["stack"])
+    assert not any(word in caplog.text for word in ("petrova", "SELECT", "does not exist"))
 
 
 def test_an_event_nobody_understands_stops_its_region_and_nothing_else(

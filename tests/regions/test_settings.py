@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from regions.settings import SHIPPED_CATALOGUES, Issuer, SettingInvalid, Settings, read_settings
+from regions.settings import (
+    SHIPPED_CATALOGUES,
+    Issuer,
+    SettingInvalid,
+    Settings,
+    logs_are_json,
+    read_settings,
+)
 from tests.conftest import NEW_YORK
 
 
@@ -78,3 +85,23 @@ def test_introspection_is_on_or_off() -> None:
     assert read_settings({"TSUR_INTROSPECTION": "on"}).introspection is True
     with pytest.raises(SettingInvalid, match="TSUR_INTROSPECTION"):
         read_settings({"TSUR_INTROSPECTION": "no"})
+
+
+def test_a_time_is_a_number_of_seconds() -> None:
+    assert read_settings({"TSUR_SLOW_SECONDS": "0.25"}).slow_seconds == 0.25
+    for wrong in ("-1", "1s", "inf", "nan", "1e9", " 1"):
+        with pytest.raises(SettingInvalid, match="TSUR_SLOW_SECONDS"):
+            read_settings({"TSUR_SLOW_SECONDS": wrong})
+
+
+def test_traces_go_to_an_http_address() -> None:
+    name = "OTEL_EXPORTER_OTLP_ENDPOINT"
+    assert read_settings({name: "http://collector:4318"}).traces_endpoint == "http://collector:4318"
+    with pytest.raises(SettingInvalid, match=name):
+        read_settings({name: "collector:4317"})
+
+
+def test_the_log_is_text_or_json() -> None:
+    assert [logs_are_json({"TSUR_LOG": each}) for each in ("", "text", "json")] == [0, 0, 1]
+    with pytest.raises(SettingInvalid, match="TSUR_LOG"):
+        logs_are_json({"TSUR_LOG": "xml"})

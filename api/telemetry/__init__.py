@@ -1,0 +1,1 @@
+"""What is told of operations: metrics, slow ones, usage, traces, logs."""

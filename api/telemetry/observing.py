@@ -1,0 +1,82 @@
+"""One operation as it is told of: its name and client, how long, at what cost, how it went.
+
+Nothing here is a variable, a text or the name of a person.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from graphql import OperationDefinitionNode
+from opentelemetry.trace import INVALID_SPAN, Span
+
+from api.transport.operations import Document
+from api.viewer import VISITOR, Viewer
+from regions import tracing
+from regions.statements import Spent, spent
+
+CLIENT_HEADERS = ("apollographql-client-name", "x-client-name")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Which program asks, as it says itself."""
+
+    client: str = ""
+    traceparent: str | None = None  # of the W3C: the trace that its request is a part of
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> "Caller":
+        client = next((headers[name] for name in CLIENT_HEADERS if headers.get(name)), "")
+        return cls(client, headers.get(tracing.PARENT))
+
+
+@dataclass(slots=True, eq=False)  # each is one of its own
+class Observed:
+    """An operation under way. Whoever learns something of it notes it here."""
+
+    caller: Caller = field(default_factory=Caller)
+    viewer: Viewer = VISITOR
+    span: Span = INVALID_SPAN
+    name: str = ""  # empty as long as no document is read
+    kind: str = ""  # query, mutation or subscription
+    document: Document | None = None
+    cost: int = 0  # in points
+    fallbacks: int = 0  # of the compiled executor to the general one
+    codes: list[str] = field(default_factory=list)  # of errors and refusals
+    spent: Spent = field(default_factory=Spent)
+    begun: float = field(default_factory=time.perf_counter)
+
+    def asks(self, document: Document, operation: OperationDefinitionNode) -> None:
+        self.document = document
+        self.name = operation.name.value if operation.name else "anonymous"
+        self.kind = operation.operation.value
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.perf_counter() - self.begun
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """What the block does is done for this operation. Never around a `yield` of a stream."""
+        tokens = _current.set(self), spent.set(self.spent)
+        try:
+            if self.span.is_recording():
+                with tracing.under(self.span):
+                    yield
+            else:
+                yield
+        finally:
+            _current.reset(tokens[0])
+            spent.reset(tokens[1])
+
+
+_current: ContextVar[Observed | None] = ContextVar("operation", default=None)
+
+
+def observed() -> Observed:
+    """The operation under way; where there is none, one that nobody will look at."""
+    return _current.get() or Observed()
