@@ -13,7 +13,7 @@ from projections.figures import TOTAL
 from projections.queues import CONDITIONS, WAITING, Queue, moments
 from projections.units import today_in
 from regions.catalogue import Catalogue
-from regions.jobs import DEFAULT
+from regions.jobs import Queue
 
 WATCHED_DAYS = 30  # full local days
 
@@ -75,7 +75,7 @@ async def node_state(connection: AsyncConnection[Any], *, now: datetime) -> Node
                (SELECT count(*) FROM job WHERE NOT quarantined AND error IS NOT NULL),
                (SELECT count(*) FROM inbox WHERE state = 'QUARANTINED')
         """,
-        [DEFAULT],  # exports come after all others and may wait
+        [Queue.DEFAULT],  # exports come after all others and may wait
     )
     row = await cursor.fetchone()
     assert row is not None, "an aggregate has a row"  # noqa: S101
