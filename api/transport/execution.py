@@ -1,6 +1,7 @@
 """Answers to operations, whatever carries them: one result, or a stream of results."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from graphql import (
 
 from api.context import Context
 from api.presenting import presented
+from api.transport.compiled import CompiledExecutor
 from api.transport.cost import COST_MAX, TooCostly, cost_of
 from api.transport.operations import Document, Operations
 from domain.errors import DomainError, InvalidInput, NotFound
@@ -94,11 +96,12 @@ class Refused(Exception):
 
 
 class Execution:
-    """Of one schema. An operation is read once and executed by graphql-core."""
+    """Of one schema. An operation is read and compiled once."""
 
     def __init__(self, schema: GraphQLSchema, *, introspection: bool = True) -> None:
         self.schema = schema
         self.operations = Operations(schema, introspection=introspection)
+        self.counted: Counter[str] = Counter()  # what the executor tells of its work
 
     def document(self, asked: Asked) -> tuple[Document, OperationDefinitionNode]:
         """What is asked for. Raises Refused."""
@@ -135,7 +138,7 @@ class Execution:
         """Of a query or a mutation that `document` gave. Raises Refused."""
         try:
             async with asyncio.timeout(OPERATION_SECONDS_MAX):
-                found = execute(self.schema, **_given(document, asked, context))
+                found = execute(self.schema, **self._given(document, asked, context))
                 result = found if isinstance(found, ExecutionResult) else await found
         except TimeoutError as error:
             raise Refused(_because_of(error)) from None
@@ -150,7 +153,7 @@ class Execution:
         if operation.operation is not OperationType.SUBSCRIPTION:
             yield await self.execute(document, asked, context)
             return
-        begun = subscribe(self.schema, **_given(document, asked, context))
+        begun = subscribe(self.schema, **self._given(document, asked, context))
         results = await begun if isawaitable(begun) else begun
         if isinstance(results, ExecutionResult):
             raise Refused(*(results.errors or ()))
@@ -162,16 +165,18 @@ class Execution:
                 broken = error if isinstance(error, GraphQLError) else _because_of(error)
                 yield {"errors": [presented(broken).formatted]}
 
-
-def _given(document: Document, asked: Asked, context: Context) -> dict[str, Any]:
-    """The arguments that graphql-core executes by, and follows by."""
-    return {
-        "document": document.node,
-        "context_value": context,
-        "variable_values": dict(asked.variables),
-        "operation_name": asked.operation_name,
-        "hide_suggestions": True,
-    }
+    def _given(self, document: Document, asked: Asked, context: Context) -> dict[str, Any]:
+        """The arguments that graphql-core executes by, and follows by."""
+        return {
+            "document": document.node,
+            "context_value": context,
+            "variable_values": dict(asked.variables),
+            "operation_name": asked.operation_name,
+            "hide_suggestions": True,
+            "executor_class": CompiledExecutor,
+            "plans": document.plans,
+            "counted": self.counted,
+        }
 
 
 def _because_of(error: Exception) -> GraphQLError:
