@@ -64,7 +64,11 @@ class Context:
         Raises NotPermitted for a visitor.
         """
         scope = self.viewer.actor().scope
-        async with self.readers.connection() as connection, connection.transaction():
+        async with (
+            self.readers.connection() as connection,
+            connection.pipeline(),  # what opens the transaction travels with the first question
+            connection.transaction(),
+        ):
             await confine(connection, scope)
             yield connection
 
