@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import psycopg
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
@@ -21,6 +21,7 @@ from api.downloads import Downloads
 from api.hub import ChangeHub
 from api.identity import viewer_of
 from api.intake import IntakeDoors
+from api.loaders import Sight, open_all, repeated_all
 from api.monitors import Monitors
 from api.schema import schema
 from api.transport.execution import Execution
@@ -33,6 +34,7 @@ from regions.catalogue import load_catalogue
 from regions.exports import Exports
 from regions.inbox import Inbox
 from regions.node import COMMANDS_AT_ONCE, Node, check_vault, command_pool, make_node
+from regions.reading.suggestions import Suggestion
 from regions.settings import Settings
 from regions.vault import Vault, read_secret
 from workers.platforms.connections import Connections
@@ -111,6 +113,16 @@ class Server:
             token_key=self.token_key,
             # Batches only: the context of a socket lives long, and what it kept would grow old.
             histories=DataLoader(partial(load_histories, self.readers), cache=False),
+            sights=DataLoader(self.open_all, cache=False),
+            repeats=DataLoader(self.repeated_all, cache=False),
+        )
+
+    async def open_all(self, wanted: list[Sight]) -> list[bytes | None]:
+        return await to_thread.run_sync(open_all, self.node, wanted, limiter=self.threads)
+
+    async def repeated_all(self, wanted: list[HistoryKey]) -> list[list[Suggestion]]:
+        return await to_thread.run_sync(
+            repeated_all, self.node, wanted, self.clock(), limiter=self.threads
         )
 
     async def readyz(self, request: Request) -> JSONResponse:

@@ -14,6 +14,7 @@ from strawberry.dataloader import DataLoader
 from strawberry.types.info import Info as StrawberryInfo
 
 from api.hub import ChangeHub
+from api.loaders import Sight
 from api.viewer import Viewer
 from domain.errors import NotPermitted
 from projections.history import HistoryKey, PastEvent
@@ -21,6 +22,7 @@ from projections.pool import ReadPool
 from projections.walls import confine
 from regions.catalogue import Catalogue
 from regions.node import Node
+from regions.reading.suggestions import Suggestion
 
 Answer = TypeVar("Answer")
 
@@ -37,6 +39,8 @@ class Context:
     threads: CapacityLimiter
     token_key: bytes  # signs the links to exports
     histories: DataLoader[HistoryKey, Sequence[PastEvent]]
+    sights: DataLoader[Sight, bytes | None]
+    repeats: DataLoader[HistoryKey, list[Suggestion]]
     expired: asyncio.Event = field(default_factory=asyncio.Event)  # somebody asked after that
 
     @property

@@ -1,13 +1,14 @@
 """Identifiers that sort by time (UUIDv7, RFC 9562): neighbours in time are neighbours on disk."""
 
-import base64
 import hashlib
 import os
+from binascii import b2a_base64
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def new_id(at: datetime) -> UUID:
@@ -22,7 +23,7 @@ def derived_id(at: datetime, *parts: str) -> UUID:
 
 def node_id(of: str, key: str) -> str:
     """What clients know a thing by: its type and key, in one opaque text."""
-    return base64.urlsafe_b64encode(f"{of}:{key}".encode()).decode()
+    return b2a_base64(f"{of}:{key}".encode(), newline=False).translate(URL_SAFE).decode()
 
 
 def uuid7(at: datetime, entropy: bytes) -> UUID:

@@ -176,13 +176,12 @@ def _why_not(field: GraphQLField, definition: StrawberryField | None) -> str | N
     """None of a plain field."""
     if definition is None or definition.extensions:
         return "extension"
-    if field.args:
-        return "arguments"
-    if definition.base_resolver is None:
-        return None
     if definition.is_async:
         return "async"
-    return None if definition.base_resolver.self_parameter else "resolver"
+    if field.args:
+        return "arguments"
+    resolver = definition.base_resolver
+    return None if resolver is None or resolver.self_parameter else "resolver"
 
 
 class Written:

@@ -10,6 +10,7 @@ import msgspec
 import strawberry
 
 from api.context import Info
+from api.loaders import Sight
 from api.types.asked import names_asked
 from api.types.backed import backed_by
 from api.types.catalogue import Municipality, Organisation, Region, Topic
@@ -33,7 +34,7 @@ from domain.vocabulary import (
 from projections.history import HistoryKey, PastEvent
 from projections.incident_list import COLUMNS
 from projections.incidents import Beginning, IncidentRow
-from workers.memory import Memory
+from regions.centre import Opening
 
 access_log = logging.getLogger("tsur.access")
 
@@ -343,11 +344,7 @@ class Incident(Node):
 
     @strawberry.field(description="Incidents of the last two weeks that it may repeat.")
     async def duplicates(self, info: Info) -> list[Likeness]:
-        node, now = info.context.node, info.context.clock()
-        memory = Memory(node.pool, node.vault)
-        found = await info.context.in_thread(
-            lambda: memory.repeated_by(self.row.region, self.row.id, now=now)
-        )
+        found = await info.context.repeats.load(HistoryKey(self.row.region, self.row.id))
         return [
             Likeness(
                 incident=incident_id(self.row.region, each.incident),
@@ -398,10 +395,5 @@ async def unsealed(
     viewer = info.context.viewer
     viewer.require_personal_data()
     access_log.info("%s (%s) opens %s of %s", viewer.name, viewer.role, of.NAME, incident_id)
-    centre, by = info.context.node.centre(region), viewer.actor()
-
-    def opened() -> bytes | None:
-        centre.note_opening(by, of, incident_id)
-        return centre.open(incident_id, sealed, of)
-
-    return await info.context.in_thread(opened)
+    opening = Opening(incident_id, sealed, of)
+    return await info.context.sights.load(Sight(region, viewer.actor(), opening))
