@@ -312,6 +312,12 @@ def test_a_public_answer_may_be_kept_by_caches(shared_api: Api) -> None:
     assert "etag" not in failed.headers
 
 
+def test_fragments_that_double_each_other_are_each_looked_at_once(shared_api: Api) -> None:
+    chain = " ".join(f"fragment F{n} on Ranking {{ ...F{n + 1} ...F{n + 1} }}" for n in range(60))
+    text = f"{{ ranking({DAY}) {{ ...F0 }} }} {chain} fragment F60 on Ranking {{ method }}"
+    assert shared_api.ask(text) == {"ranking": {"method": "SHRUNK_1"}}
+
+
 LONG = "{ topics { code name nameEn } }"
 
 
