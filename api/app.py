@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import psycopg
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -21,13 +21,14 @@ from api.downloads import Downloads
 from api.hub import ChangeHub
 from api.identity import viewer_of
 from api.intake import IntakeDoors
+from api.loaders import Sight, open_all, repeated_all
 from api.monitors import Monitors
 from api.schema import schema
 from api.telemetry.observer import Observer
 from api.telemetry.observing import Caller
 from api.telemetry.usage import Usage
 from api.transport.execution import Execution
-from api.transport.http import tagged
+from api.transport.http import cacheable
 from api.viewer import Viewer, read_token_key
 from projections.feed import progress
 from projections.history import HistoryKey, PastEvent, histories
@@ -36,6 +37,7 @@ from projections.release import version_of
 from regions.catalogue import load_catalogue
 from regions.inbox import Inbox
 from regions.node import COMMANDS_AT_ONCE, Node, check_vault, command_pool, make_node
+from regions.reading.suggestions import Suggestion
 from regions.settings import Settings
 from regions.vault import Vault, read_secret
 from workers.platforms.connections import Connections
@@ -124,6 +126,16 @@ class Server:
             token_key=self.token_key,
             # Batches only: the context of a socket lives long, and what it kept would grow old.
             histories=DataLoader(partial(load_histories, self.readers), cache=False),
+            sights=DataLoader(self.open_all, cache=False),
+            repeats=DataLoader(self.repeated_all, cache=False),
+        )
+
+    async def open_all(self, wanted: list[Sight]) -> list[bytes | None]:
+        return await to_thread.run_sync(open_all, self.node, wanted, limiter=self.threads)
+
+    async def repeated_all(self, wanted: list[HistoryKey]) -> list[list[Suggestion]]:
+        return await to_thread.run_sync(
+            repeated_all, self.node, wanted, self.clock(), limiter=self.threads
         )
 
     async def readyz(self, request: Request) -> JSONResponse:
@@ -173,7 +185,7 @@ def first_query(today: date) -> str:
 def show_schema(request: Request) -> Response:
     """For builds of clients, which look again and again."""
     answer = PlainTextResponse(SCHEMA_TEXT)
-    return tagged(answer, request.headers.get("if-none-match"), seconds=SCHEMA_SECONDS)
+    return cacheable(answer, request.headers.get("if-none-match"), seconds=SCHEMA_SECONDS)
 
 
 def livez(request: Request) -> JSONResponse:

@@ -14,6 +14,7 @@ from strawberry.dataloader import DataLoader
 from strawberry.types.info import Info as StrawberryInfo
 
 from api.hub import ChangeHub
+from api.loaders import Sight
 from api.telemetry.observing import Caller
 from api.viewer import Viewer
 from domain.errors import NotPermitted
@@ -23,6 +24,7 @@ from projections.walls import confine
 from regions import tracing
 from regions.catalogue import Catalogue
 from regions.node import Node
+from regions.reading.suggestions import Suggestion
 
 Answer = TypeVar("Answer")
 
@@ -39,6 +41,8 @@ class Context:
     threads: CapacityLimiter
     token_key: bytes  # signs the links to exports
     histories: DataLoader[HistoryKey, Sequence[PastEvent]]
+    sights: DataLoader[Sight, bytes | None]
+    repeats: DataLoader[HistoryKey, list[Suggestion]]
     caller: Caller = field(default_factory=Caller)
     expired: asyncio.Event = field(default_factory=asyncio.Event)  # somebody asked after that
 
@@ -67,7 +71,11 @@ class Context:
         Raises NotPermitted for a visitor.
         """
         scope = self.viewer.actor().scope
-        async with self.readers.connection() as connection, connection.transaction():
+        async with (
+            self.readers.connection() as connection,
+            connection.pipeline(),  # what opens the transaction travels with the first question
+            connection.transaction(),
+        ):
             await confine(connection, scope)
             yield connection
 

@@ -83,10 +83,10 @@ def _named(info: Info, representation: object) -> Found | Named:
     match representation:
         case {"__typename": "Region", "code": str(code)}:
             entry = catalogue.regions.get(code)
-            return Region.of(entry, catalogue) if entry else None
+            return Region(entry, catalogue) if entry else None
         case {"__typename": "Municipality", "code": str(code)}:
             place = catalogue.municipalities.get(code)
-            return Municipality.of(place) if place else None
+            return Municipality(place) if place else None
         case {"__typename": "Incident", "id": str(node_id)}:
             try:
                 return Named(*read_incident_id(node_id))
@@ -111,7 +111,7 @@ async def _incidents(
         if row is None or row.region != each.region:
             found[each] = None
         elif info.context.viewer.sees(row.region, row.municipality, row.organisation):
-            found[each] = Incident.of(row)
+            found[each] = Incident(row)
         else:
             found[each] = NotPermitted()
     return found

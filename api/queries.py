@@ -20,7 +20,7 @@ from api.types.explanation import RankExplanation, WithoutInput, require_unit
 from api.types.export import ExportQuery
 from api.types.figures import Board, BoardOf, PeriodInput, durations_asked
 from api.types.heat_map import MapQuery
-from api.types.incident import Incident
+from api.types.incident import Incident, columns_asked
 from api.types.node import Node, read_id, read_incident_id
 from api.types.policy_replay import PolicyQuery
 from api.types.publication import PublicationQuery
@@ -125,8 +125,11 @@ class PageInfo:
 
 @strawberry.type(description="An incident at its place in the list.")
 class IncidentEdge:
-    cursor: str = strawberry.field(description="Its place, stable while others come and go.")
     node: Incident = strawberry.field(description="The incident.")
+
+    @strawberry.field(description="Its place, stable while others come and go.")
+    def cursor(self) -> str:
+        return Place.of(self.node.row).cursor()
 
 
 @strawberry.type(description="A page of incidents, the newest registration first.")
@@ -154,9 +157,9 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
         of, key = read_id(id)
         catalogue = info.context.catalogue
         if of == "Region" and key in catalogue.regions:
-            return Region.of(catalogue.region(key), catalogue)
+            return Region(catalogue.region(key), catalogue)
         if of == "Municipality" and key in catalogue.municipalities:
-            return Municipality.of(catalogue.municipality(key))
+            return Municipality(catalogue.municipality(key))
         if of == "Incident":
             return await find_incident(info, id)
         return None
@@ -164,27 +167,27 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
     @strawberry.field(description="A region by its code.")
     async def region(self, info: Info, code: str, read_after: ReadAfter = None) -> Region:
         await read_own_write(info, read_after)
-        return Region.of(info.context.catalogue.region(code), info.context.catalogue)
+        return Region(info.context.catalogue.region(code), info.context.catalogue)
 
     @strawberry.field(description="All regions, in the order of the catalogue.")
     def regions(self, info: Info) -> list[Region]:
         catalogue = info.context.catalogue
-        return [Region.of(entry, catalogue) for entry in catalogue.regions.values()]
+        return [Region(entry, catalogue) for entry in catalogue.regions.values()]
 
     @strawberry.field(description="A municipality by its code.")
     async def municipality(
         self, info: Info, code: str, read_after: ReadAfter = None
     ) -> Municipality:
         await read_own_write(info, read_after)
-        return Municipality.of(info.context.catalogue.municipality(code))
+        return Municipality(info.context.catalogue.municipality(code))
 
     @strawberry.field(description="The tree of topics: groups and, with `group`, what is in them.")
     def topics(self, info: Info) -> list[Topic]:
-        return [Topic.of(entry) for entry in info.context.catalogue.topics.values()]
+        return [Topic(entry) for entry in info.context.catalogue.topics.values()]
 
     @strawberry.field(description="The channels citizens write on.")
     def channels(self, info: Info) -> list[Channel]:
-        return [Channel.of(entry) for entry in info.context.catalogue.channels.values()]
+        return [Channel(entry) for entry in info.context.catalogue.channels.values()]
 
     @strawberry.field(description="An incident by its id; null if the viewer's scope has none.")
     async def incident(
@@ -202,10 +205,10 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
         if found is None or as_of is None:
             return found
         check_date("asOf", as_of)
-        key = HistoryKey(found.region_code, found.uuid)
+        key = HistoryKey(found.row.region, found.row.id)
         past = await info.context.histories.load(key)
         row = as_of_row(past, as_of, key, info.context.catalogue)
-        return Incident.of(row, as_of=as_of) if row else None
+        return Incident(row, as_of=as_of) if row else None
 
     @strawberry.field(description="Incidents of the viewer's scope, the newest registration first.")
     async def incidents(
@@ -228,7 +231,13 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
         async with info.context.reading() as connection:
             # One more than asked for tells whether another page follows.
             rows = await incident_page(
-                connection, chosen, first=first + 1, after=place, now=now, evidence=behind
+                connection,
+                chosen,
+                first=first + 1,
+                after=place,
+                now=now,
+                evidence=behind,
+                columns=columns_asked(info),
             )
         return _page(rows[:first], more=len(rows) > first, follows=place is not None)
 
@@ -267,7 +276,7 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
                 exact=exact,
                 durations=durations_asked(info),
             )
-        return Ranking.of(found, question, catalogue, now=now)
+        return Ranking.of(found, question, now=now)
 
     @strawberry.field(
         description="Why a unit stands where it stands by the time to first reply: which topics, "
@@ -442,7 +451,7 @@ async def find_incident(info: Info, node_id: str) -> Incident | None:
     if row is None or row.region != region:
         return None
     seen = viewer.sees(row.region, row.municipality, row.organisation, row.topic)
-    return Incident.of(row) if seen else None
+    return Incident(row) if seen else None
 
 
 def filter_within_scope(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:
@@ -527,13 +536,12 @@ def flagged_in(wanted: IncidentFilterInput | None) -> Flagged | None:
 
 
 def _page(rows: list[IncidentRow], *, more: bool, follows: bool) -> IncidentConnection:
-    edges = [IncidentEdge(cursor=Place.of(row).cursor(), node=Incident.of(row)) for row in rows]
     return IncidentConnection(
-        edges=edges,
+        edges=[IncidentEdge(node=Incident(row)) for row in rows],
         page_info=PageInfo(
             has_next_page=more,
             has_previous_page=follows,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
+            start_cursor=Place.of(rows[0]).cursor() if rows else None,
+            end_cursor=Place.of(rows[-1]).cursor() if rows else None,
         ),
     )

@@ -128,7 +128,7 @@ def _shown(info: Info, found: Change) -> IncidentChange:
         status=Status(change.status),
         version=change.version,
         occurred_at=change.occurred_at,
-        incident=Incident.of(row) if row and seen else None,
+        incident=Incident(row) if row and seen else None,
     )
 
 

@@ -12,6 +12,7 @@ from bench import (
     commits,
     deadlines,
     figures,
+    graphql,
     growth,
     intake,
     projection,
@@ -33,6 +34,7 @@ BENCHES: dict[str, Callable[[Scratch], list[Result]]] = {
     "intake": intake.run,
     "figures": figures.run,
     "walls": walls.run,
+    "graphql": graphql.run,
     "rebuild": rebuild.run,
     "growth": growth.run,
 }

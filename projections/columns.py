@@ -4,7 +4,7 @@ Names in the country's language stand beside the codes. What names a person, wha
 the point where it happened are in no column.
 """
 
-import base64
+from binascii import b2a_base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,6 +22,8 @@ from projections.queues import Queue
 from projections.rankings import Standing
 from projections.regional import Board
 from regions.catalogue import Catalogue
+
+URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 Cell = str | int | float | bool | datetime | date | None
 T = TypeVar("T")
@@ -56,7 +58,7 @@ class BoardLine(NamedTuple):
 
 def node_id(of: str, key: str) -> str:
     """What clients know a thing by: its type and key, in one opaque text."""
-    return base64.urlsafe_b64encode(f"{of}:{key}".encode()).decode()
+    return b2a_base64(f"{of}:{key}".encode(), newline=False).translate(URL_SAFE).decode()
 
 
 def incident_columns(catalogue: Catalogue) -> list[Column[IncidentRow]]:

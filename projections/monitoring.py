@@ -12,8 +12,8 @@ from projections.feed import Progress, progress
 from projections.figures import TOTAL
 from projections.queues import CONDITIONS, WAITING, Queue, moments
 from projections.units import today_in
+from regions import jobs
 from regions.catalogue import Catalogue
-from regions.jobs import Queue
 
 WATCHED_DAYS = 30  # full local days
 
@@ -75,7 +75,7 @@ async def node_state(connection: AsyncConnection[Any], *, now: datetime) -> Node
                (SELECT count(*) FROM job WHERE NOT quarantined AND error IS NOT NULL),
                (SELECT count(*) FROM inbox WHERE state = 'QUARANTINED')
         """,
-        [Queue.DEFAULT],  # exports come after all others and may wait
+        [jobs.Queue.DEFAULT],  # exports come after all others and may wait
     )
     row = await cursor.fetchone()
     assert row is not None, "an aggregate has a row"  # noqa: S101

@@ -1,5 +1,6 @@
 """Connections for readers: asynchronous, read-only, on the read models in use."""
 
+import select
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -28,7 +29,17 @@ def read_pool(url: str) -> ReadPool:
             # A plan for any period and place is a poor one for each; planning costs half a ms.
             "-c default_transaction_read_only=on -c plan_cache_mode=force_custom_plan",
         },
-        # A restart of the database kills idle connections: each is tried before it is handed out.
-        check=AsyncConnectionPool.check_connection,
+        check=check,
         name="readers",
     )
+
+
+async def check(connection: AsyncConnection[Any]) -> None:
+    """Raises OperationalError for one that a restart of the database has ended.
+
+    Its end is heard on the socket: only who was told something is asked, not each before its use.
+    """
+    heard = select.poll()
+    heard.register(connection.fileno(), select.POLLIN)
+    if heard.poll(0):
+        await AsyncConnectionPool.check_connection(connection)

@@ -78,14 +78,21 @@ class Memory:
             ).fetchone()
         return row[0] if row else None
 
-    def repeated_by(self, region: str, incident: UUID, *, now: datetime) -> list[Suggestion]:
-        """Which earlier incidents it may repeat; none once it is forgotten itself."""
+    def repeated_by(
+        self, region: str, incidents: Sequence[UUID], *, now: datetime
+    ) -> list[list[Suggestion]]:
+        """Which earlier incidents each may repeat; none once it is forgotten itself."""
         remembered = self.recent(region, now)
-        own = next((each for each in remembered if each.incident == incident), None)
-        if own is None:
-            return []
-        earlier = [each for each in remembered if each.written_at <= own.written_at]
-        return suggestions(own, earlier, now=now)
+        own = {each.incident: each for each in remembered}
+
+        def repeated(incident: UUID) -> list[Suggestion]:
+            if incident not in own:
+                return []
+            written_at = own[incident].written_at
+            earlier = [each for each in remembered if each.written_at <= written_at]
+            return suggestions(own[incident], earlier, now=now)
+
+        return [repeated(incident) for incident in incidents]
 
     def recent(self, region: str, now: datetime) -> Sequence[Remembered]:
         """The latest of a region, within the window; those taken in beside this one too."""

@@ -48,8 +48,11 @@ class Metrics(Collector):
         self.slow = self._counter("slow_operations", "That took longer than TSUR_SLOW_SECONDS.")
         self.statements = self._counter("operation_sql_statements", "Statements of SQL.")
         self.sql_seconds = self._counter("operation_sql_seconds", "Seconds waited for SQL.")
-        self.fallbacks = self._counter(
-            "executor_fallbacks", "Parts of operations that the compiled executor left to graphql."
+        self.executor = self._counter(
+            "executor_parts",
+            "Parts of answers: compiled, or why they were not.",
+            "operation",
+            "how",
         )
         self.errors = self._counter("operation_errors", "Errors, refusals.", "operation", "code")
         self.by_client = self._counter("client_operations", "Operations, by who asks.", "client")
@@ -78,5 +81,5 @@ class Metrics(Collector):
         self.cost(name).inc(ended.cost)
         self.statements(name).inc(ended.spent.statements)
         self.sql_seconds(name).inc(ended.spent.seconds)
-        if ended.fallbacks:
-            self.fallbacks(name).inc(ended.fallbacks)
+        for how, number in ended.executor.items():
+            self.executor(name, how).inc(number)

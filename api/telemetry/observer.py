@@ -121,7 +121,7 @@ def _trace(ended: Observed) -> None:
             "tsur.cost": ended.cost,
             "tsur.errors": sorted(set(ended.codes)),
             "tsur.sql.statements": ended.spent.statements,
-            "tsur.fallbacks": ended.fallbacks,
+            **{f"tsur.executor.{how}": number for how, number in ended.executor.items()},
         }
     )
     span.end()

@@ -4,6 +4,7 @@ Nothing here is a variable, a text or the name of a person.
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -44,7 +45,9 @@ class Observed:
     kind: str = ""  # query, mutation or subscription
     document: Document | None = None
     cost: int = 0  # in points
-    fallbacks: int = 0  # of the compiled executor to the general one
+    executor: Counter[str] = field(
+        default_factory=Counter
+    )  # what it did how often
     codes: list[str] = field(default_factory=list)  # of errors and refusals
     spent: Spent = field(default_factory=Spent)
     begun: float = field(default_factory=time.perf_counter)

@@ -22,6 +22,7 @@ from api.context import Context
 from api.presenting import presented
 from api.telemetry.observer import Observer
 from api.telemetry.observing import observed
+from api.transport.compiled import CompiledExecutor
 from api.transport.cost import COST_MAX, TooCostly, cost_of
 from api.transport.operations import Document, Operations
 from domain.errors import DomainError, InvalidInput, NotFound
@@ -96,7 +97,7 @@ class Refused(Exception):
 
 
 class Execution:
-    """Of one schema. An operation is read once and executed by graphql-core."""
+    """Of one schema. An operation is read and compiled once."""
 
     def __init__(
         self,
@@ -146,7 +147,7 @@ class Execution:
         """Of a query or a mutation that `document` gave. Raises Refused."""
         try:
             async with asyncio.timeout(OPERATION_SECONDS_MAX):
-                found = execute(self.schema, **_given(document, asked, context))
+                found = execute(self.schema, **self._given(document, asked, context))
                 result = found if isinstance(found, ExecutionResult) else await found
         except TimeoutError as error:
             raise Refused(_because_of(error)) from None
@@ -164,7 +165,7 @@ class Execution:
         if operation.operation is not OperationType.SUBSCRIPTION:
             yield await self.execute(document, asked, context)
             return
-        begun = subscribe(self.schema, **_given(document, asked, context))
+        begun = subscribe(self.schema, **self._given(document, asked, context))
         results = await begun if isawaitable(begun) else begun
         if isinstance(results, ExecutionResult):
             raise Refused(*(results.errors or ()))
@@ -176,16 +177,18 @@ class Execution:
                 broken = error if isinstance(error, GraphQLError) else _because_of(error)
                 yield {"errors": [presented(broken).formatted]}
 
-
-def _given(document: Document, asked: Asked, context: Context) -> dict[str, Any]:
-    """The arguments that graphql-core executes by, and follows by."""
-    return {
-        "document": document.node,
-        "context_value": context,
-        "variable_values": dict(asked.variables),
-        "operation_name": asked.operation_name,
-        "hide_suggestions": True,
-    }
+    def _given(self, document: Document, asked: Asked, context: Context) -> dict[str, Any]:
+        """The arguments that graphql-core executes by, and follows by."""
+        return {
+            "document": document.node,
+            "context_value": context,
+            "variable_values": dict(asked.variables),
+            "operation_name": asked.operation_name,
+            "hide_suggestions": True,
+            "executor_class": CompiledExecutor,
+            "plans": document.plans,
+            "counted": observed().executor,
+        }
 
 
 def _because_of(error: Exception) -> GraphQLError:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.context import Context
+from api.transport.compression import compressed
 from api.transport.events import TooManyStreams
 from api.transport.execution import Asked, BodyInvalid, Execution, Refused, Result, asked_in
 from api.viewer import IssuerUnavailable
@@ -159,27 +160,25 @@ async def _answer(
         if request.method == "GET" and operation.operation is not OperationType.QUERY:
             return refusal(MethodNotAllowed(), media, {"Allow": "POST"})
         result = await execution.execute(document, asked, context)
+        response = encoded(result, media)
         if request.method == "GET" and context.bearer.scope is None and "errors" not in result:
-            return cacheable(result, media, request.headers.get("if-none-match"))
-        return encoded(result, media)
+            response = cacheable(response, request.headers.get("if-none-match"))
+        return compressed(response, request.headers.get("accept-encoding"))
     except Refused as refused:
         return encoded(refused.result(), media, status=400 if media == GRAPHQL else 200)
 
 
-def cacheable(result: Result, media: str, known: str | None) -> Response:
-    """What anybody may see, for caches on the way; 304 to who has just that."""
-    return tagged(encoded(result, media), known, seconds=PUBLIC_SECONDS)
-
-
-def tagged(response: Response, known: str | None, *, seconds: int) -> Response:
-    """The same, kept by caches for so long; 304 to who has just that."""
+def cacheable(response: Response, known: str | None, *, seconds: int = PUBLIC_SECONDS) -> Response:
+    """What anybody may see, for caches on the way; 304 to who has just that, however encoded."""
     tag = f'"{sha256(response.body).hexdigest()[:32]}"'
-    response.headers.update({"ETag": tag, "Cache-Control": f"public, max-age={seconds}"})
-    if known is None or tag not in (each.strip() for each in known.split(",")):
-        return response
-    told = ("etag", "cache-control", "vary")
-    headers = {name: value for name, value in response.headers.items() if name in told}
-    return Response(status_code=304, headers=headers)
+    # Weak: the same answer is other bytes in another encoding.
+    response.headers["ETag"] = f"W/{tag}"
+    response.headers["Cache-Control"] = f"public, max-age={seconds}"
+    if tag in (each.strip().removeprefix("W/") for each in (known or "").split(",")):
+        told = ("etag", "cache-control", "vary")
+        headers = {name: value for name, value in response.headers.items() if name in told}
+        return Response(status_code=304, headers=headers)
+    return response
 
 
 def encoded(
@@ -188,7 +187,7 @@ def encoded(
     return Response(
         orjson.dumps(result),
         status_code=status,
-        headers={"Vary": "Accept, Authorization", **(headers or {})},
+        headers={"Vary": "Accept, Accept-Encoding, Authorization", **(headers or {})},
         media_type=f"{media}; charset=utf-8",
     )
 

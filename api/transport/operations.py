@@ -23,6 +23,7 @@ from graphql import (
     validate,
 )
 
+from api.transport.plans import Plans
 from domain.errors import InvalidInput
 
 # An operation beyond these is an attack or a mistake: our own largest has a fifth of each.
@@ -61,6 +62,7 @@ class Document:
     node: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
     digest: str = ""  # of its text: SHA-256, in hexadecimal
+    plans: Plans | None = None
 
     @cached_property
     def operations(self) -> dict[str, OperationDefinitionNode]:
@@ -141,7 +143,7 @@ class Operations:
                 check_depth(node)
             except TooComplex as refusal:
                 errors = [GraphQLError(str(refusal), original_error=refusal)]
-        return Document(node, tuple(errors))
+        return Document(node, tuple(errors), plans=Plans(self.schema, node))
 
 
 def check_size(document: DocumentNode) -> None:

@@ -51,11 +51,11 @@ class Briefing:
         return cls(
             as_of=found.as_of,
             position=str(Position(region, found.position)),
-            figures=Figures.of(found.board.figures),
+            figures=Figures(found.board.figures),
             previous=Comparison(
                 first=earlier.first,
                 last=earlier.last,
-                figures=Figures.of(found.earlier_figures),
+                figures=Figures(found.earlier_figures),
             ),
             municipalities=parts_of(found.board.parts, catalogue.municipalities),
             organisations=parts_of(found.organisations, catalogue.organisations),
@@ -63,7 +63,7 @@ class Briefing:
             open_incidents=status_counts(found.board.open_by_status),
             overdue=found.board.overdue,
             queues=queue_counts(found.board.queues),
-            longest_overdue=[Incident.of(row, as_of=found.as_of) for row in found.longest_overdue],
+            longest_overdue=[Incident(row, as_of=found.as_of) for row in found.longest_overdue],
         )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 
 from api.context import Info
+from api.types.backed import backed_by
 from api.types.figures import Board, BoardOf, PeriodInput
 from api.types.node import Node, write_id
 from api.types.office import Crisis, SystemicDecision
@@ -31,42 +32,46 @@ def check_exact(info: Info, exact: bool) -> None:
         info.context.viewer.require_scope()
 
 
+@backed_by("entry")
 @strawberry.federation.type(keys=["code"], description="A region with its centre (ЦУР).")
 class Region(Node):
+    entry: strawberry.Private[entries.Region]
+    catalogue: strawberry.Private[entries.Catalogue]
+
+    def __init__(self, entry: entries.Region, catalogue: entries.Catalogue) -> None:
+        self.entry = entry
+        self.catalogue = catalogue
+
+    def node_id(self) -> strawberry.ID:
+        return write_id("Region", self.entry.code)
+
     code: str = strawberry.field(description="The subject's two-digit code, as text.")
     name: str = strawberry.field(description="Name in the country's language.")
     name_en: str = strawberry.field(description="Name in English.")
-    district: str | None = strawberry.field(
-        description="Name of the federal district; null where the region is in none."
-    )
+
+    @strawberry.field(description="Name of the federal district; null where the region is in none.")
+    def district(self) -> str | None:
+        code = self.entry.district
+        return self.catalogue.districts[code].name if code else None
+
     oktmo: str | None = strawberry.field(description="ОКТМО; null where it could not be verified.")
-    zone: str = strawberry.field(description="IANA name of the zone its days are counted in.")
+
+    @strawberry.field(description="IANA name of the zone its days are counted in.")
+    def zone(self) -> str:
+        return self.entry.zone.key
+
     launched_on: date | None = strawberry.field(description="When the centre began, where known.")
     population: int | None = strawberry.field(description="Residents, where known.")
-
-    @classmethod
-    def of(cls, entry: entries.Region, catalogue: entries.Catalogue) -> "Region":
-        return cls(
-            id=write_id("Region", entry.code),
-            code=entry.code,
-            name=entry.name,
-            name_en=entry.name_en,
-            district=catalogue.districts[entry.district].name if entry.district else None,
-            oktmo=entry.oktmo,
-            zone=entry.zone.key,
-            launched_on=entry.launched_on,
-            population=entry.population,
-        )
 
     @strawberry.field(description="Its municipalities, in the order of the catalogue.")
     def municipalities(self, info: Info) -> list["Municipality"]:
         places = info.context.catalogue.municipalities_of.get(region_proper(self.code), ())
-        return [Municipality.of(place) for place in places]
+        return [Municipality(place) for place in places]
 
     @strawberry.field(description="Bodies that can be made responsible for an incident.")
     def organisations(self, info: Info) -> list["Organisation"]:
         bodies = info.context.catalogue.organisations_of.get(region_proper(self.code), ())
-        return [Organisation.of(body) for body in bodies]
+        return [Organisation(body) for body in bodies]
 
     @strawberry.field(description="When it worked by the rules of a crisis, the last first.")
     async def crises(self, info: Info) -> list[Crisis]:
@@ -97,41 +102,37 @@ class Region(Node):
         return Board.of(measured, of_what, catalogue.municipalities, now=now)
 
 
+@backed_by("entry")
 @strawberry.federation.type(
     keys=["code"], description="A municipality; where there is one, with its centre (МЦУ)."
 )
 class Municipality(Node):
+    entry: strawberry.Private[entries.Municipality]
+
+    def __init__(self, entry: entries.Municipality) -> None:
+        self.entry = entry
+
+    def node_id(self) -> strawberry.ID:
+        return write_id("Municipality", self.entry.code)
+
     code: str = strawberry.field(description="Our own stable code: region code, hyphen, name.")
     name: str = strawberry.field(description="Name in the country's language.")
     kind: str = strawberry.field(description="Kind of municipality, a word of the catalogue.")
     oktmo: str | None = strawberry.field(description="ОКТМО; null where it could not be verified.")
-    zone: str = strawberry.field(description="IANA name of its zone.")
+
+    @strawberry.field(description="IANA name of its zone.")
+    def zone(self) -> str:
+        return self.entry.zone.key
+
     population: int | None = strawberry.field(description="Residents, where known.")
     latitude: float | None = strawberry.field(description="Of its centre, degrees.")
     longitude: float | None = strawberry.field(description="Of its centre, degrees.")
     capital: bool = strawberry.field(description="Whether the region is governed from here.")
-    region_code: strawberry.Private[str]
-
-    @classmethod
-    def of(cls, entry: entries.Municipality) -> "Municipality":
-        return cls(
-            id=write_id("Municipality", entry.code),
-            code=entry.code,
-            name=entry.name,
-            kind=entry.kind,
-            oktmo=entry.oktmo,
-            zone=entry.zone.key,
-            population=entry.population,
-            latitude=entry.latitude,
-            longitude=entry.longitude,
-            capital=entry.capital,
-            region_code=entry.region,
-        )
 
     @strawberry.field(description="The region it belongs to.")
     def region(self, info: Info) -> Region:
         catalogue = info.context.catalogue
-        return Region.of(catalogue.region(self.region_code), catalogue)
+        return Region(catalogue.region(self.entry.region), catalogue)
 
     @strawberry.field(description="What the municipality sees of itself over a period.")
     async def board(self, info: Info, period: PeriodInput, exact: Exact = False) -> Board:
@@ -146,14 +147,20 @@ class Municipality(Node):
                 municipality=catalogue.municipality(self.code),
                 exact=exact,
             )
-        launched_on = catalogue.region(self.region_code).launched_on
-        place = Area(self.region_code, self.code)
+        launched_on = catalogue.region(self.entry.region).launched_on
+        place = Area(self.entry.region, self.code)
         of_what = BoardOf(place, checked, self.population, launched_on)
         return Board.of(measured, of_what, {}, now=now)
 
 
+@backed_by("entry")
 @strawberry.type(description="A body that can be made responsible for an incident.")
 class Organisation:
+    entry: strawberry.Private[entries.Organisation]
+
+    def __init__(self, entry: entries.Organisation) -> None:
+        self.entry = entry
+
     code: str = strawberry.field(description="Stable code.")
     name: str = strawberry.field(description="Name in the country's language.")
     kind: str = strawberry.field(description="MINISTRY, MUNICIPALITY, UTILITY and so on.")
@@ -162,35 +169,29 @@ class Organisation:
     )
     topic_groups: list[str] = strawberry.field(description="Codes of the topic groups it handles.")
 
-    @classmethod
-    def of(cls, entry: entries.Organisation) -> "Organisation":
-        return cls(
-            code=entry.code,
-            name=entry.name,
-            kind=entry.kind,
-            municipality=entry.municipality,
-            topic_groups=list(entry.topic_groups),
-        )
 
-
+@backed_by("entry")
 @strawberry.type(description="What an incident is about.")
 class Topic:
+    entry: strawberry.Private[entries.Topic]
+
+    def __init__(self, entry: entries.Topic) -> None:
+        self.entry = entry
+
     code: str = strawberry.field(description="Stable code.")
     group: str | None = strawberry.field(description="Code of its group; null for a group itself.")
     name: str = strawberry.field(description="Name in the country's language.")
     name_en: str = strawberry.field(description="Name in English.")
 
-    @classmethod
-    def of(cls, entry: entries.Topic) -> "Topic":
-        return cls(code=entry.code, group=entry.group, name=entry.name, name_en=entry.name_en)
 
-
+@backed_by("entry")
 @strawberry.type(description="Where citizens write, and are answered.")
 class Channel:
+    entry: strawberry.Private[entries.Channel]
+
+    def __init__(self, entry: entries.Channel) -> None:
+        self.entry = entry
+
     code: str = strawberry.field(description="Stable code.")
     name: str = strawberry.field(description="Name in the country's language.")
     name_en: str = strawberry.field(description="Name in English.")
-
-    @classmethod
-    def of(cls, entry: entries.Channel) -> "Channel":
-        return cls(code=entry.code, name=entry.name, name_en=entry.name_en)

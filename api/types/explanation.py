@@ -87,13 +87,13 @@ class RankExplanation:
         now: datetime,
     ) -> "RankExplanation":
         return cls(
-            row=RankingRow.of(found.standing, question.of, catalogue),
+            row=RankingRow(found.standing, question.of),
             tier_median_seconds=found.tier_median,
             slow_share=found.slow_share,
             gap=None if found.slow_share is None else found.slow_share - 0.5,
             contributions=[RankContribution.of(each, catalogue) for each in found.contributions],
-            what_if=RankingRow.of(found.what_if, question.of, catalogue) if found.what_if else None,
-            ranking=Ranking.of(found.ranking, question, catalogue, now=now),
+            what_if=RankingRow(found.what_if, question.of) if found.what_if else None,
+            ranking=Ranking.of(found.ranking, question, now=now),
         )
 
 

@@ -1,7 +1,6 @@
 """Figures and boards of units, as a client sees them. Definitions: docs/api.md, "Figures"."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
@@ -9,6 +8,8 @@ from typing import Annotated, Any, NamedTuple
 import strawberry
 
 from api.context import Info
+from api.types.asked import names_asked
+from api.types.backed import backed_by
 from api.types.flags import Flag, shown
 from domain.commands import check_day
 from projections import comparisons, units
@@ -58,12 +59,17 @@ class Duration:
         )
 
 
+@backed_by("measured")
 @strawberry.type(
     description="What is counted and measured of one unit over a period. Durations are in seconds; "
     "null where nothing tells them. Definitions: docs/api.md, Figures."
 )
 class Figures:
     measured: strawberry.Private[Measured]
+
+    def __init__(self, measured: Measured) -> None:
+        self.measured = measured
+
     registered: int = strawberry.field(
         description="n: incidents registered in the period, the cohort all speeds are measured on."
     )
@@ -195,9 +201,11 @@ class Figures:
     promised: int = strawberry.field(
         description="Incidents promised to be solved by a day of the period that is over."
     )
-    promise_kept_share: float | None = strawberry.field(
-        description="Of these, the share that was resolved by then."
-    )
+
+    @strawberry.field(description="Of these, the share that was resolved by then.")
+    def promise_kept_share(self) -> float | None:
+        return self.measured.promise_share
+
     rated: int = strawberry.field(description="Of the cohort, rated by their citizen.")
     rated_share: float | None = strawberry.field(
         description="Of those ever resolved, the share rated: read it beside the satisfaction."
@@ -209,33 +217,6 @@ class Figures:
     recurrence_rate: float | None = strawberry.field(
         description="Of the solved, those after which the same topic and place came within 90 days."
     )
-
-    @classmethod
-    def of(cls, measured: Measured) -> "Figures":
-        return cls(
-            measured=measured,
-            registered=measured.registered,
-            answered=measured.answered,
-            unanswered_share=measured.unanswered_share,
-            resolved=measured.resolved,
-            reopened=measured.reopened,
-            returned=measured.returned,
-            return_share=measured.return_share,
-            hops_per_incident=measured.hops_per_incident,
-            same_platform_share=measured.same_platform_share,
-            due=measured.due,
-            missed=measured.missed,
-            overdue_share=measured.overdue_share,
-            first_resolved=measured.first_resolved,
-            reopen_rate=measured.reopen_rate,
-            promised=measured.promised,
-            promise_kept_share=measured.promise_share,
-            rated=measured.rated,
-            rated_share=measured.rated_share,
-            satisfaction=measured.satisfaction,
-            dispute_rate=measured.dispute_rate,
-            recurrence_rate=measured.recurrence_rate,
-        )
 
 
 # The durations behind fields that have another name.
@@ -254,20 +235,8 @@ BEHIND = {
 
 def durations_asked(info: Info) -> frozenset[str]:
     """Those of all figures below the field that is resolved: what nobody asks for is not read."""
-    names = {to_snake_case(name) for name in _names(info.selected_fields)}
-    behind = {duration for name in names for duration in BEHIND.get(name, (name,))}
+    behind = {duration for name in names_asked(info) for duration in BEHIND.get(name, (name,))}
     return frozenset(behind & {*DURATION_NAMES})
-
-
-def _names(selected: Iterable[Any]) -> Iterator[str]:
-    for one in selected:
-        yield getattr(one, "name", None) or ""
-        yield from _names(one.selections)
-
-
-def to_snake_case(name: str) -> str:
-    """`replyP90Seconds` as `reply_p90_seconds`."""
-    return re.sub(r"(?=[A-Z])", "_", name).lower()
 
 
 @strawberry.type(description="A number of incidents in one state.")
@@ -380,7 +349,7 @@ class Board:
                 catalogue=info.context.catalogue,
                 now=info.context.clock(),
             )
-        return Comparison(first=other.first, last=other.last, figures=Figures.of(found))
+        return Comparison(first=other.first, last=other.last, figures=Figures(found))
 
     @strawberry.field(
         description="The figures in steps of the unit's own local time, in order. By the hour for "
@@ -393,12 +362,12 @@ class Board:
             info.context.viewer.require_scope()
             async with info.context.reading_all() as connection:
                 by_hour = await units.hours(connection, period, area, catalogue=catalogue, now=now)
-            return [SeriesPoint(start=at, figures=Figures.of(one)) for at, one in by_hour]
+            return [SeriesPoint(start=at, figures=Figures(one)) for at, one in by_hour]
         async with info.context.reading_all() as connection:
             by_day = await units.series(
                 connection, period, area, Step[step.name], catalogue=catalogue, now=now
             )
-        return [SeriesPoint(start=str(at), figures=Figures.of(one)) for at, one in by_day]
+        return [SeriesPoint(start=str(at), figures=Figures(one)) for at, one in by_day]
 
     @strawberry.field(
         description="The unit's bodies, topics, channels or municipalities side by side, from the "
@@ -466,9 +435,7 @@ class Board:
                 connection, period, catalogue=catalogue, now=info.context.clock()
             )
         return [
-            BoardPart(
-                code=code, name=catalogue.districts[code].name, figures=Figures.of(found[code])
-            )
+            BoardPart(code=code, name=catalogue.districts[code].name, figures=Figures(found[code]))
             for code in catalogue.districts
             if code in found
         ]
@@ -484,7 +451,7 @@ class Board:
     ) -> "Board":
         per_resident = share(measured.figures.registered, of_what.population or 0)
         return cls(
-            figures=Figures.of(measured.figures),
+            figures=Figures(measured.figures),
             provisional=is_provisional(of_what.period, now),
             registered_per_1000=None if per_resident is None else 1000 * per_resident,
             open_incidents=status_counts(measured.open_by_status),
@@ -501,7 +468,7 @@ def parts_of(found: Mapping[str, Measured], named: Mapping[str, Any]) -> list[Bo
         BoardPart(
             code=code,
             name=named[code].name if code in named else code,
-            figures=Figures.of(figures),
+            figures=Figures(figures),
         )
         for code, figures in sorted(found.items())
         if code != TOTAL

@@ -1,7 +1,7 @@
 """The incident: its row, its history, and the citizen behind it."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,11 @@ import msgspec
 import strawberry
 
 from api.context import Info
+from api.loaders import Sight
+from api.types.asked import names_asked
+from api.types.backed import backed_by
 from api.types.catalogue import Municipality, Organisation, Region, Topic
-from api.types.node import Node, write_id
+from api.types.node import Node, incident_id
 from api.types.sources import Likeness, Reading
 from domain import commands, events
 from domain.lifecycle import EVENT_OF
@@ -29,8 +32,9 @@ from domain.vocabulary import (
     Status,
 )
 from projections.history import HistoryKey, PastEvent
+from projections.incident_list import COLUMNS
 from projections.incidents import Beginning, IncidentRow
-from workers.memory import Memory
+from regions.centre import Opening
 
 access_log = logging.getLogger("tsur.access")
 
@@ -151,20 +155,55 @@ SEALED_BY: dict[type[events.Event], type[commands.Command]] = {
 }
 
 
+# The columns behind fields that have another name. The others are columns of their own.
+BEHIND: Mapping[str, tuple[str, ...]] = {
+    "position": ("pos",),
+    "origin": ("origin_region", "origin"),
+    "region_code": ("region",),
+    "municipality_code": ("municipality",),
+    "topic_code": ("topic",),
+    "organisation_code": ("organisation",),
+    "overdue": ("due_at", "open"),
+}
+KEY = ("region", "id")  # of each, to find what is elsewhere
+
+
+def columns_asked(info: Info) -> list[str]:
+    """Of the incidents below the field that is resolved: what nobody asks for is not read."""
+    asked = {column for name in names_asked(info) for column in BEHIND.get(name, (name,))}
+    return [column for column in COLUMNS if column in asked or column in KEY]
+
+
 @strawberry.type(description="Where an incident came from.")
 class Origin:
     region: str = strawberry.field(description="Code of the region.")
     incident: strawberry.ID = strawberry.field(description="What it is there.")
 
 
+@backed_by("row")
 @strawberry.federation.type(
     keys=["id"], description="What the state must do about what a citizen wrote."
 )
 class Incident(Node):
+    row: strawberry.Private[IncidentRow]
+    as_of: strawberry.Private[datetime | None]  # None: as it stands now
+
+    def __init__(self, row: IncidentRow, *, as_of: datetime | None = None) -> None:
+        """Of a row that has the columns behind the fields that are asked for."""
+        self.row = row
+        self.as_of = as_of
+
+    def node_id(self) -> strawberry.ID:
+        return incident_id(self.row.region, self.row.id)
+
     version: int = strawberry.field(
         description="Grows by one with each event; give it as expectedVersion."
     )
-    position: str = strawberry.field(description="Of its last event in the region's log.")
+
+    @strawberry.field(description="Of its last event in the region's log.")
+    def position(self) -> str:
+        return f"{self.row.region}:{self.row.pos}"
+
     status: Status = strawberry.field(description="Where it stands.")
     channel: str = strawberry.field(description="Code of the channel the citizen wrote on.")
     source: str | None = strawberry.field(
@@ -174,14 +213,26 @@ class Incident(Node):
     regime: Regime = strawberry.field(description="Under which rules it must be answered.")
     priority: Priority = strawberry.field(description="How urgent it is.")
     holder: str | None = strawberry.field(description="Login of a person at the body.")
-    merged_into: strawberry.ID | None = strawberry.field(
-        description="The incident that answers for this one."
-    )
+
+    @strawberry.field(description="The incident that answers for this one.")
+    def merged_into(self) -> strawberry.ID | None:
+        other = self.row.merged_into
+        return incident_id(self.row.region, other) if other else None
+
     transferred_to: str | None = strawberry.field(description="Code of the region that has it now.")
-    origin: Origin | None = strawberry.field(description="The region it came from, if any.")
-    recurrence_of: strawberry.ID | None = strawberry.field(
+
+    @strawberry.field(description="The region it came from, if any.")
+    def origin(self) -> Origin | None:
+        region, other = self.row.origin_region, self.row.origin
+        return Origin(region=region, incident=incident_id(region, other)) if region else None
+
+    @strawberry.field(
         description="The incident of the same topic and place that was solved before."
     )
+    def recurrence_of(self) -> strawberry.ID | None:
+        other = self.row.recurrence_of
+        return incident_id(self.row.region, other) if other else None
+
     messages: int = strawberry.field(
         description="Of citizens, those of incidents merged into it included: all are answered."
     )
@@ -240,126 +291,63 @@ class Incident(Node):
     )
     latitude: float | None = strawberry.field(description="Degrees.")
     longitude: float | None = strawberry.field(description="Degrees.")
-    region_code: str = strawberry.field(description="Code of the region.")
-    municipality_code: str | None = strawberry.field(
-        description="Code of the municipality; null while it is not located."
-    )
-    topic_code: str | None = strawberry.field(description="Code of the topic, once classified.")
-    organisation_code: str | None = strawberry.field(description="Code of the responsible body.")
-    uuid: strawberry.Private[UUID]
-    open: strawberry.Private[bool]
-    as_of: strawberry.Private[datetime | None]  # None: as it stands now
 
-    @classmethod
-    def of(cls, row: IncidentRow, *, as_of: datetime | None = None) -> "Incident":
-        return cls(
-            id=write_id("Incident", f"{row.region}/{row.id}"),
-            version=row.version,
-            position=f"{row.region}:{row.pos}",
-            status=Status(row.status),
-            channel=row.channel,
-            source=row.source,
-            kind=Kind(row.kind),
-            regime=Regime(row.regime),
-            priority=Priority(row.priority),
-            holder=row.holder,
-            messages=row.messages,
-            merged_into=_same_region_id(row, row.merged_into),
-            transferred_to=row.transferred_to,
-            origin=(
-                Origin(
-                    region=row.origin_region,
-                    incident=write_id("Incident", f"{row.origin_region}/{row.origin}"),
-                )
-                if row.origin_region
-                else None
-            ),
-            recurrence_of=_same_region_id(row, row.recurrence_of),
-            controller=row.controller,
-            outcome=Outcome(row.outcome) if row.outcome else None,
-            cycle=row.cycle,
-            returns=row.returns,
-            hops=row.hops,
-            undelivered=DeliveryFailure(row.undelivered) if row.undelivered else None,
-            promised_on=row.promised_on,
-            promise_moves=row.promise_moves,
-            rating=row.rating,
-            disputes=row.disputes,
-            root_cause=Cause(row.root_cause) if row.root_cause else None,
-            published_at=row.published_at,
-            captured_at=row.captured_at,
-            registered_at=row.registered_at,
-            cycle_started_at=row.cycle_started_at,
-            assigned_at=row.assigned_at,
-            accepted_at=row.accepted_at,
-            first_replied_at=row.first_replied_at,
-            reply_due_at=row.reply_due_at,
-            due_at=row.due_at,
-            first_due_at=row.first_due_at,
-            resolved_at=row.resolved_at,
-            closed_at=row.closed_at,
-            changed_at=row.changed_at,
-            triage_working_seconds=row.triage_working_seconds,
-            accept_working_seconds=row.accept_working_seconds,
-            reply_working_seconds=row.reply_working_seconds,
-            resolution_working_seconds=row.resolution_working_seconds,
-            paused_seconds=row.paused_seconds,
-            open=row.open,
-            latitude=row.latitude,
-            longitude=row.longitude,
-            region_code=row.region,
-            municipality_code=row.municipality,
-            topic_code=row.topic,
-            organisation_code=row.organisation,
-            uuid=row.id,
-            as_of=as_of,
-        )
+    @strawberry.field(description="Code of the region.")
+    def region_code(self) -> str:
+        return self.row.region
+
+    @strawberry.field(description="Code of the municipality; null while it is not located.")
+    def municipality_code(self) -> str | None:
+        return self.row.municipality
+
+    @strawberry.field(description="Code of the topic, once classified.")
+    def topic_code(self) -> str | None:
+        return self.row.topic
+
+    @strawberry.field(description="Code of the responsible body.")
+    def organisation_code(self) -> str | None:
+        return self.row.organisation
 
     @strawberry.field(description="The region it belongs to.")
     def region(self, info: Info) -> Region:
         catalogue = info.context.catalogue
-        return Region.of(catalogue.region(self.region_code), catalogue)
+        return Region(catalogue.region(self.row.region), catalogue)
 
     @strawberry.field(description="Where it is; null while it is not located.")
     def municipality(self, info: Info) -> Municipality | None:
-        code = self.municipality_code
-        return Municipality.of(info.context.catalogue.municipality(code)) if code else None
+        code = self.row.municipality
+        return Municipality(info.context.catalogue.municipality(code)) if code else None
 
     @strawberry.field(description="What it is about, once classified.")
     def topic(self, info: Info) -> Topic | None:
-        return Topic.of(info.context.catalogue.topic(self.topic_code)) if self.topic_code else None
+        code = self.row.topic
+        return Topic(info.context.catalogue.topic(code)) if code else None
 
     @strawberry.field(description="Who must act, while it is assigned.")
     def organisation(self, info: Info) -> Organisation | None:
-        if self.organisation_code is None:
+        code, catalogue = self.row.organisation, info.context.catalogue
+        if code is None:
             return None
-        catalogue = info.context.catalogue
-        return Organisation.of(
-            catalogue.organisation(self.organisation_code, region=self.region_code)
-        )
+        return Organisation(catalogue.organisation(code, region=self.row.region))
 
     @strawberry.field(description="Whether it is open and past its deadline.")
     def overdue(self, info: Info) -> bool:
         now = self.as_of or info.context.clock()
-        late = self.due_at is not None and self.due_at < now
-        return late and self.open
+        late = self.row.due_at is not None and self.row.due_at < now
+        return late and self.row.open
 
     @strawberry.field(description="What was read from its message; null if nothing was.")
     async def reading(self, info: Info) -> Reading | None:
-        past = await info.context.histories.load(HistoryKey(self.region_code, self.uuid))
+        past = await info.context.histories.load(HistoryKey(self.row.region, self.row.id))
         read = [one.event for one in past if isinstance(one.event, events.MessageRead)]
         return Reading.of(read[-1].reading) if read else None
 
     @strawberry.field(description="Incidents of the last two weeks that it may repeat.")
     async def duplicates(self, info: Info) -> list[Likeness]:
-        node, now = info.context.node, info.context.clock()
-        memory = Memory(node.pool, node.vault)
-        found = await info.context.in_thread(
-            lambda: memory.repeated_by(self.region_code, self.uuid, now=now)
-        )
+        found = await info.context.repeats.load(HistoryKey(self.row.region, self.row.id))
         return [
             Likeness(
-                incident=write_id("Incident", f"{self.region_code}/{each.incident}"),
+                incident=incident_id(self.row.region, each.incident),
                 score=each.score,
                 reasons=list(each.reasons),
             )
@@ -370,7 +358,7 @@ class Incident(Node):
         description="Every event of its life, the first first; with `asOf`, up to that moment."
     )
     async def timeline(self, info: Info) -> list[HistoryEntry]:
-        key = HistoryKey(self.region_code, self.uuid)
+        key = HistoryKey(self.row.region, self.row.id)
         past = await info.context.histories.load(key)
         return [
             HistoryEntry.of(key, one)
@@ -382,22 +370,18 @@ class Incident(Node):
         description="Who wrote and what; null once erased. Needs the right to personal data."
     )
     async def citizen(self, info: Info) -> Citizen | None:
-        key = HistoryKey(self.region_code, self.uuid)
+        key = HistoryKey(self.row.region, self.row.id)
         past = await info.context.histories.load(key)
         first = past[0].event if past else None
         if not isinstance(first, Beginning) or first.citizen is None:
             return None
         captured = isinstance(first, events.MessageCaptured)
         sealed_by = commands.Capture if captured else commands.Register
-        content = await unsealed(info, self.region_code, self.uuid, first.citizen, sealed_by)
+        content = await unsealed(info, self.row.region, self.row.id, first.citizen, sealed_by)
         if content is None:
             return None
         citizen = msgspec.json.decode(content, type=commands.Citizen)
         return Citizen(name=citizen.name, contact=citizen.contact, text=citizen.text)
-
-
-def _same_region_id(row: IncidentRow, other: UUID | None) -> strawberry.ID | None:
-    return write_id("Incident", f"{row.region}/{other}") if other else None
 
 
 async def unsealed(
@@ -411,10 +395,5 @@ async def unsealed(
     viewer = info.context.viewer
     viewer.require_personal_data()
     access_log.info("%s (%s) opens %s of %s", viewer.name, viewer.role, of.NAME, incident_id)
-    centre, by = info.context.node.centre(region), viewer.actor()
-
-    def opened() -> bytes | None:
-        centre.note_opening(by, of, incident_id)
-        return centre.open(incident_id, sealed, of)
-
-    return await info.context.in_thread(opened)
+    opening = Opening(incident_id, sealed, of)
+    return await info.context.sights.load(Sight(region, viewer.actor(), opening))

@@ -12,13 +12,22 @@ from projections.columns import node_id
 
 @strawberry.interface(description="Anything that can be asked for again by its id.")
 class Node:
-    id: strawberry.ID = strawberry.field(
+    @strawberry.field(
         description="Opaque and stable. Holding an id grants no right to what it names."
     )
+    def id(self) -> strawberry.ID:
+        return self.node_id()
+
+    def node_id(self) -> strawberry.ID:
+        raise NotImplementedError
 
 
 def write_id(of: str, key: str) -> strawberry.ID:
     return strawberry.ID(node_id(of, key))
+
+
+def incident_id(region: str, id: UUID | None) -> strawberry.ID:
+    return write_id("Incident", f"{region}/{id}")
 
 
 def read_id(given: str, *, field: str = "id") -> tuple[str, str]:

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import strawberry
 
+from api.context import Info
+from api.types.backed import backed_by
 from api.types.catalogue import Municipality, Organisation, Region
 from api.types.figures import Figures, PeriodInput
 from domain.errors import RegionsOfRegion
@@ -22,8 +24,16 @@ class TimeKind(StrEnum):
     CALENDAR = "CALENDAR"
 
 
+@backed_by("standing")
 @strawberry.type(description="A unit's line in a ranking.")
 class RankingRow:
+    standing: strawberry.Private[Standing]
+    ranked: strawberry.Private[Ranked]
+
+    def __init__(self, standing: Standing, ranked: Ranked) -> None:
+        self.standing = standing
+        self.ranked = ranked
+
     place: int | None = strawberry.field(
         description="Dense, within the tier; whoever's interval overlaps that of the first of a "
         "place shares it. Null: see `unranked`."
@@ -35,46 +45,57 @@ class RankingRow:
     tier: str = strawberry.field(
         description="The units it is compared with: a band of residents, a kind of body."
     )
-    n: int = strawberry.field(
-        description="How many cases its value is told from; of STANDARDISED_1 how many of the "
-        "same weight would tell as much."
-    )
-    value: float | None = strawberry.field(
-        description="Median seconds, share or mean rating; null: more than half of the people "
-        "wait for a reply, or there is nothing to tell it from."
-    )
-    low: float | None = strawberry.field(description="Lower end of its 95 % interval.")
-    high: float | None = strawberry.field(description="Upper end; null: nothing bounds it.")
     score: float | None = strawberry.field(
         description="The value drawn towards its tier's median, the more the fewer its cases."
     )
-    region: Region = strawberry.field(description="The region, or where the unit belongs.")
-    municipality: Municipality | None = strawberry.field(description="If that is what is ranked.")
-    organisation: Organisation | None = strawberry.field(description="If that is what is ranked.")
-    figures: Figures = strawberry.field(
+
+    @strawberry.field(
+        description="How many cases its value is told from; of STANDARDISED_1 how many of the "
+        "same weight would tell as much."
+    )
+    def n(self) -> int:
+        return self.standing.measured.n
+
+    @strawberry.field(
+        description="Median seconds, share or mean rating; null: more than half of the people "
+        "wait for a reply, or there is nothing to tell it from."
+    )
+    def value(self) -> float | None:
+        return self.standing.measured.value
+
+    @strawberry.field(description="Lower end of its 95 % interval.")
+    def low(self) -> float | None:
+        return self.standing.measured.low
+
+    @strawberry.field(description="Upper end; null: nothing bounds it.")
+    def high(self) -> float | None:
+        return self.standing.measured.high
+
+    @strawberry.field(description="The region, or where the unit belongs.")
+    def region(self, info: Info) -> Region:
+        catalogue = info.context.catalogue
+        code = federal.region_of(self.standing.unit, self.ranked, catalogue)
+        return Region(catalogue.region(code), catalogue)
+
+    @strawberry.field(description="If that is what is ranked.")
+    def municipality(self, info: Info) -> Municipality | None:
+        if self.ranked is not Ranked.MUNICIPALITIES:
+            return None
+        place = info.context.catalogue.municipalities.get(self.standing.unit)
+        return Municipality(place) if place else None
+
+    @strawberry.field(description="If that is what is ranked.")
+    def organisation(self, info: Info) -> Organisation | None:
+        if self.ranked is not Ranked.ORGANISATIONS:
+            return None
+        body = info.context.catalogue.organisations.get(self.standing.unit)
+        return Organisation(body) if body else None
+
+    @strawberry.field(
         description="All its figures over the period; `replyMeanSeconds` is the network's number."
     )
-
-    @classmethod
-    def of(cls, standing: Standing, of: Ranked, catalogue: Catalogue) -> "RankingRow":
-        unit, found = standing.unit, standing.measured
-        region = catalogue.region(federal.region_of(unit, of, catalogue))
-        place, body = catalogue.municipalities.get(unit), catalogue.organisations.get(unit)
-        return cls(
-            place=standing.place,
-            position=standing.position,
-            unranked=standing.unranked,
-            tier=standing.tier,
-            n=found.n,
-            value=found.value,
-            low=found.low,
-            high=found.high,
-            score=standing.score,
-            region=Region.of(region, catalogue),
-            municipality=Municipality.of(place) if place and of is Ranked.MUNICIPALITIES else None,
-            organisation=Organisation.of(body) if body and of is Ranked.ORGANISATIONS else None,
-            figures=Figures.of(standing.figures),
-        )
+    def figures(self) -> Figures:
+        return Figures(self.standing.figures)
 
 
 @strawberry.type(description="Up to where the events of a region stand behind an answer.")
@@ -118,12 +139,11 @@ class Ranking:
         cls,
         found: federal.Ranking,
         question: RankingQuestion,
-        catalogue: Catalogue,
         *,
         now: datetime,
     ) -> "Ranking":
         return cls(
-            rows=[RankingRow.of(standing, question.of, catalogue) for standing in found.standings],
+            rows=[RankingRow(standing, question.of) for standing in found.standings],
             method=question.method,
             shrinkage=rankings.SHRINKAGE,
             provisional=is_provisional(Period(question.first, question.last), now),

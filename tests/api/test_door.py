@@ -300,7 +300,8 @@ def test_a_public_answer_may_be_kept_by_caches(shared_api: Api) -> None:
     asked = {"query": "{ regions { code } }"}
     first = shared_api.client.get("/graphql", params=asked)
     assert first.headers["cache-control"] == "public, max-age=5"
-    assert first.headers["vary"] == "Accept, Authorization"
+    assert first.headers["vary"] == "Accept, Accept-Encoding, Authorization"
+    assert first.headers["etag"].startswith('W/"')  # the same whatever it is encoded in
     known = {"if-none-match": f'"other", {first.headers["etag"]}'}
     again = shared_api.client.get("/graphql", params=asked, headers=known)
     assert (again.status_code, again.content) == (304, b"")
@@ -310,6 +311,51 @@ def test_a_public_answer_may_be_kept_by_caches(shared_api: Api) -> None:
         "/graphql", params={"query": "{ incidents { edges { cursor } } }"}
     )
     assert "etag" not in failed.headers
+
+
+def test_fragments_that_double_each_other_are_each_looked_at_once(shared_api: Api) -> None:
+    chain = " ".join(f"fragment F{n} on Ranking {{ ...F{n + 1} ...F{n + 1} }}" for n in range(60))
+    text = f"{{ ranking({DAY}) {{ ...F0 }} }} {chain} fragment F60 on Ranking {{ method }}"
+    assert shared_api.ask(text) == {"ranking": {"method": "SHRUNK_1"}}
+
+
+LONG = "{ topics { code name nameEn } }"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("gzip, deflate, br, zstd", "zstd"),
+        ("gzip;q=1.0, zstd;q=0", "gzip"),
+        ("GZIP", "gzip"),
+        ("br, *;q=0.1", None),
+        ("gzip;q=0.000", None),
+        ("identity", None),
+    ],
+)
+def test_a_long_answer_is_made_smaller_for_who_accepts_it(
+    shared_api: Api, accepted: str, encoding: str | None
+) -> None:
+    def get(text: str, encodings: str, **headers: str) -> httpx.Response:
+        asked = {"accept-encoding": encodings, **headers}
+        return shared_api.client.get("/graphql", params={"query": text}, headers=asked)
+
+    plain, answer = get(LONG, "identity"), get(LONG, accepted)
+    assert answer.headers.get("content-encoding") == encoding
+    assert answer.content == plain.content
+    length = int(answer.headers["content-length"])
+    assert length < len(plain.content) / 3 if encoding else length == len(plain.content)
+    assert answer.headers["etag"] == plain.headers["etag"]
+    assert get(LONG, accepted, **{"if-none-match": plain.headers["etag"]}).status_code == 304
+    assert "content-encoding" not in get("{ __typename }", accepted).headers
+
+
+@pytest.mark.parametrize("media", ["text/event-stream", "multipart/mixed"])
+def test_a_stream_is_never_held_back_to_be_made_smaller(shared_api: Api, media: str) -> None:
+    headers = {"accept": media, "accept-encoding": "gzip, zstd"}
+    answer = shared_api.client.post("/graphql", json={"query": LONG}, headers=headers)
+    assert answer.headers["content-type"].startswith(media)
+    assert "content-encoding" not in answer.headers
 
 
 DAY = 'period: {first: "2026-03-02", last: "2026-03-02"}'

@@ -1,0 +1,37 @@
+"""What an operation asks for below the field that is resolved."""
+
+import re
+from functools import lru_cache
+
+from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode
+
+from api.context import Info
+
+NAMES_KEPT = 1_000  # more than the schema has fields
+
+
+def names_asked(info: Info) -> set[str]:
+    """Fields at any depth below, by their names in Python. Each fragment is looked at once."""
+    raw = info._raw_info
+    names: set[str] = set()
+    fragments = dict(raw.fragments)
+    waiting = [each.selection_set for each in raw.field_nodes]
+    while waiting:
+        selections = waiting.pop()
+        for selection in selections.selections if selections else ():
+            match selection:
+                case FieldNode(name=name, selection_set=below):
+                    names.add(to_snake_case(name.value))
+                    waiting.append(below)
+                case InlineFragmentNode(selection_set=below):
+                    waiting.append(below)
+                case FragmentSpreadNode(name=name):
+                    fragment = fragments.pop(name.value, None)
+                    waiting.append(fragment.selection_set if fragment else None)
+    return names
+
+
+@lru_cache(NAMES_KEPT)
+def to_snake_case(name: str) -> str:
+    """`replyP90Seconds` as `reply_p90_seconds`."""
+    return re.sub(r"(?=[A-Z])", "_", name).lower()

@@ -1,0 +1,1 @@
+"""What our API is measured against: other servers that answer the same questions."""
