@@ -24,8 +24,8 @@ from api.intake import IntakeDoors
 from api.loaders import Sight, open_all, repeated_all
 from api.monitors import Monitors
 from api.schema import schema
+from api.telemetry.caller import Caller
 from api.telemetry.observer import Observer
-from api.telemetry.observing import Caller
 from api.telemetry.usage import Usage
 from api.transport.execution import Execution
 from api.transport.http import cacheable

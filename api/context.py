@@ -15,7 +15,7 @@ from strawberry.types.info import Info as StrawberryInfo
 
 from api.hub import ChangeHub
 from api.loaders import Sight
-from api.telemetry.observing import Caller
+from api.telemetry.caller import Caller
 from api.viewer import Viewer
 from domain.errors import NotPermitted
 from projections.history import HistoryKey, PastEvent

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from api.context import Context
-from api.telemetry.observing import CLIENT_HEADERS, Caller
+from api.telemetry.caller import CLIENT_HEADERS, Caller
 from api.transport import events, http
 from api.transport.execution import Execution
 from api.transport.http import EVENTS, GRAPHQL, JSON, MULTIPART

@@ -5,7 +5,7 @@ Nothing here is a variable, a text or the name of a person.
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -13,25 +13,11 @@ from dataclasses import dataclass, field
 from graphql import OperationDefinitionNode
 from opentelemetry.trace import INVALID_SPAN, Span
 
+from api.telemetry.caller import Caller
 from api.transport.operations import Document
 from api.viewer import VISITOR, Viewer
 from regions import tracing
 from regions.statements import Spent, spent
-
-CLIENT_HEADERS = ("apollographql-client-name", "x-client-name")
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Which program asks, as it says itself."""
-
-    client: str = ""
-    traceparent: str | None = None  # of the W3C: the trace that its request is a part of
-
-    @classmethod
-    def of(cls, headers: Mapping[str, str]) -> "Caller":
-        client = next((headers[name] for name in CLIENT_HEADERS if headers.get(name)), "")
-        return cls(client, headers.get(tracing.PARENT))
 
 
 @dataclass(slots=True, eq=False)  # each is one of its own
@@ -45,9 +31,7 @@ class Observed:
     kind: str = ""  # query, mutation or subscription
     document: Document | None = None
     cost: int = 0  # in points
-    executor: Counter[str] = field(
-        default_factory=Counter
-    )  # what it did how often
+    executor: Counter[str] = field(default_factory=Counter)  # what it did how often
     codes: list[str] = field(default_factory=list)  # of errors and refusals
     spent: Spent = field(default_factory=Spent)
     begun: float = field(default_factory=time.perf_counter)

@@ -14,6 +14,7 @@ from graphql.execution.collect_fields import FieldDetails, FieldDetailsList
 
 from api.app import Server
 from api.schema import schema
+from api.telemetry.caller import Caller
 from api.telemetry.observing import Observed
 from api.transport.execution import Asked, Execution
 from api.transport.plans import Plans
@@ -84,7 +85,7 @@ async def answered(
         seen = Observed()
         with seen.under_way():
             document, _ = execution.document(question)
-            result = await execution.execute(document, question, server.context(viewer))
+            result = await execution.execute(document, question, server.context(viewer, Caller()))
     assert "errors" not in result, result["errors"]
     return result["data"], [*asked], seen
 

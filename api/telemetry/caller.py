@@ -1,0 +1,21 @@
+"""Which program asks, as its requests say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from regions import tracing
+
+CLIENT_HEADERS = ("apollographql-client-name", "x-client-name")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Which program asks, as it says itself."""
+
+    client: str = ""
+    traceparent: str | None = None  # of the W3C: the trace that its request is a part of
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> "Caller":
+        client = next((headers[name] for name in CLIENT_HEADERS if headers.get(name)), "")
+        return cls(client, headers.get(tracing.PARENT))
