@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from weakref import WeakSet
 
 import psycopg
 from anyio import CapacityLimiter
 from starlette.applications import Starlette
+from starlette.datastructures import Address
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
@@ -24,6 +26,7 @@ from api.intake import IntakeDoors
 from api.monitors import Monitors
 from api.schema import schema
 from api.transport.execution import Execution
+from api.transport.streams import ServerStopping
 from api.viewer import Viewer, read_token_key
 from projections.feed import progress
 from projections.history import HistoryKey, PastEvent, histories
@@ -61,7 +64,12 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     door = Door(execution, server.context, who, show_page)
     downloads = Downloads(Exports(node.pool), token_key, who, clock, server.threads)
     monitors = Monitors(server.readers, catalogue, who, clock)
-    return Starlette(
+
+    async def say_goodbye() -> None:
+        server.end_streams()
+        await execution.streams.all_ended()
+
+    app = Starlette(
         routes=[
             graphiql.files(),
             Route("/graphql", door, methods=METHODS),
@@ -75,6 +83,8 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
         ],
         lifespan=server.lifespan,
     )
+    app.state.say_goodbye = say_goodbye  # api/serving.py
+    return app
 
 
 class Server:
@@ -88,6 +98,8 @@ class Server:
         self.hub = ChangeHub(readers)
         self.threads = CapacityLimiter(COMMANDS_AT_ONCE)
         self.following: asyncio.Task[None] | None = None  # the hub's loop
+        self.contexts: WeakSet[Context] = WeakSet()
+        self.stopping = False
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -100,8 +112,8 @@ class Server:
                 with suppress(asyncio.CancelledError):
                     await self.following
 
-    def context(self, viewer: Viewer) -> Context:
-        return Context(
+    def context(self, viewer: Viewer, client: Address | None) -> Context:
+        context = Context(
             node=self.node,
             readers=self.readers,
             hub=self.hub,
@@ -111,7 +123,18 @@ class Server:
             token_key=self.token_key,
             # Batches only: the context of a socket lives long, and what it kept would grow old.
             histories=DataLoader(partial(load_histories, self.readers), cache=False),
+            address=client.host if client else "",
         )
+        self.contexts.add(context)
+        if self.stopping:
+            context.end(ServerStopping())
+        return context
+
+    def end_streams(self) -> None:
+        """Each is told its cursor, and so is who comes from now on."""
+        self.stopping = True
+        for context in list(self.contexts):
+            context.end(ServerStopping())
 
     async def readyz(self, request: Request) -> JSONResponse:
         """200 when the API can answer, else 503; one entry per check."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from starlette.datastructures import Address
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -27,7 +28,7 @@ class Door:
     def __init__(
         self,
         execution: Execution,
-        make_context: Callable[[Viewer], Context],
+        make_context: Callable[[Viewer, Address | None], Context],
         viewer_of: ViewerOf,
         page: Callable[[Request], Response],
     ) -> None:
@@ -64,8 +65,9 @@ class Door:
             return http.encoded(_errors(refusal), _told_in(media), status=401, headers=challenge)
         except DomainError as refusal:
             return http.refusal(refusal, _told_in(media))
-        context = self.make_context(viewer)
+        context = self.make_context(viewer, request.client)
         if media == EVENTS:
+            context.resume = request.headers.get("last-event-id")
             return events.event_stream(events.results_of(self.execution, asked, context))
         if media == MULTIPART:
             return events.multipart(events.results_of(self.execution, asked, context))
@@ -82,7 +84,7 @@ class Door:
         if request.method == "GET":
             if stream.opened:
                 return PlainTextResponse("The stream is open already", status_code=409)
-            return self.reserved.open(token)
+            return self.reserved.open(token, self.make_context(viewer, request.client))
         if request.method == "DELETE":
             stream.stop(request.query_params.get("operationId", ""))
             return Response(status_code=200)
@@ -92,7 +94,7 @@ class Door:
             return PlainTextResponse("Name the operation by a new operationId", status_code=400)
         if len(stream.running) >= OPERATIONS_MAX:
             return http.refusal(TooManyOperations(limit=OPERATIONS_MAX), JSON)
-        context = self.make_context(viewer)
+        context = self.make_context(viewer, request.client)
         stream.start(operation, events.results_of(self.execution, asked, context))
         return Response(status_code=202)
 
@@ -107,7 +109,7 @@ class Door:
             # A browser cannot set headers on a socket: its token comes with connection_init.
             token = given.get("Authorization") or given.get("authorization")
             viewer = bearer if token is None else await self.viewer_of(str(token))
-            return self.make_context(viewer)
+            return self.make_context(viewer, socket.client)
 
         await Socket(socket, self.execution, authenticate).run()
 

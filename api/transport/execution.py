@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from hashlib import sha256
-from inspect import isawaitable
-from typing import Any, cast
+from typing import Any
 
+import orjson
 from graphql import (
     ExecutionResult,
     GraphQLError,
@@ -15,13 +15,14 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     execute,
-    subscribe,
 )
 
 from api.context import Context
 from api.presenting import presented
 from api.transport.cost import COST_MAX, TooCostly, cost_of
+from api.transport.groups import Subscribed, Told
 from api.transport.operations import Document, Operations
+from api.transport.streams import Streams
 from domain.errors import DomainError, InvalidInput, NotFound
 
 OPERATION_SECONDS_MAX = 70  # above the longest that a resolver allows itself (a policy replay)
@@ -99,6 +100,7 @@ class Execution:
     def __init__(self, schema: GraphQLSchema, *, introspection: bool = True) -> None:
         self.schema = schema
         self.operations = Operations(schema, introspection=introspection)
+        self.streams = Streams(schema)
 
     def document(self, asked: Asked) -> tuple[Document, OperationDefinitionNode]:
         """What is asked for. Raises Refused."""
@@ -141,30 +143,24 @@ class Execution:
             raise Refused(_because_of(error)) from None
         return told(result)
 
-    async def stream(self, asked: Asked, context: Context) -> AsyncGenerator[Result, None]:
-        """Every result, in order: one of a query or mutation. Raises Refused before the first.
-
-        A stream that breaks ends with a result that has `errors` and no `data`.
-        """
-        document, operation = self.document(asked)
-        if operation.operation is not OperationType.SUBSCRIPTION:
-            yield await self.execute(document, asked, context)
+    async def stream(self, asked: Asked, context: Context) -> AsyncGenerator[Told, None]:
+        """What is told of any operation, in order; one that is refused ends with its errors."""
+        try:
+            document, operation = self.document(asked)
+            if operation.operation is not OperationType.SUBSCRIPTION:
+                yield Told(orjson.dumps(await self.execute(document, asked, context)))
+                return
+        except Refused as refused:
+            yield Told(errors=refused.errors)
             return
-        begun = subscribe(self.schema, **_given(document, asked, context))
-        results = await begun if isawaitable(begun) else begun
-        if isinstance(results, ExecutionResult):
-            raise Refused(*(results.errors or ()))
-        async with aclosing(cast("AsyncGenerator[ExecutionResult, None]", results)) as following:
-            try:
-                async for result in following:
-                    yield told(result)
-            except Exception as error:
-                broken = error if isinstance(error, GraphQLError) else _because_of(error)
-                yield {"errors": [presented(broken).formatted]}
+        subscribed = Subscribed(document, operation, asked.variables)
+        async with aclosing(self.streams.follow(subscribed, context)) as following:
+            async for told in following:
+                yield told
 
 
 def _given(document: Document, asked: Asked, context: Context) -> dict[str, Any]:
-    """The arguments that graphql-core executes by, and follows by."""
+    """The arguments that graphql-core executes by."""
     return {
         "document": document.node,
         "context_value": context,

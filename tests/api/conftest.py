@@ -16,13 +16,12 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-import uvicorn
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from api.app import create_app
-from api.transport.http import BODY_BYTES_MAX
+from api.serving import GracefulServer
 from api.viewer import Viewer, issue_token, read_scope
 from domain.vocabulary import Role
 from projections import projector, versions
@@ -124,12 +123,18 @@ class Socket:
 
     connection: ClientConnection
     kept: list[dict[str, Any]] = field(default_factory=list)  # of operations not asked for yet
+    cursors: dict[str, str] = field(default_factory=dict)  # of operations, as pings told them
 
     def send(self, message: Mapping[str, Any] | str) -> None:
         self.connection.send(message if isinstance(message, str) else json.dumps(message))
 
     def receive(self, timeout: float = DEADLINE_SECONDS) -> dict[str, Any]:
-        """The next message, which must be text. Raises ConnectionClosed, TimeoutError."""
+        """The next message that is no ping; all are text. Raises ConnectionClosed, TimeoutError."""
+        while (message := self._next(timeout))["type"] == "ping":
+            self.cursors |= message["payload"]["cursors"]
+        return message
+
+    def _next(self, timeout: float) -> dict[str, Any]:
         text = self.connection.recv(timeout)
         assert isinstance(text, str)
         message: dict[str, Any] = json.loads(text)
@@ -229,17 +234,8 @@ def serving(
 
 @contextmanager
 def running(app: Any, listener: socket.socket) -> Iterator[None]:
-    """uvicorn in a thread, with the options of `tsur api`."""
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        ws="websockets-sansio",
-        ws_max_size=BODY_BYTES_MAX,
-        ws_per_message_deflate=False,
-        timeout_graceful_shutdown=5,
-    )
-    server = uvicorn.Server(config)
+    """The server of `tsur api` in a thread."""
+    server = GracefulServer(app, *listener.getsockname())
     thread = threading.Thread(target=server.run, args=([listener],), name="uvicorn")
     thread.start()
     try:
