@@ -16,6 +16,7 @@ from bench import (
     intake,
     projection,
     rebuild,
+    subscribers,
     visibility,
     walls,
 )
@@ -33,6 +34,7 @@ BENCHES: dict[str, Callable[[Scratch], list[Result]]] = {
     "intake": intake.run,
     "figures": figures.run,
     "walls": walls.run,
+    "subscribers": subscribers.run,
     "rebuild": rebuild.run,
     "growth": growth.run,
 }

@@ -25,9 +25,9 @@ OPERATIONS_MAX = 20  # at once on a socket
 ID_CHARACTERS_MAX = 128
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 
-# Close codes of the protocol, and that of RFC 6455 for what will pass.
+# Close codes of the protocol, and those of RFC 6455 for what will pass.
 INVALID, UNAUTHORIZED, FORBIDDEN, NO_PROTOCOL = 4400, 4401, 4403, 4406
-INIT_TIMEOUT, TWICE, INIT_REPEATED, TRY_AGAIN = 4408, 4409, 4429, 1013
+INIT_TIMEOUT, TWICE, INIT_REPEATED, RESTART, TRY_AGAIN = 4408, 4409, 4429, 1012, 1013
 
 
 class TooManyOperations(DomainError):
@@ -104,15 +104,18 @@ class Socket:
             raise Broken(FORBIDDEN, "Forbidden") from None
         except IssuerUnavailable:
             raise Broken(TRY_AGAIN, "Try again later") from None
-        self.watching = asyncio.create_task(self._expire(self.context))
+        self.watching = asyncio.create_task(self._end(self.context))
         await self._send({"type": "connection_ack"})
 
-    async def _expire(self, context: Context) -> None:
-        """Close the socket when its token has expired, though nothing happens on it."""
+    async def _end(self, context: Context) -> None:
+        """Close the socket when its streams must end, though nothing happens on it."""
         await end_when_expired(context)
         if self.running:
             await asyncio.wait(self.running.values(), timeout=LAST_WORDS_SECONDS)
-        await self.close(EXPIRED_CODE, EXPIRED_REASON)
+        if isinstance(context.ended.result(), NotPermitted):
+            await self.close(EXPIRED_CODE, EXPIRED_REASON)
+        else:
+            await self.close(RESTART, "Service restart")
 
     async def _message(self) -> dict[str, Any]:
         """Raises Broken for what is no message, WebSocketDisconnect at the end."""
