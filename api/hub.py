@@ -87,6 +87,15 @@ class Followed(NamedTuple):
         return here and theirs and topical and self.wanted(found)
 
 
+class Page(NamedTuple):
+    """A piece of the feed of a place: after < pos <= upto, at most PAGE_CHANGES."""
+
+    region: str
+    municipality: str | None
+    after: int
+    upto: int
+
+
 class Subscriber:
     """What one subscriber has not taken yet."""
 
@@ -144,6 +153,7 @@ class ChangeHub:
         self.positions: dict[str, int] = {}  # handed to the subscribers
         self.taken_in: dict[str, int] = {}  # by the read models
         self.subscribers: dict[str, set[Subscriber]] = {}
+        self.pages: dict[Page, asyncio.Task[list[Change]]] = {}  # that are being read
         self.ticks: WeakValueDictionary[str | None, Tick] = WeakValueDictionary()
         self.turn, self.turned = 0, 0.0
 
@@ -207,18 +217,29 @@ class ChangeHub:
 
     async def _replay(self, subscriber: Subscriber, after: int, upto: int) -> AsyncIterator[Change]:
         followed = subscriber.followed
-        region, municipality = followed.region, followed.municipality
         while after < upto and not subscriber.ended.done():
-            async with self.readers.connection() as connection:
-                page = await changes_of_place(
-                    connection, region, municipality, after=after, upto=upto, limit=PAGE_CHANGES
-                )
-                incidents = await incidents_by_id(connection, [row.incident_id for row in page])
-            for row in page:
-                change = Change(row, incidents.get(row.incident_id))
+            page = await self._page(Page(followed.region, followed.municipality, after, upto))
+            for change in page:
                 if followed.includes(change):
                     yield change
             after = page[-1].pos if len(page) == PAGE_CHANGES else upto
+
+    async def _page(self, page: Page) -> list[Change]:
+        """Read once for all who wait for it, as many do who come back at the same moment."""
+        reading = self.pages.get(page)
+        if reading is None:
+            reading = self.pages[page] = asyncio.create_task(self._read(page))
+            reading.add_done_callback(lambda _: self.pages.pop(page))
+        return await asyncio.shield(reading)
+
+    async def _read(self, page: Page) -> list[Change]:
+        region, municipality, after, upto = page
+        async with self.readers.connection() as connection:
+            rows = await changes_of_place(
+                connection, region, municipality, after=after, upto=upto, limit=PAGE_CHANGES
+            )
+            incidents = await incidents_by_id(connection, [row.incident_id for row in rows])
+        return [Change(row, incidents.get(row.incident_id)) for row in rows]
 
     async def _check_given_out(self, region: str, position: int) -> None:
         async with self.readers.connection() as connection:

@@ -42,6 +42,7 @@ class Follower(asyncio.Protocol):
     buffer: bytearray = field(default_factory=bytearray)
     upgraded: bool = False
     closed: bytes = b""
+    refused: object = None
     transport: asyncio.Transport = field(init=False)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -108,7 +109,7 @@ class Follower(asyncio.Protocol):
                 self.heard.cursors.append(change["cursor"])
                 self.heard.at.append(now)
             case _:
-                raise AssertionError(message)
+                self.refused = message
 
     def _send(self, kind: int, carried: bytes) -> None:
         size = len(carried)
@@ -168,8 +169,11 @@ async def _obey(pipe: Connection) -> None:
                 joined += made
                 pipe.send("done")
             case "heard", each:
-                while min(len(one.heard.at) for one in joined) < each:  # noqa: ASYNC110
+                while min(len(one.heard.at) for one in joined) < each:
                     await asyncio.sleep(0.05)
+                    assert not (refused := next((o.refused for o in joined if o.refused), None)), (
+                        refused
+                    )
                 for one in joined:
                     one.transport.abort()
                 pipe.send([one.heard for one in joined])

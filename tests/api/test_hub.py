@@ -1,11 +1,13 @@
 """What a subscriber is given when it takes more slowly than things happen."""
 
 import asyncio
+from contextlib import aclosing
 from uuid import uuid4
 
 import pytest
 
-from api.hub import PENDING_MAX, Change, Followed, Subscriber
+from api.hub import PENDING_MAX, Change, ChangeHub, Followed, Page, Subscriber
+from api.source_event import Watermark
 from domain.errors import StreamLagging
 from projections.changes import ChangeRow
 from tests.scenarios import NOON
@@ -59,3 +61,31 @@ def test_a_body_is_not_sent_away_for_what_it_does_not_see() -> None:
         return len(slow.pending), slow.overflown
 
     assert asyncio.run(taken()) == (0, False)
+
+
+def test_who_come_back_at_once_share_what_is_read() -> None:
+    class Hub(ChangeHub):
+        def __init__(self) -> None:
+            self.positions, self.subscribers, self.pages = {"BRONX": 2}, {}, {}
+            self.read: list[Page] = []
+
+        async def _read(self, page: Page) -> list[Change]:
+            self.read.append(page)
+            await asyncio.sleep(0)
+            return [change(1), change(2)]
+
+    async def told(hub: ChangeHub, followed: Followed, after: int) -> list[Change | Watermark]:
+        ended = asyncio.get_running_loop().create_future()
+        async with aclosing(hub.follow(followed, after, ended)) as events:
+            return [await anext(events) for _ in range(3)]
+
+    async def all_told() -> None:
+        hub = Hub()
+        three = [told(hub, Followed("BRONX"), 0) for _ in range(3)]
+        one, *others = await asyncio.gather(*three)
+        assert [event.pos for event in one] == [0, 1, 2]
+        assert all(found[1:] == one[1:] for found in others)
+        assert hub.read == [Page("BRONX", None, 0, 2)]
+        assert not hub.pages
+
+    asyncio.run(all_told())
