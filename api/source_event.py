@@ -1,6 +1,5 @@
 """What subscribers are told together: each group of equal ones executes and encodes it once."""
 
-import asyncio
 from typing import Any
 
 
@@ -11,7 +10,7 @@ class SourceEvent:
     repeats = True  # is told though its answer is the one before: it happened again
 
     def __init__(self) -> None:
-        self.answers: dict[object, asyncio.Task[Any]] = {}  # by group; gone with the event
+        self.answers: dict[object, Any] = {}  # by group; gone with the event
 
 
 class Watermark(SourceEvent):

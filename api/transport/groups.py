@@ -2,13 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Coroutine, Hashable, Mapping
 from inspect import isawaitable
 from typing import Any, NamedTuple
 
 import orjson
 from graphql import (
     ArgumentNode,
+    ExecutionResult,
     Executor,
     FieldNode,
     GraphQLSchema,
@@ -81,20 +82,32 @@ class Group:
 
     async def answer(self, event: SourceEvent) -> Told:
         """Executed and encoded by the first member who comes."""
-        answering = event.answers.get(self)
-        if answering is None:
-            answering = event.answers[self] = asyncio.create_task(self._execute(event))
+        answer = event.answers.get(self)
+        if answer is None:
+            found = self._execute(event)
+            answer = asyncio.create_task(found) if isawaitable(found) else found
+            event.answers[self] = answer
         # Who leaves while it is executed takes it from nobody.
-        return answering.result() if answering.done() else await asyncio.shield(answering)
+        return answer if isinstance(answer, Told) else await asyncio.shield(answer)
 
-    async def _execute(self, event: SourceEvent) -> Told:
+    def _execute(self, event: SourceEvent) -> Told | Coroutine[Any, Any, Told]:
+        """At once, where no resolver has to wait."""
         found = execute_subscription_event(self.executor.build_per_event_executor(event))
-        result = await found if isawaitable(found) else found
-        errors = [presented(error).formatted for error in result.errors or ()]
-        if result.data is None:
-            return Told(errors=errors)
-        answer = {"data": result.data, "errors": errors} if errors else {"data": result.data}
-        return Told(orjson.dumps(answer), cursor=event.cursor or None)
+        if isinstance(found, ExecutionResult):
+            return _told(found, event)
+
+        async def waited() -> Told:
+            return _told(await found, event)
+
+        return waited()
+
+
+def _told(result: ExecutionResult, event: SourceEvent) -> Told:
+    errors = [presented(error).formatted for error in result.errors or ()]
+    if result.data is None:
+        return Told(errors=errors)
+    answer = {"data": result.data, "errors": errors} if errors else {"data": result.data}
+    return Told(orjson.dumps(answer), cursor=event.cursor or None)
 
 
 def _cursor_variable(operation: OperationDefinitionNode) -> str | None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
@@ -57,9 +57,9 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     cursors: list[str] = []
     execute = Group._execute
 
-    async def counted(self: Group, event: SourceEvent) -> Told:
+    def counted(self: Group, event: SourceEvent) -> Told | Coroutine[Any, Any, Told]:
         cursors.append(event.cursor)
-        return await execute(self, event)
+        return execute(self, event)
 
     monkeypatch.setattr(Group, "_execute", counted)
     return cursors
