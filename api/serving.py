@@ -1,9 +1,11 @@
 """How the application is served: by uvicorn, which lets clients go in order."""
 
 import socket
+from contextlib import suppress
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.config import STARTUP_FAILURE
 
 from api.transport.http import BODY_BYTES_MAX
 
@@ -36,11 +38,13 @@ class GracefulServer(uvicorn.Server):
 
 
 def serve(app: Starlette, host: str, port: int) -> None:
-    """Until SIGINT or SIGTERM."""
+    """Until SIGINT or SIGTERM. Raises SystemExit if the application does not start."""
     server = GracefulServer(app, host, port)
-    with server.config.bind_socket() as listener:
+    with server.config.bind_socket() as listener, suppress(KeyboardInterrupt):
         cut_stalled(listener)
         server.run([listener])
+    if not server.started:
+        raise SystemExit(STARTUP_FAILURE)
 
 
 def cut_stalled(listener: socket.socket, seconds: float = STALLED_SECONDS) -> None:

@@ -257,9 +257,10 @@ def test_a_server_that_stops_tells_every_stream_its_cursor_and_ends(
         until(lambda: len(subscribers()) == 3)
         api.server.should_exit = True
         told = [*client.failure(), *client.failure("quiet"), *next(events)["errors"]]
-        (unresumed,) = next(asked)["errors"]
+        # A tick may have come before.
+        (unresumed,) = list(asked)[-1]["errors"]
         assert client.closed_with() == 1012
-        assert list(events) == list(asked) == []
+        assert list(events) == []
     for error, cursor in zip(told, ("BRONX:1", "QUEENS:0", "BRONX:1"), strict=True):
         found = error["extensions"]
         assert (found["code"], found["cursor"]) == ("SERVER_STOPPING", cursor)
