@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from weakref import WeakSet
 
 import psycopg
 from anyio import CapacityLimiter, to_thread
@@ -29,6 +30,7 @@ from api.telemetry.observer import Observer
 from api.telemetry.usage import Usage
 from api.transport.execution import Execution
 from api.transport.http import cacheable
+from api.transport.streams import ServerStopping
 from api.viewer import Viewer, read_token_key
 from projections.feed import progress
 from projections.history import HistoryKey, PastEvent, histories
@@ -69,7 +71,12 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     door = Door(execution, server.context, who, show_page)
     downloads = Downloads(node.exports, token_key, who, clock, server.threads)
     monitors = Monitors(server.readers, catalogue, who, clock, observer.metrics)
-    return Starlette(
+
+    async def say_goodbye() -> None:
+        server.end_streams()
+        await execution.streams.all_ended()
+
+    app = Starlette(
         routes=[
             graphiql.files(),
             Route("/graphql", door, methods=METHODS),
@@ -84,6 +91,8 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
         ],
         lifespan=server.lifespan,
     )
+    app.state.say_goodbye = say_goodbye  # api/serving.py
+    return app
 
 
 class Server:
@@ -98,6 +107,8 @@ class Server:
         self.threads = CapacityLimiter(COMMANDS_AT_ONCE)
         self.usage = Usage(schema._schema)
         self.following: asyncio.Task[None] | None = None  # the hub's loop
+        self.contexts: WeakSet[Context] = WeakSet()
+        self.stopping = False
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -115,7 +126,7 @@ class Server:
                         await task
 
     def context(self, viewer: Viewer, caller: Caller) -> Context:
-        return Context(
+        context = Context(
             node=self.node,
             readers=self.readers,
             hub=self.hub,
@@ -129,6 +140,10 @@ class Server:
             sights=DataLoader(self.open_all, cache=False),
             repeats=DataLoader(self.repeated_all, cache=False),
         )
+        self.contexts.add(context)
+        if self.stopping:
+            context.end(ServerStopping())
+        return context
 
     async def open_all(self, wanted: list[Sight]) -> list[bytes | None]:
         return await to_thread.run_sync(open_all, self.node, wanted, limiter=self.threads)
@@ -137,6 +152,12 @@ class Server:
         return await to_thread.run_sync(
             repeated_all, self.node, wanted, self.clock(), limiter=self.threads
         )
+
+    def end_streams(self) -> None:
+        """Each is told its cursor, and so is who comes from now on."""
+        self.stopping = True
+        for context in list(self.contexts):
+            context.end(ServerStopping())
 
     async def readyz(self, request: Request) -> JSONResponse:
         """200 when the API can answer, else 503; one entry per check."""

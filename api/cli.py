@@ -13,7 +13,6 @@ from uuid import UUID
 
 import psycopg
 import typer
-import uvicorn
 from rich.console import Console
 from rich.table import Table
 
@@ -28,9 +27,9 @@ from api.demo.served import PLATFORMS_PORT, serve_platforms
 from api.imports import ImportReport, describe, format_named, run_import
 from api.progress import bar, console, show
 from api.schema import schema as graphql_schema
+from api.serving import serve
 from api.telemetry import logs
 from api.tour import Tour, TourFailed, find_place
-from api.transport.http import BODY_BYTES_MAX
 from api.up import Demo, catch_up, run_everything
 from api.viewer import (
     Viewer,
@@ -137,19 +136,7 @@ def api() -> None:
     _trace(settings, "api")
     with database(settings) as served:
         versions.require(served.url, load_catalogue(settings.catalogue))
-        uvicorn.run(
-            create_app(settings, served.url),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,  # in the form of all others
-            log_level="warning",
-            access_log=False,  # of what was asked the path tells nothing
-            ws="websockets-sansio",
-            ws_max_size=BODY_BYTES_MAX,
-            # Compression costs 38 KiB a socket and twice the CPU; answers are small.
-            ws_per_message_deflate=False,
-            timeout_graceful_shutdown=5,
-        )
+        serve(create_app(settings, served.url), settings.host, settings.port)
 
 
 @cli.command()

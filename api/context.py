@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -13,11 +13,11 @@ from psycopg import AsyncConnection
 from strawberry.dataloader import DataLoader
 from strawberry.types.info import Info as StrawberryInfo
 
-from api.hub import ChangeHub
+from api.hub import ChangeHub, Ended
 from api.loaders import Sight
 from api.telemetry.caller import Caller
 from api.viewer import Viewer
-from domain.errors import NotPermitted
+from domain.errors import DomainError, NotPermitted
 from projections.history import HistoryKey, PastEvent
 from projections.pool import ReadPool
 from projections.walls import confine
@@ -29,7 +29,11 @@ from regions.reading.suggestions import Suggestion
 Answer = TypeVar("Answer")
 
 
-@dataclass
+def not_ended() -> Ended:
+    return asyncio.get_running_loop().create_future()
+
+
+@dataclass(eq=False)
 class Context:
     """One per request, or per socket."""
 
@@ -44,15 +48,41 @@ class Context:
     sights: DataLoader[Sight, bytes | None]
     repeats: DataLoader[HistoryKey, list[Suggestion]]
     caller: Caller = field(default_factory=Caller)
-    expired: asyncio.Event = field(default_factory=asyncio.Event)  # somebody asked after that
+    resume: str | None = None  # the cursor that its browser remembers for it
+    ended: Ended = field(default_factory=not_ended)  # its streams end, for this reason
 
     @property
     def viewer(self) -> Viewer:
         """Who asks. Raises NotPermitted once the token has expired: a socket may live longer."""
         if self.seconds_left() <= 0:
-            self.expired.set()
+            self.end(NotPermitted())
             raise NotPermitted
         return self.bearer
+
+    def end(self, refusal: DomainError) -> None:
+        """End its streams; the first reason counts."""
+        if not self.ended.done():
+            self.ended.set_result(refusal)
+
+    @property
+    def principal(self) -> tuple[str, str]:
+        """Whom limits are kept for."""
+        return (
+            ("address", self.caller.address)
+            if self.bearer.scope is None
+            else ("name", self.bearer.name)
+        )
+
+    @property
+    def rights(self) -> Viewer:
+        """What is equal of viewers who see the same. Who may open personal data is logged by name,
+        and so is equal to nobody."""
+        name = self.bearer.name if self.bearer.personal_data else ""
+        return replace(self.bearer, name=name, expires_at=None)
+
+    def shared(self) -> "Context":
+        """For what is executed once for all of equal rights, whoever of them leaves meanwhile."""
+        return replace(self, bearer=self.rights, ended=not_ended())
 
     def seconds_left(self) -> float:
         """Until the token expires; a visitor has none that could."""

@@ -67,8 +67,9 @@ class Door:
         except DomainError as refusal:
             self.execution.observer.refused(refusal.code)
             return http.refusal(refusal, _told_in(media))
-        context = self.make_context(viewer, Caller.of(request.headers))
+        context = self._context(viewer, request)
         if media == EVENTS:
+            context.resume = request.headers.get("last-event-id")
             return events.event_stream(events.results_of(self.execution, asked, context))
         if media == MULTIPART:
             return events.multipart(events.results_of(self.execution, asked, context))
@@ -85,7 +86,7 @@ class Door:
         if request.method == "GET":
             if stream.opened:
                 return PlainTextResponse("The stream is open already", status_code=409)
-            return self.reserved.open(token)
+            return self.reserved.open(token, self._context(viewer, request))
         if request.method == "DELETE":
             stream.stop(request.query_params.get("operationId", ""))
             return Response(status_code=200)
@@ -95,9 +96,12 @@ class Door:
             return PlainTextResponse("Name the operation by a new operationId", status_code=400)
         if len(stream.running) >= OPERATIONS_MAX:
             return http.refusal(TooManyOperations(limit=OPERATIONS_MAX), JSON)
-        context = self.make_context(viewer, Caller.of(request.headers))
+        context = self._context(viewer, request)
         stream.start(operation, events.results_of(self.execution, asked, context))
         return Response(status_code=202)
+
+    def _context(self, viewer: Viewer, request: Request) -> Context:
+        return self.make_context(viewer, Caller.of(request.headers, request.client))
 
     async def _follow(self, socket: WebSocket) -> None:
         try:
@@ -111,7 +115,7 @@ class Door:
             token = given.get("Authorization") or given.get("authorization")
             viewer = bearer if token is None else await self.viewer_of(str(token))
             named = {name: str(given[name]) for name in CLIENT_HEADERS if given.get(name)}
-            return self.make_context(viewer, Caller.of({**socket.headers, **named}))
+            return self.make_context(viewer, Caller.of({**socket.headers, **named}, socket.client))
 
         await Socket(socket, self.execution, authenticate).run()
 

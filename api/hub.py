@@ -6,14 +6,17 @@ repetition. Data always comes from the read models by position; there is nothing
 """
 
 import asyncio
+import itertools
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import psycopg
 
-from domain.errors import CursorInvalid, StreamLagging
+from api.source_event import SourceEvent, Watermark
+from domain.errors import CursorInvalid, DomainError, StreamLagging
 from domain.rights import Scope
 from projections.changes import ChangeRow
 from projections.feed import changes_between, changes_of_place, positions, progress
@@ -27,13 +30,38 @@ POLL_SECONDS = 0.02
 RETRY_SECONDS = 0.5
 PAGE_CHANGES = 500  # read at once, in a replay or of one region
 PENDING_MAX = 2_000  # changes a slow subscriber may be behind before it is sent away to resume
+HEARTBEAT_TURNS = 10  # a tenth of the subscribers is told at once how far it is, if it was quiet
+TURN_SECONDS = 1.0
+COALESCE_SECONDS = 5.0  # between two ticks
+
+Ended = asyncio.Future[DomainError]  # why streams end, once they must
 
 
-class Change(NamedTuple):
+class Change(SourceEvent):
     """A change, with its incident as it stands when the change is delivered."""
 
-    change: ChangeRow
-    incident: IncidentRow | None
+    def __init__(self, change: ChangeRow, incident: IncidentRow | None) -> None:
+        super().__init__()
+        self.change = change
+        self.incident = incident
+        self.pos = change.pos
+        self.cursor = f"{change.region}:{change.pos}"
+
+
+class Tick(SourceEvent):
+    """The read models of a region, or of all, as they stand; over once they have moved on."""
+
+    repeats = False
+
+    def __init__(self, taken_in: int, began: float) -> None:
+        super().__init__()
+        self.taken_in = taken_in  # events
+        self.began = began  # by the clock of the loop
+        self.over = asyncio.get_running_loop().create_future()
+
+
+def everything(change: Change) -> bool:
+    return True
 
 
 class Followed(NamedTuple):
@@ -43,32 +71,53 @@ class Followed(NamedTuple):
     municipality: str | None = None
     organisation: str | None = None
     topics: tuple[str, ...] | None = None
+    wanted: Callable[[Change], bool] = everything  # of these changes
 
     @property
     def scope(self) -> Scope:
         return Scope(self.region, self.municipality, self.organisation, topics=self.topics)
 
     def includes(self, found: Change) -> bool:
-        change, incident = found
+        change, incident = found.change, found.incident
         holder, topic = (incident.organisation, incident.topic) if incident else (None, None)
         # Who loses an incident to another place hears of that as well.
         here = self.municipality in (None, change.municipality, change.moved_from)
         theirs = self.organisation in (None, holder)
-        return here and theirs and (self.topics is None or topic in self.topics)
+        topical = self.topics is None or topic in self.topics
+        return here and theirs and topical and self.wanted(found)
+
+
+class Page(NamedTuple):
+    """A piece of the feed of a place: after < pos <= upto, at most PAGE_CHANGES."""
+
+    region: str
+    municipality: str | None
+    after: int
+    upto: int
 
 
 class Subscriber:
-    """The changes one subscriber has not taken yet."""
+    """What one subscriber has not taken yet."""
 
-    def __init__(self, followed: Followed) -> None:
+    numbers = itertools.count()
+
+    def __init__(self, followed: Followed, ended: Ended) -> None:
         self.followed = followed
-        self.pending: deque[Change] = deque()
+        self.ended = ended
+        self.pending: deque[Change | Watermark] = deque()
         self.overflown = False
+        self.quiet = False  # since the last heartbeat
+        self.turn = next(self.numbers) % HEARTBEAT_TURNS
         self.ready = asyncio.Event()
+        ended.add_done_callback(self._wake)
+
+    def leave(self) -> None:
+        self.ended.remove_done_callback(self._wake)
 
     def offer(self, change: Change) -> None:
         if not self.followed.includes(change):
             return
+        self.quiet = False
         if self.overflown or len(self.pending) >= PENDING_MAX:
             # Nothing may follow what was left out, or the cursor would pass over it.
             self.overflown = True
@@ -76,26 +125,43 @@ class Subscriber:
             self.pending.append(change)
         self.ready.set()
 
-    async def take(self) -> Change:
-        """The next change. Raises StreamLagging once what was kept for the subscriber is taken."""
-        while not self.pending:
+    def beat(self, mark: Watermark) -> None:
+        if self.quiet and not self.pending and not self.overflown:
+            self.pending.append(mark)
+            self.ready.set()
+        self.quiet = True
+
+    async def take(self) -> Change | Watermark:
+        """The next change. Raises StreamLagging once what was kept for the subscriber is taken,
+        and why the stream ends as soon as it does."""
+        while not self.ended.done():
+            if self.pending:
+                return self.pending.popleft()
             if self.overflown:
                 raise StreamLagging
             self.ready.clear()
             await self.ready.wait()
-        return self.pending.popleft()
+        raise self.ended.result()
+
+    def _wake(self, _: Ended) -> None:
+        self.ready.set()
 
 
 class ChangeHub:
     def __init__(self, readers: ReadPool) -> None:
         self.readers = readers
-        self.positions: dict[str, int] = {}
+        self.positions: dict[str, int] = {}  # handed to the subscribers
+        self.taken_in: dict[str, int] = {}  # by the read models
         self.subscribers: dict[str, set[Subscriber]] = {}
+        self.pages: dict[Page, asyncio.Task[list[Change]]] = {}  # that are being read
+        self.ticks: WeakValueDictionary[str | None, Tick] = WeakValueDictionary()
+        self.turn, self.turned = 0, 0.0
 
     async def start(self) -> None:
         """Note where every region stands; what comes later is live."""
         async with self.readers.connection() as connection:
             self.positions = await positions(connection)
+        self.taken_in = dict(self.positions)
 
     async def run(self) -> None:
         """Follow the feed until cancelled."""
@@ -111,40 +177,69 @@ class ChangeHub:
                 log.exception("The change hub looks again")
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def follow(self, followed: Followed, after: int | None) -> AsyncGenerator[Change, None]:
+    async def follow(
+        self, followed: Followed, after: int | None, ended: Ended
+    ) -> AsyncGenerator[Change | Watermark, None]:
         """Every change after a position, or from now on: the past first, then live, for ever.
 
-        Raises CursorInvalid for a position never given out, StreamLagging when too slow.
+        Tells first where it begins. Raises CursorInvalid for a position never given out,
+        StreamLagging when too slow, and what `ended` tells.
         """
-        region, subscriber = followed.region, Subscriber(followed)
+        region, subscriber = followed.region, Subscriber(followed, ended)
         self.subscribers.setdefault(region, set()).add(subscriber)
         seam = self.positions.get(region, 0)
         try:
             position = seam if after is None else after
             if position > seam:
                 await self._check_given_out(region, position)
-            async for change in self._replay(followed, position, seam):
+            yield Watermark(region, position)
+            async for change in self._replay(subscriber, position, seam):
                 yield change
             while True:
-                change = await subscriber.take()
-                if change.change.pos > position:
-                    yield change
+                event = await subscriber.take()
+                if event.pos > position:
+                    yield event
         finally:
+            subscriber.leave()
             self.subscribers[region].discard(subscriber)
 
-    async def _replay(self, followed: Followed, after: int, upto: int) -> AsyncIterator[Change]:
-        region, municipality = followed.region, followed.municipality
-        while after < upto:
-            async with self.readers.connection() as connection:
-                page = await changes_of_place(
-                    connection, region, municipality, after=after, upto=upto, limit=PAGE_CHANGES
-                )
-                incidents = await incidents_by_id(connection, [row.incident_id for row in page])
-            for row in page:
-                change = Change(row, incidents.get(row.incident_id))
+    async def moments(self, region: str | None, ended: Ended) -> AsyncGenerator[Tick, None]:
+        """Now, and again whenever events of a region (of any, if None) were taken in, at most once
+        in COALESCE_SECONDS. Raises what `ended` tells."""
+        while not ended.done():
+            tick = self.ticks.get(region)
+            if tick is None:
+                now = asyncio.get_running_loop().time()
+                tick = self.ticks[region] = Tick(self._taken_in(region), now)
+            yield tick
+            await asyncio.wait({tick.over, ended}, return_when=asyncio.FIRST_COMPLETED)
+        raise ended.result()
+
+    async def _replay(self, subscriber: Subscriber, after: int, upto: int) -> AsyncIterator[Change]:
+        followed = subscriber.followed
+        while after < upto and not subscriber.ended.done():
+            page = await self._page(Page(followed.region, followed.municipality, after, upto))
+            for change in page:
                 if followed.includes(change):
                     yield change
             after = page[-1].pos if len(page) == PAGE_CHANGES else upto
+
+    async def _page(self, page: Page) -> list[Change]:
+        """Read once for all who wait for it, as many do who come back at the same moment."""
+        reading = self.pages.get(page)
+        if reading is None:
+            reading = self.pages[page] = asyncio.create_task(self._read(page))
+            reading.add_done_callback(lambda _: self.pages.pop(page))
+        return await asyncio.shield(reading)
+
+    async def _read(self, page: Page) -> list[Change]:
+        region, municipality, after, upto = page
+        async with self.readers.connection() as connection:
+            rows = await changes_of_place(
+                connection, region, municipality, after=after, upto=upto, limit=PAGE_CHANGES
+            )
+            incidents = await incidents_by_id(connection, [row.incident_id for row in rows])
+        return [Change(row, incidents.get(row.incident_id)) for row in rows]
 
     async def _check_given_out(self, region: str, position: int) -> None:
         async with self.readers.connection() as connection:
@@ -170,8 +265,28 @@ class ChangeHub:
             elif not self.subscribers.get(region):
                 # Whoever joined while we were reading keeps the old seam, and is served next time.
                 self.positions[region] = pos
+        self.taken_in = now
+        self._tell_time(asyncio.get_running_loop().time())
 
     def _deliver(self, changes: Iterable[Change]) -> None:
         for change in changes:
             for subscriber in self.subscribers.get(change.change.region, ()):
                 subscriber.offer(change)
+
+    def _tell_time(self, now: float) -> None:
+        """End the ticks that are over; tell those whose turn it is how far they are."""
+        for region, tick in list(self.ticks.items()):
+            if tick.taken_in != self._taken_in(region) and now >= tick.began + COALESCE_SECONDS:
+                del self.ticks[region]
+                tick.over.set_result(None)
+        if now < self.turned + TURN_SECONDS:
+            return
+        self.turn, self.turned = (self.turn + 1) % HEARTBEAT_TURNS, now
+        for region, members in self.subscribers.items():
+            mark = Watermark(region, self.positions.get(region, 0))
+            for subscriber in members:
+                if subscriber.turn == self.turn:
+                    subscriber.beat(mark)
+
+    def _taken_in(self, region: str | None) -> int:
+        return sum(self.taken_in.values()) if region is None else self.taken_in.get(region, 0)

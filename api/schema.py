@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import replace
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 import strawberry
+from graphql import GraphQLObjectType
 from strawberry.federation.schema import FederationAny
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
@@ -15,7 +16,7 @@ from strawberry.types.scalar import ScalarDefinition, ScalarWrapper
 from api.mutations import Mutation
 from api.public import close
 from api.queries import Query
-from api.subscriptions import Subscription
+from api.subscriptions import Subscription, shown
 from api.types.catalogue import Municipality, Region
 from api.types.incident import Incident
 
@@ -53,4 +54,18 @@ schema = Schema(
     config=StrawberryConfig(auto_camel_case=True),
     scalar_overrides=DESCRIBED,
     federation_version=FEDERATION,
+)
+
+
+def tell_events(asked: GraphQLObjectType, followed: GraphQLObjectType) -> None:
+    """Resolve the fields that are followed from their source events, once for each group."""
+    for name in ("incidentChanges", "deadlines", "urgentIncidents"):
+        followed.fields[name].resolve = lambda event, info, **_: shown(event, info)
+    # A tick says that there may be news; what they are, the query tells.
+    followed.fields["ranking"].resolve = asked.fields["ranking"].resolve
+
+
+tell_events(
+    cast("GraphQLObjectType", schema._schema.query_type),
+    cast("GraphQLObjectType", schema._schema.subscription_type),
 )

@@ -1,18 +1,23 @@
-"""Streams: the changes of a region or a municipality, from a cursor on."""
+"""Streams: the changes of a region or a municipality from a cursor on, and rankings that move."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated
 
 import strawberry
+from graphql import GraphQLResolveInfo
 
-from api.context import Info
-from api.hub import Change, Followed
+from api.context import Context, Info
+from api.hub import Change, Followed, everything
+from api.source_event import SourceEvent
+from api.types.catalogue import Exact
+from api.types.figures import PeriodInput
 from api.types.incident import Incident
+from api.types.ranking import Ranking, TimeKind
 from domain.errors import CursorInvalid, InvalidInput, NotPermitted
 from domain.events import DeadlineExtended, DeadlineMissed, DeadlineWarned, EscalationRaised
-from domain.vocabulary import Priority, Status
+from domain.vocabulary import Priority, Ranked, RankedBy, RankingMethod, Status
 from projections.freshness import parse_position
 
 
@@ -43,87 +48,128 @@ DEADLINE_EVENTS = frozenset(
 )
 
 
+def is_about_a_deadline(found: Change) -> bool:
+    return found.change.event in DEADLINE_EVENTS
+
+
+def is_urgent(found: Change) -> bool:
+    return found.incident is not None and found.incident.priority == Priority.HIGH
+
+
 @strawberry.type(description="Everything that can be followed.")
 class Subscription:
     @strawberry.subscription(
+        graphql_type=IncidentChange,
         description="Every change of a region or of a municipality, each once and in order: first "
         "what came after the cursor, then live. Without a cursor, from now on. With the token of a "
         "body, of the incidents that it holds when they are delivered; of a curator of topic "
-        "groups, of those about these."
+        "groups, of those about these.",
     )
-    async def incident_changes(
+    def incident_changes(
         self,
         info: Info,
         region: str | None = None,
         municipality: str | None = None,
         after: After = None,
-    ) -> AsyncGenerator[IncidentChange, None]:
-        async with aclosing(_changes(info, region, municipality, after)) as changes:
-            async for change in changes:
-                yield _shown(info, change)
+    ) -> AsyncGenerator[SourceEvent, None]:
+        return _changes(info, region, municipality, after)
 
     @strawberry.subscription(
+        graphql_type=IncidentChange,
         description="Of the same changes, what is said about deadlines: warned, missed, extended, "
-        "gone up the chain."
+        "gone up the chain.",
     )
-    async def deadlines(
+    def deadlines(
         self,
         info: Info,
         region: str | None = None,
         municipality: str | None = None,
         after: After = None,
-    ) -> AsyncGenerator[IncidentChange, None]:
-        async with aclosing(_changes(info, region, municipality, after)) as changes:
-            async for change in changes:
-                if change.change.event in DEADLINE_EVENTS:
-                    yield _shown(info, change)
+    ) -> AsyncGenerator[SourceEvent, None]:
+        return _changes(info, region, municipality, after, is_about_a_deadline)
 
     @strawberry.subscription(
-        description="Of the same changes, those of incidents that have high priority now."
+        graphql_type=IncidentChange,
+        description="Of the same changes, those of incidents that have high priority now.",
     )
-    async def urgent_incidents(
+    def urgent_incidents(
         self,
         info: Info,
         region: str | None = None,
         municipality: str | None = None,
         after: After = None,
-    ) -> AsyncGenerator[IncidentChange, None]:
-        async with aclosing(_changes(info, region, municipality, after)) as changes:
-            async for change in changes:
-                if change.incident and change.incident.priority == Priority.HIGH:
-                    yield _shown(info, change)
+    ) -> AsyncGenerator[SourceEvent, None]:
+        return _changes(info, region, municipality, after, is_urgent)
+
+    @strawberry.subscription(
+        graphql_type=Ranking,
+        description="The answer of the query `ranking`, and again whenever it has changed, at most "
+        "once in five seconds.",
+    )
+    async def ranking(
+        self,
+        info: Info,
+        period: PeriodInput,
+        of: Ranked = Ranked.REGIONS,
+        by: RankedBy = RankedBy.FIRST_REPLY,
+        clock: Annotated[
+            TimeKind, strawberry.argument(description="Which times are compared.")
+        ] = TimeKind.WORKING,
+        method: RankingMethod = RankingMethod.SHRUNK_1,
+        region: Annotated[
+            str | None,
+            strawberry.argument(description="Code: only its municipalities or bodies."),
+        ] = None,
+        exact: Exact = False,
+    ) -> AsyncGenerator[SourceEvent, None]:
+        # What to tell at a tick, the resolver of the query knows (api/schema.py).
+        if region is not None:
+            info.context.catalogue.region(region)
+        async with aclosing(info.context.hub.moments(region, info.context.ended)) as moments:
+            async for tick in moments:
+                _ = info.context.viewer  # whose token may have expired
+                yield tick
 
 
 async def _changes(
-    info: Info, region: str | None, municipality: str | None, after: str | None
-) -> AsyncGenerator[Change, None]:
-    """What the viewer may follow of a place. Raises NotPermitted, also when the token expires."""
-    followed = _followed(info, *_place(info, region, municipality))
-    position = _after(followed.region, after)
-    async with aclosing(info.context.hub.follow(followed, position)) as changes:
-        async for change in changes:
-            if not info.context.viewer.sees_all_of(followed.scope):
-                raise NotPermitted
-            yield change
+    info: Info,
+    region: str | None,
+    municipality: str | None,
+    after: str | None,
+    wanted: Callable[[Change], bool] = everything,
+) -> AsyncGenerator[SourceEvent, None]:
+    """What the viewer may follow of a place. Raises NotPermitted, also when the token expires.
+
+    Their scope is that of their token: what lies in it once, lies in it until the token expires.
+    """
+    context = info.context
+    followed = _followed(info, *_place(info, region, municipality), wanted)
+    position = _after(followed.region, context.resume or after)
+    async with aclosing(context.hub.follow(followed, position, context.ended)) as events:
+        async for event in events:
+            _ = context.viewer
+            yield event
 
 
-def _followed(info: Info, region: str, municipality: str | None) -> Followed:
+def _followed(
+    info: Info, region: str, municipality: str | None, wanted: Callable[[Change], bool]
+) -> Followed:
     """A place, or of it what the viewer's body holds and their topics. Raises NotPermitted."""
     scope = info.context.viewer.actor().scope
-    followed = Followed(region, municipality, scope.organisation, scope.topics)
+    followed = Followed(region, municipality, scope.organisation, scope.topics, wanted)
     if not scope.contains(followed.scope):
         raise NotPermitted
     return followed
 
 
-def _shown(info: Info, found: Change) -> IncidentChange:
+def shown(found: Change, info: GraphQLResolveInfo[Context]) -> IncidentChange:
     """A change that was the viewer's to see; the incident may have moved on since."""
-    change, row = found
+    change, row = found.change, found.incident
     seen = row and info.context.viewer.sees(
         row.region, row.municipality, row.organisation, row.topic
     )
     return IncidentChange(
-        cursor=f"{change.region}:{change.pos}",
+        cursor=found.cursor,
         event=change.event,
         status=Status(change.status),
         version=change.version,

@@ -33,10 +33,12 @@ async def follow(region: str, token: str) -> None:
                 await begin(socket, {"region": region, "after": cursor}, token)
                 async for text in socket:
                     message = json.loads(text)
-                    if message["type"] == "error":  # too slow, or refused: the socket stays
-                        codes = [error["extensions"]["code"] for error in message["payload"]]
-                        if codes != ["STREAM_LAGGING"]:
-                            sys.exit(f"The stream is refused: {', '.join(codes)}")
+                    if message["type"] == "error":
+                        told = message["payload"][0]["extensions"]
+                        if told["code"] not in ("STREAM_LAGGING", "SERVER_STOPPING"):
+                            sys.exit(f"The stream is refused: {told['code']}")
+                        cursor = told["cursor"]
+                        await asyncio.sleep(told.get("reconnectAfterSeconds", 0))
                         break
                     cursor = show(message) or cursor
         except (ConnectionClosed, OSError) as error:
@@ -55,7 +57,10 @@ async def begin(socket: Any, variables: dict[str, str | None], token: str) -> No
 
 
 def show(message: dict[str, Any]) -> str | None:
-    """Print a change; returns its cursor."""
+    """Print a change; returns its cursor, or of a quiet stream how far it is."""
+    if message["type"] == "ping":
+        told: dict[str, str] = message["payload"]["cursors"]
+        return told["1"]
     if message["type"] != "next":
         return None
     change = message["payload"]["data"]["incidentChanges"]

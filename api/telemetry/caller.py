@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from starlette.datastructures import Address
+
 from regions import tracing
 
 CLIENT_HEADERS = ("apollographql-client-name", "x-client-name")
@@ -14,8 +16,9 @@ class Caller:
 
     client: str = ""
     traceparent: str | None = None  # of the W3C: the trace that its request is a part of
+    address: str = ""  # of the client; all there is to know a visitor by
 
     @classmethod
-    def of(cls, headers: Mapping[str, str]) -> "Caller":
+    def of(cls, headers: Mapping[str, str], address: Address | None) -> "Caller":
         client = next((headers[name] for name in CLIENT_HEADERS if headers.get(name)), "")
-        return cls(client, headers.get(tracing.PARENT))
+        return cls(client, headers.get(tracing.PARENT), address.host if address else "")

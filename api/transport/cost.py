@@ -53,6 +53,7 @@ SIZES: Mapping[str, int] = {
 }
 WEIGHTS: Mapping[str, int] = {
     "Query.ranking": 1_000,
+    "Subscription.ranking": 1_000,
     "Query.rankExplanation": 10_000,
     "Query.countryBoard": 3_000,
     "Query.heatMap": 1_500,

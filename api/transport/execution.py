@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from hashlib import sha256
-from inspect import isawaitable
-from typing import Any, cast
+from typing import Any
 
+import orjson
 from graphql import (
     ExecutionResult,
     GraphQLError,
@@ -15,7 +15,6 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     execute,
-    subscribe,
 )
 
 from api.context import Context
@@ -24,7 +23,9 @@ from api.telemetry.observer import Observer
 from api.telemetry.observing import observed
 from api.transport.compiled import CompiledExecutor
 from api.transport.cost import COST_MAX, TooCostly, cost_of
+from api.transport.groups import Subscribed, Told
 from api.transport.operations import Document, Operations
+from api.transport.streams import Streams
 from domain.errors import DomainError, InvalidInput, NotFound
 
 OPERATION_SECONDS_MAX = 70  # above the longest that a resolver allows itself (a policy replay)
@@ -109,6 +110,7 @@ class Execution:
         self.schema = schema
         self.observer = observer or Observer()
         self.operations = Operations(schema, introspection=introspection)
+        self.streams = Streams(schema)
 
     def document(self, asked: Asked) -> tuple[Document, OperationDefinitionNode]:
         """What is asked for. Raises Refused."""
@@ -147,48 +149,43 @@ class Execution:
         """Of a query or a mutation that `document` gave. Raises Refused."""
         try:
             async with asyncio.timeout(OPERATION_SECONDS_MAX):
-                found = execute(self.schema, **self._given(document, asked, context))
+                found = execute(self.schema, **_given(document, asked, context))
                 result = found if isinstance(found, ExecutionResult) else await found
         except TimeoutError as error:
             raise Refused(_because_of(error)) from None
         return told(result)
 
-    def stream(self, asked: Asked, context: Context) -> AsyncGenerator[Result, None]:
-        """Every result, in order: one of a query or mutation. Raises Refused before the first.
+    def stream(self, asked: Asked, context: Context) -> AsyncGenerator[Told, None]:
+        """What is told of any operation, in order; one that is refused ends with its errors."""
+        return self.observer.each(self._told(asked, context), context)
 
-        A stream that breaks ends with a result that has `errors` and no `data`.
-        """
-        return self.observer.each(self._results(asked, context), context)
-
-    async def _results(self, asked: Asked, context: Context) -> AsyncGenerator[Result, None]:
-        document, operation = self.document(asked)
-        if operation.operation is not OperationType.SUBSCRIPTION:
-            yield await self.execute(document, asked, context)
+    async def _told(self, asked: Asked, context: Context) -> AsyncGenerator[Told, None]:
+        try:
+            document, operation = self.document(asked)
+            if operation.operation is not OperationType.SUBSCRIPTION:
+                yield Told(orjson.dumps(await self.execute(document, asked, context)))
+                return
+        except Refused as refused:
+            yield Told(errors=refused.errors)
             return
-        begun = subscribe(self.schema, **self._given(document, asked, context))
-        results = await begun if isawaitable(begun) else begun
-        if isinstance(results, ExecutionResult):
-            raise Refused(*(results.errors or ()))
-        async with aclosing(cast("AsyncGenerator[ExecutionResult, None]", results)) as following:
-            try:
-                async for result in following:
-                    yield told(result)
-            except Exception as error:
-                broken = error if isinstance(error, GraphQLError) else _because_of(error)
-                yield {"errors": [presented(broken).formatted]}
+        subscribed = Subscribed(document, operation, asked.variables)
+        async with aclosing(self.streams.follow(subscribed, context)) as following:
+            async for told in following:
+                yield told
 
-    def _given(self, document: Document, asked: Asked, context: Context) -> dict[str, Any]:
-        """The arguments that graphql-core executes by, and follows by."""
-        return {
-            "document": document.node,
-            "context_value": context,
-            "variable_values": dict(asked.variables),
-            "operation_name": asked.operation_name,
-            "hide_suggestions": True,
-            "executor_class": CompiledExecutor,
-            "plans": document.plans,
-            "counted": observed().executor,
-        }
+
+def _given(document: Document, asked: Asked, context: Context) -> dict[str, Any]:
+    """The arguments that graphql-core executes by."""
+    return {
+        "document": document.node,
+        "context_value": context,
+        "variable_values": dict(asked.variables),
+        "operation_name": asked.operation_name,
+        "hide_suggestions": True,
+        "executor_class": CompiledExecutor,
+        "plans": document.plans,
+        "counted": observed().executor,
+    }
 
 
 def _because_of(error: Exception) -> GraphQLError:

@@ -13,8 +13,9 @@ import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api.context import Context
-from api.expiry import EXPIRED_CODE, EXPIRED_REASON, LAST_WORDS_SECONDS, until_expired
-from api.transport.execution import Asked, BodyInvalid, Execution, Refused, asked_in
+from api.expiry import EXPIRED_CODE, EXPIRED_REASON, LAST_WORDS_SECONDS, end_when_expired
+from api.transport.execution import Asked, BodyInvalid, Execution, asked_in
+from api.transport.groups import Told
 from api.viewer import IssuerUnavailable
 from domain.errors import DomainError, NotPermitted
 
@@ -24,9 +25,9 @@ OPERATIONS_MAX = 20  # at once on a socket
 ID_CHARACTERS_MAX = 128
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 
-# Close codes of the protocol, and that of RFC 6455 for what will pass.
+# Close codes of the protocol, and those of RFC 6455 for what will pass.
 INVALID, UNAUTHORIZED, FORBIDDEN, NO_PROTOCOL = 4400, 4401, 4403, 4406
-INIT_TIMEOUT, TWICE, INIT_REPEATED, TRY_AGAIN = 4408, 4409, 4429, 1013
+INIT_TIMEOUT, TWICE, INIT_REPEATED, RESTART, TRY_AGAIN = 4408, 4409, 4429, 1012, 1013
 
 
 class TooManyOperations(DomainError):
@@ -103,14 +104,18 @@ class Socket:
             raise Broken(FORBIDDEN, "Forbidden") from None
         except IssuerUnavailable:
             raise Broken(TRY_AGAIN, "Try again later") from None
-        self.watching = asyncio.create_task(self._expire(self.context))
+        self.watching = asyncio.create_task(self._end(self.context))
         await self._send({"type": "connection_ack"})
 
-    async def _expire(self, context: Context) -> None:
-        """Close the socket when its token has expired, though nothing happens on it."""
-        await until_expired(context)
-        await asyncio.sleep(LAST_WORDS_SECONDS)
-        await self.close(EXPIRED_CODE, EXPIRED_REASON)
+    async def _end(self, context: Context) -> None:
+        """Close the socket when its streams must end, though nothing happens on it."""
+        await end_when_expired(context)
+        if self.running:
+            await asyncio.wait(self.running.values(), timeout=LAST_WORDS_SECONDS)
+        if isinstance(context.ended.result(), NotPermitted):
+            await self.close(EXPIRED_CODE, EXPIRED_REASON)
+        else:
+            await self.close(RESTART, "Service restart")
 
     async def _message(self) -> dict[str, Any]:
         """Raises Broken for what is no message, WebSocketDisconnect at the end."""
@@ -161,16 +166,14 @@ class Socket:
 
     async def _carry(self, operation: str, asked: Asked) -> None:
         assert self.context is not None, "nobody is served before they are greeted"  # noqa: S101
+        name = orjson.dumps(operation).decode()
         try:
-            async with aclosing(self.execution.stream(asked, self.context)) as results:
-                async for result in results:
-                    if "data" not in result:
-                        await self._send_errors(operation, result["errors"])
+            async with aclosing(self.execution.stream(asked, self.context)) as following:
+                async for told in following:
+                    await self._send_text(_message(name, told))
+                    if told.errors is not None:
                         return
-                    await self._send({"id": operation, "type": "next", "payload": result})
             await self._send({"id": operation, "type": "complete"})
-        except Refused as refused:
-            await self._send_errors(operation, refused.errors)
         except (WebSocketDisconnect, RuntimeError):
             pass  # nobody is left to be told
         finally:
@@ -181,9 +184,21 @@ class Socket:
         await self._send({"id": operation, "type": "error", "payload": errors})
 
     async def _send(self, message: dict[str, Any]) -> None:
+        await self._send_text(orjson.dumps(message).decode())
+
+    async def _send_text(self, text: str) -> None:
+        """Text, not bytes: clients drop binary frames."""
         if self.socket.application_state is WebSocketState.CONNECTED:
-            # Text, not bytes: clients drop binary frames.
-            await self.socket.send_text(orjson.dumps(message).decode())
+            await self.socket.send_text(text)
+
+
+def _message(name: str, told: Told) -> str:
+    """Of the operation whose id is this JSON. What is encoded for many is not encoded again."""
+    if told.payload is not None:
+        return f'{{"id":{name},"type":"next","payload":{told.payload.decode()}}}'
+    if told.errors is not None:
+        return f'{{"id":{name},"type":"error","payload":{orjson.dumps(told.errors).decode()}}}'
+    return f'{{"type":"ping","payload":{{"cursors":{{{name}:"{told.cursor}"}}}}}}'
 
 
 def _id_of(message: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """The API as its clients meet it: uvicorn on a real socket, a running projector, real clients."""
 
+import gc
 import itertools
 import json
 import socket
@@ -16,13 +17,13 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-import uvicorn
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from api.app import create_app
-from api.transport.http import BODY_BYTES_MAX
+from api.hub import ChangeHub, Subscriber
+from api.serving import STALLED_SECONDS, GracefulServer, cut_stalled
 from api.viewer import Viewer, issue_token, read_scope
 from domain.vocabulary import Role
 from projections import projector, versions
@@ -62,6 +63,7 @@ class Api:
     catalogue: Catalogue
     clock: Clock
     client: httpx.Client
+    server: GracefulServer
     token_key: bytes = SECRET
 
     def token(self, scope: str = "country", **changes: Any) -> str:
@@ -114,6 +116,19 @@ class Api:
             yield client
             client.cut()  # to say goodbye would be to wait for all that is still on the way
 
+    @contextmanager
+    def open_events(
+        self, text: str, token: str, *, last_event_id: str | None = None, **variables: Any
+    ) -> Iterator[Iterator[tuple[str, str]]]:
+        """The lines of a stream of server-sent events: field and value; a comment has no field."""
+        headers = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
+        if last_event_id is not None:
+            headers["last-event-id"] = last_event_id
+        body = {"query": text, "variables": variables}
+        with self.client.stream("POST", "/graphql", json=body, headers=headers) as answer:
+            lines = (line.partition(":") for line in answer.iter_lines() if line)
+            yield ((name, value.strip()) for name, _, value in lines)
+
     def is_alive(self) -> bool:
         return self.client.get("/livez").status_code == 200
 
@@ -124,12 +139,18 @@ class Socket:
 
     connection: ClientConnection
     kept: list[dict[str, Any]] = field(default_factory=list)  # of operations not asked for yet
+    cursors: dict[str, str] = field(default_factory=dict)  # of operations, as pings told them
 
     def send(self, message: Mapping[str, Any] | str) -> None:
         self.connection.send(message if isinstance(message, str) else json.dumps(message))
 
     def receive(self, timeout: float = DEADLINE_SECONDS) -> dict[str, Any]:
-        """The next message, which must be text. Raises ConnectionClosed, TimeoutError."""
+        """The next message that is no ping; all are text. Raises ConnectionClosed, TimeoutError."""
+        while (message := self._next(timeout))["type"] == "ping":
+            self.cursors |= message["payload"]["cursors"]
+        return message
+
+    def _next(self, timeout: float) -> dict[str, Any]:
         text = self.connection.recv(timeout)
         assert isinstance(text, str)
         message: dict[str, Any] = json.loads(text)
@@ -176,6 +197,21 @@ class Socket:
             return closed.rcvd.code if closed.rcvd else None
 
 
+def narrow_line(api: Api) -> socket.socket:
+    """A connection whose receiver takes next to nothing at once."""
+    host, _, port = api.address.removeprefix("http://").partition(":")
+    line = socket.socket()
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    line.connect((host, int(port)))
+    return line
+
+
+def subscribers() -> list[Subscriber]:
+    """In all hubs of this process."""
+    hubs = [found for found in gc.get_objects() if type(found) is ChangeHub]
+    return [one for hub in hubs for members in hub.subscribers.values() for one in members]
+
+
 def until(reached: Callable[[], bool], seconds: float = DEADLINE_SECONDS) -> None:
     """Look again and again; fails when it has taken too long."""
     deadline = time.monotonic() + seconds
@@ -195,6 +231,7 @@ def serving(
     now: datetime = NOON + timedelta(hours=24),
     *,
     send_buffer: int | None = None,
+    stalled_seconds: float = STALLED_SECONDS,
     folder: Path = NEW_YORK,
     sources: str = "",
     issuer: Issuer | None = None,
@@ -214,6 +251,7 @@ def serving(
     ):
         if send_buffer is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+        cut_stalled(listener, stalled_seconds)
         for name in ("vault.key", "token.key"):
             (Path(home) / name).write_bytes(SECRET)
         (Path(home) / "sources.toml").write_text(sources)
@@ -229,30 +267,21 @@ def serving(
         )
         address = f"http://127.0.0.1:{settings.port}"
         with (
-            running(create_app(settings, url, clock), listener),
+            running(create_app(settings, url, clock), listener) as server,
             httpx.Client(base_url=address, timeout=DEADLINE_SECONDS) as client,
         ):
-            yield Api(address, url, load_catalogue(folder), clock, client)
+            yield Api(address, url, load_catalogue(folder), clock, client, server)
 
 
 @contextmanager
-def running(app: Any, listener: socket.socket) -> Iterator[None]:
-    """uvicorn in a thread, with the options of `tsur api`."""
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        ws="websockets-sansio",
-        ws_max_size=BODY_BYTES_MAX,
-        ws_per_message_deflate=False,
-        timeout_graceful_shutdown=5,
-    )
-    server = uvicorn.Server(config)
+def running(app: Any, listener: socket.socket) -> Iterator[GracefulServer]:
+    """The server of `tsur api` in a thread."""
+    server = GracefulServer(app, *listener.getsockname())
     thread = threading.Thread(target=server.run, args=([listener],), name="uvicorn")
     thread.start()
     try:
         until(lambda: server.started or not thread.is_alive())
-        yield
+        yield server
     finally:
         server.should_exit = True
         thread.join()

@@ -22,6 +22,7 @@ from api.telemetry.logs import JsonLines
 from api.transport import events
 from api.transport.cost import COST_MAX, cost_of
 from api.transport.execution import Asked, Execution, Refused
+from api.transport.groups import Told
 from api.transport.http import BODY_BYTES_MAX, GRAPHQL
 from regions.catalogue import Catalogue
 from regions.postgres import Server
@@ -417,10 +418,10 @@ def test_a_reserved_stream_that_nobody_opens_leaves_nothing_running(
     async def forgotten() -> None:
         ended = asyncio.Event()
 
-        async def endless() -> AsyncGenerator[dict[str, Any], None]:
+        async def endless() -> AsyncGenerator[Told, None]:
             try:
                 while True:
-                    yield {"data": None}
+                    yield Told(b"{}")
             finally:
                 ended.set()
 

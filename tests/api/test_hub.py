@@ -1,11 +1,13 @@
 """What a subscriber is given when it takes more slowly than things happen."""
 
 import asyncio
+from contextlib import aclosing
 from uuid import uuid4
 
 import pytest
 
-from api.hub import PENDING_MAX, Change, Followed, Subscriber
+from api.hub import PENDING_MAX, Change, ChangeHub, Followed, Page, Subscriber
+from api.source_event import Watermark
 from domain.errors import StreamLagging
 from projections.changes import ChangeRow
 from tests.scenarios import NOON
@@ -18,17 +20,21 @@ def change(pos: int, municipality: str | None = None) -> Change:
     return Change(row, None)
 
 
+def subscriber(followed: Followed) -> Subscriber:
+    return Subscriber(followed, asyncio.get_running_loop().create_future())
+
+
 def test_nothing_follows_what_was_left_out() -> None:
     async def take_all() -> list[int]:
-        subscriber = Subscriber(Followed("BRONX"))
+        slow = subscriber(Followed("BRONX"))
         for pos in range(1, PENDING_MAX + 6):
-            subscriber.offer(change(pos))
-        taken = [(await subscriber.take()).change.pos for _ in range(10)]
+            slow.offer(change(pos))
+        taken = [(await slow.take()).pos for _ in range(10)]
         for pos in range(PENDING_MAX + 6, PENDING_MAX + 12):
-            subscriber.offer(change(pos))
-        taken += [(await subscriber.take()).change.pos for _ in range(PENDING_MAX - 10)]
+            slow.offer(change(pos))
+        taken += [(await slow.take()).pos for _ in range(PENDING_MAX - 10)]
         with pytest.raises(StreamLagging):
-            await subscriber.take()
+            await slow.take()
         return taken
 
     # The last cursor the client has is the one before the first change it was not given.
@@ -37,10 +43,10 @@ def test_nothing_follows_what_was_left_out() -> None:
 
 def test_a_municipality_is_offered_its_own_changes_only() -> None:
     async def taken() -> list[int]:
-        subscriber = Subscriber(Followed("BRONX", "BRONX-01"))
+        slow = subscriber(Followed("BRONX", "BRONX-01"))
         for pos, place in enumerate(("BRONX-01", None, "BRONX-02", "BRONX-01"), start=1):
-            subscriber.offer(change(pos, place))
-        return [waiting.change.pos for waiting in subscriber.pending]
+            slow.offer(change(pos, place))
+        return [waiting.pos for waiting in slow.pending]
 
     assert asyncio.run(taken()) == [1, 4]
 
@@ -49,9 +55,37 @@ def test_a_body_is_not_sent_away_for_what_it_does_not_see() -> None:
     """What others hold, however much happens to it, fills nobody's list."""
 
     async def taken() -> tuple[int, bool]:
-        subscriber = Subscriber(Followed("BRONX", organisation="BRONX-DEP"))
+        slow = subscriber(Followed("BRONX", organisation="BRONX-DEP"))
         for pos in range(1, PENDING_MAX + 2):
-            subscriber.offer(change(pos))
-        return len(subscriber.pending), subscriber.overflown
+            slow.offer(change(pos))
+        return len(slow.pending), slow.overflown
 
     assert asyncio.run(taken()) == (0, False)
+
+
+def test_who_come_back_at_once_share_what_is_read() -> None:
+    class Hub(ChangeHub):
+        def __init__(self) -> None:
+            self.positions, self.subscribers, self.pages = {"BRONX": 2}, {}, {}
+            self.read: list[Page] = []
+
+        async def _read(self, page: Page) -> list[Change]:
+            self.read.append(page)
+            await asyncio.sleep(0)
+            return [change(1), change(2)]
+
+    async def told(hub: ChangeHub, followed: Followed, after: int) -> list[Change | Watermark]:
+        ended = asyncio.get_running_loop().create_future()
+        async with aclosing(hub.follow(followed, after, ended)) as events:
+            return [await anext(events) for _ in range(3)]
+
+    async def all_told() -> None:
+        hub = Hub()
+        three = [told(hub, Followed("BRONX"), 0) for _ in range(3)]
+        one, *others = await asyncio.gather(*three)
+        assert [event.pos for event in one] == [0, 1, 2]
+        assert all(found[1:] == one[1:] for found in others)
+        assert hub.read == [Page("BRONX", None, 0, 2)]
+        assert not hub.pages
+
+    asyncio.run(all_told())

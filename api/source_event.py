@@ -1,0 +1,22 @@
+"""What subscribers are told together: each group of equal ones executes and encodes it once."""
+
+from typing import Any
+
+
+class SourceEvent:
+    """As GraphQL calls it: the root value of an execution. All who are told it share the object."""
+
+    cursor: str = ""  # where to go on behind it, of a stream that can be resumed
+    repeats = True  # is told though its answer is the one before: it happened again
+
+    def __init__(self) -> None:
+        self.answers: dict[object, Any] = {}  # by group; gone with the event
+
+
+class Watermark(SourceEvent):
+    """Nothing happened, but the stream is complete up to here."""
+
+    def __init__(self, region: str, pos: int) -> None:
+        super().__init__()
+        self.pos = pos
+        self.cursor = f"{region}:{pos}"

@@ -1,0 +1,127 @@
+"""The subscriptions of one process: from a source of events to what each client is told."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncGenerator, Hashable, Iterator
+from contextlib import aclosing, contextmanager, suppress
+from inspect import isawaitable
+from typing import Any, cast
+from weakref import WeakValueDictionary
+
+from graphql import (
+    ExecutionResult,
+    Executor,
+    GraphQLError,
+    GraphQLSchema,
+)
+from graphql.execution import create_source_event_stream
+
+from api.context import Context
+from api.presenting import presented
+from api.source_event import SourceEvent, Watermark
+from api.transport.groups import Group, Subscribed, Told
+from domain.errors import DomainError
+
+STREAMS_MAX = 200  # at once of one name, or of one address without a token
+RECONNECT_SECONDS_MIN, RECONNECT_SECONDS_MAX = 1.0, 10.0
+LAST_WORDS_SECONDS = 2.0  # for clients that read slowly
+
+
+class TooManySubscriptions(DomainError):
+    """{limit} of your subscriptions are open; complete one first."""
+
+
+class ServerStopping(DomainError):
+    """The server is about to stop; connect again and resume after the cursor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # All clients are told at once; they must not all come back at once.
+        seconds = random.uniform(RECONNECT_SECONDS_MIN, RECONNECT_SECONDS_MAX)
+        self.reconnect_after_seconds = round(seconds, 1)
+
+
+class Streams:
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self.schema = schema
+        self.groups: WeakValueDictionary[Hashable, Group] = WeakValueDictionary()
+        self.open: Counter[tuple[str, str]] = Counter()  # by principal
+        self.none_open = asyncio.Event()
+        self.none_open.set()
+
+    async def follow(self, asked: Subscribed, context: Context) -> AsyncGenerator[Told, None]:
+        """What a client is told, in order; the last has the errors that ended it."""
+        cursor: str | None = None
+        last: bytes | None = None
+        with self._opened(context.principal):
+            try:
+                if self.open[context.principal] > STREAMS_MAX:
+                    raise TooManySubscriptions(limit=STREAMS_MAX)
+                group = self._group(asked, context)
+                source = await _source(asked.executor(self.schema, context))
+                async with aclosing(source) as events:
+                    async for event in events:
+                        marked = isinstance(event, Watermark)
+                        told = Told(cursor=event.cursor) if marked else await group.answer(event)
+                        if told.errors is not None:
+                            yield told.ended(cursor)
+                            return
+                        if event.repeats or told.payload != last:
+                            yield told
+                        # Who comes for the next has sent this one.
+                        cursor, last = told.cursor, told.payload
+            except Exception as error:
+                yield Told(errors=reasons(error)).ended(cursor)
+
+    async def all_ended(self) -> None:
+        """Wait for the end of all that are open now; those of slow clients are left behind."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await self.none_open.wait()
+
+    @contextmanager
+    def _opened(self, principal: tuple[str, str]) -> Iterator[None]:
+        self.open[principal] += 1
+        self.none_open.clear()
+        try:
+            yield
+        finally:
+            self.open[principal] -= 1
+            if not self.open[principal]:
+                del self.open[principal]
+            if not self.open:
+                self.none_open.set()
+
+    def _group(self, asked: Subscribed, context: Context) -> Group:
+        key = asked.key(context.rights)
+        group = self.groups.get(key)
+        if group is None:
+            executor = asked.executor(self.schema, context.shared())
+            group = self.groups[key] = Group(asked.document, executor)
+        return group
+
+
+async def _source(executor: Executor[Any]) -> AsyncGenerator[SourceEvent, None]:
+    """Raises ExceptionGroup of what a resolver raised."""
+    found = create_source_event_stream(executor)
+    source = await found if isawaitable(found) else found
+    if isinstance(source, ExecutionResult):
+        raise ExceptionGroup("subscribe", source.errors or [])
+    return cast("AsyncGenerator[SourceEvent, None]", source)
+
+
+def reasons(error: Exception) -> list[dict[str, Any]]:
+    """Why a stream ends, as it may be told."""
+    told: list[dict[str, Any]] = []
+    for cause in error.exceptions if isinstance(error, ExceptionGroup) else [error]:
+        located = (
+            cause
+            if isinstance(cause, GraphQLError)
+            else GraphQLError(str(cause), original_error=cause)
+        )
+        formatted: dict[str, Any] = dict(presented(located).formatted)
+        if isinstance(cause, ServerStopping):
+            formatted["extensions"]["reconnectAfterSeconds"] = cause.reconnect_after_seconds
+        told.append(formatted)
+    return told

@@ -1,0 +1,180 @@
+"""Thousands follow one municipality: how late is a change, and what does it cost to deliver?
+
+Server, projector and followers are processes of their own on real sockets; incidents are registered
+at a steady rate. Beside it the same with no two operations alike, as graphql-core would execute
+each. Late is counted from the return of the save. What the API spends while nothing happens is
+taken off.
+"""
+
+import resource
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import NamedTuple
+from uuid import uuid4
+
+import psutil
+
+from api.processes import wait_until_ready
+from api.progress import bar
+from api.viewer import Viewer, issue_token, read_token_key
+from bench.growth import free_port
+from bench.listeners import Followers, Heard, followers
+from bench.result import Result, at_least, at_most, info
+from bench.scratch import Scratch
+from bench.visibility import percentiles
+from domain.commands import Register
+from domain.rights import SYSTEM, Scope
+from domain.vocabulary import Role
+from regions.node import Node
+
+REGION, PLACE = "63", "63-samara"
+SUBSCRIBERS, LARGE = 1_000, (5_000, 10_000)
+DELIVERIES_PER_SECOND = 5_000
+CHANGES, CHANGES_UNGROUPED = 30, 10
+UNGROUPED_SECONDS = 2.0  # between two changes: each keeps the server busy for most of one
+IDLE_SECONDS = 5.0
+OF_A_NAME = 100
+LATE_MS_MAX = 500
+GAIN_MIN = 20  # times less processor time for a delivery
+QUERY = """subscription Changes($after: String) {
+  change: incidentChanges(municipality: "63-samara", after: $after) {
+    cursor event version occurredAt
+    incident {
+      id status priority kind regime channel version registeredAt publishedAt dueAt replyDueAt
+      topic { code name } municipality { code name } organisation { code name } region { code }
+    }
+  }
+}"""
+
+
+class Delivered(NamedTuple):
+    late: dict[int, float]  # percentiles, ms
+    cost: float  # processor time of the server for each delivery, us
+    memory: float  # of the server for each subscriber, KiB
+    resumed: float  # seconds until all were back and had what they had missed
+
+
+def run(scratch: Scratch) -> list[Result]:
+    _allow_sockets()
+    results: list[Result] = []
+    with served(scratch) as api:
+        for number in (SUBSCRIBERS, *(LARGE if scratch.large else ())):
+            found = api.deliver(number, CHANGES, alike=True)
+            name = f"subscribers.{number}"
+            results += [
+                at_most(f"{name}.p99", found.late[99], "ms", LATE_MS_MAX),
+                info(f"{name}.p50", found.late[50], "ms"),
+                info(f"{name}.cost", found.cost, "us a delivery"),
+                info(f"{name}.memory", found.memory, "KiB a subscriber"),
+                info(f"{name}.resumed", found.resumed, "s until all were back"),
+            ]
+        # One after the other, beside the same of what else the machine does.
+        grouped = api.deliver(SUBSCRIBERS, CHANGES, alike=True)
+        ungrouped = api.deliver(SUBSCRIBERS, CHANGES_UNGROUPED, alike=False)
+    gain = ungrouped.cost / grouped.cost
+    return [
+        *results,
+        at_least("subscribers.gain", gain, "x less processor than ungrouped", GAIN_MIN),
+        info("subscribers.ungrouped.cost", ungrouped.cost, "us a delivery"),
+        info("subscribers.ungrouped.p99", ungrouped.late[99], "ms"),
+    ]
+
+
+def _allow_sockets() -> None:
+    """For us and for the processes we start."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+class Served:
+    def __init__(self, scratch: Scratch, node: Node, port: int, api: int) -> None:
+        self.key = read_token_key(scratch.home)
+        self.node = node
+        self.port = port
+        self.api = psutil.Process(api)
+        self.memory = self.api.memory_info().rss  # bytes, before anybody came
+
+    def deliver(self, number: int, changes: int, *, alike: bool) -> Delivered:
+        queries = [QUERY if alike else QUERY.replace("change:", f"c{n}:") for n in range(number)]
+        tokens = list(chain.from_iterable([token] * OF_A_NAME for token in self._tokens(number)))
+        pause = number / DELIVERIES_PER_SECOND if alike else UNGROUPED_SECONDS
+        with followers() as crowd:
+            begin = self._register()[0]
+            crowd.join(self.port, tokens, queries, begin)
+            memory = (self.api.memory_info().rss - self.memory) / number / 1024
+            idle = self._idle()
+            with bar(f"Telling {number:,}") as progress:
+                clock, spent = time.monotonic(), self._spent()
+                saved = dict(self._registered(changes, pause, progress))
+                heard = crowd.heard(changes)
+                spent = self._spent() - spent - idle * (time.monotonic() - clock)
+            _check(heard, list(saved))
+            # With no two alike it takes longer than the server waits for a greeting.
+            resumed = self._resume(crowd, tokens, queries, list(saved)[-1]) if alike else 0.0
+        late = [
+            1000 * (at - saved[cursor])
+            for one in heard
+            for cursor, at in zip(one.cursors, one.at, strict=True)
+        ]
+        return Delivered(percentiles(late), 1e6 * spent / len(late), memory, resumed)
+
+    def _resume(
+        self, crowd: Followers, tokens: Sequence[str], queries: Sequence[str], last: str
+    ) -> float:
+        """All come back at once, with their last cursor, to what they have missed."""
+        missed = [self._register()[0] for _ in range(5)]
+        began = time.monotonic()
+        crowd.join(self.port, tokens, queries, last)
+        _check(crowd.heard(len(missed)), missed)
+        return time.monotonic() - began
+
+    def _registered(
+        self, number: int, pause: float, progress: Callable[[int, int], None]
+    ) -> Iterator[tuple[str, float]]:
+        began = time.monotonic()
+        for done in range(number):
+            time.sleep(max(0.0, began + done * pause - time.monotonic()))
+            yield self._register()
+            progress(done + 1, number)
+
+    def _register(self) -> tuple[str, float]:
+        """Its cursor, and when the save returned."""
+        now = datetime.now(UTC)
+        command = Register(municipality=PLACE, channel="VK", published_at=now)
+        saved = self.node.centre(REGION).register(command, command_id=uuid4(), at=now, by=SYSTEM)
+        return f"{saved.position}", time.monotonic()
+
+    def _tokens(self, number: int) -> Iterator[str]:
+        for name in range(number // OF_A_NAME):
+            viewer = Viewer(f"follower {name}", Role.MCU_OPERATOR, Scope(REGION, PLACE))
+            yield issue_token(self.key, viewer, now=datetime.now(UTC), valid=timedelta(hours=1))
+
+    def _idle(self) -> float:
+        """Processor seconds a second while nothing happens."""
+        before = self._spent()
+        time.sleep(IDLE_SECONDS)
+        return (self._spent() - before) / IDLE_SECONDS
+
+    def _spent(self) -> float:
+        times = self.api.cpu_times()
+        return float(times.user + times.system)
+
+
+def _check(heard: Sequence[Heard], cursors: Sequence[str]) -> None:
+    assert all(one.cursors == list(cursors) for one in heard), "missed, doubled or out of order"
+
+
+@contextmanager
+def served(scratch: Scratch) -> Iterator[Served]:
+    url, port = scratch.database(), free_port()
+    with (
+        scratch.node(url) as node,
+        scratch.running(url, "projector"),
+        scratch.running(url, "api", port=port) as api,
+    ):
+        assert wait_until_ready(f"http://127.0.0.1:{port}", threading.Event())
+        yield Served(scratch, node, port, api.pid)
