@@ -75,7 +75,7 @@ async def node_state(connection: AsyncConnection[Any], *, now: datetime) -> Node
                (SELECT count(*) FROM job WHERE NOT quarantined AND error IS NOT NULL),
                (SELECT count(*) FROM inbox WHERE state = 'QUARANTINED')
         """,
-        [jobs.Queue.DEFAULT],  # exports come after all others and may wait
+        [jobs.Queue.DEFAULT],  # exports have processes of their own
     )
     row = await cursor.fetchone()
     assert row is not None, "an aggregate has a row"  # noqa: S101
