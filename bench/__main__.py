@@ -23,6 +23,7 @@ from bench import (
 )
 from bench.result import Result, table, write
 from bench.scratch import Scratch, scratch
+from bench.tables import refresh
 
 # In this order: what is sensitive to its surroundings comes before the large databases.
 BENCHES: dict[str, Callable[[Scratch], list[Result]]] = {
@@ -62,6 +63,7 @@ def main(
             results = BENCHES[name](ground)
             write(name, results)
             found += results
+    refresh()
     console.print(table(found))
     if any(result.holds is False for result in found):
         raise typer.Exit(1)

@@ -50,9 +50,14 @@ def main(
 
 def run(names: list[str], address: str, ground: Scratch) -> int:
     """The exit code of node's test runner; 0 if every test of these suites passed."""
-    environment = {**os.environ, "ADDRESS": address, "TOKENS": json.dumps(tokens(ground))}
+    environment = {
+        **os.environ,
+        "ADDRESS": address,
+        "TOKENS": json.dumps(tokens(ground)),
+        "TSUR_HOME": str(ground.home),  # where `tsur token` finds the key
+    }
     files = [f"{name}.test.js" for name in names]
-    options = ["--test", "--test-concurrency=2", "--test-timeout=60000"]
+    options = ["--test", "--test-concurrency=2", "--test-timeout=180000"]
     options.append("--test-reporter=./report.js")
     command = ["node", *options, *files]
     return subprocess.run(command, check=False, cwd=FOLDER, env=environment).returncode

@@ -32,15 +32,15 @@ export const REGISTER = `mutation Register($input: RegisterIncidentInput!) {
 
 export const newMessage = (municipality) => ({
   commandId: crypto.randomUUID(),
-  region: "63",
+  region: municipality.split("-")[0],
   municipality,
   channel: "VK",
   publishedAt: new Date(Date.now() - 60_000).toISOString(),
 });
 
-/** Makes something happen in a municipality of region 63; returns its cursor. */
-export async function happen(municipality) {
-  const { data, errors } = await ask(REGISTER, { input: newMessage(municipality) }, "monitor");
+/** Makes something happen in a municipality; returns its cursor. */
+export async function happen(municipality, who = "monitor") {
+  const { data, errors } = await ask(REGISTER, { input: newMessage(municipality) }, who);
   if (errors || data.registerIncident.userErrors.length) throw new Error(JSON.stringify({ data, errors }));
   return data.registerIncident.position;
 }

@@ -183,10 +183,6 @@ class NotClassified(RuleBroken):
     field = "topic"
 
 
-class NotOpen(RuleBroken):
-    """The incident is {status}: there is nothing left to do on it."""
-
-
 class InterimReplyMissing(RuleBroken):
     """A solution is planned for later only after the citizen was told so by an interim reply."""
 
