@@ -23,6 +23,7 @@ from api.identity import viewer_of
 from api.intake import IntakeDoors
 from api.monitors import Monitors
 from api.schema import schema
+from api.transport.budget import Budgets, principal_of
 from api.transport.execution import Execution
 from api.viewer import Viewer, read_token_key
 from projections.feed import progress
@@ -57,7 +58,11 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     connections = Connections(settings.home, lambda source: "")  # the doors only read secrets
     doors = IntakeDoors(server.readers, Inbox(node.pool, vault), connections, clock, server.threads)
     who = viewer_of(settings, catalogue, token_key)
-    execution = Execution(schema._schema, introspection=settings.introspection)
+    execution = Execution(
+        schema._schema,
+        Budgets(settings.budget),
+        introspection=settings.introspection,
+    )
     door = Door(execution, server.context, who, show_page)
     downloads = Downloads(Exports(node.pool), token_key, who, clock, server.threads)
     monitors = Monitors(server.readers, catalogue, who, clock)
@@ -100,8 +105,9 @@ class Server:
                 with suppress(asyncio.CancelledError):
                     await self.following
 
-    def context(self, viewer: Viewer) -> Context:
+    def context(self, viewer: Viewer, address: str) -> Context:
         return Context(
+            principal=principal_of(viewer, address),
             node=self.node,
             readers=self.readers,
             hub=self.hub,

@@ -14,6 +14,7 @@ from strawberry.dataloader import DataLoader
 from strawberry.types.info import Info as StrawberryInfo
 
 from api.hub import ChangeHub
+from api.transport.budget import Principal
 from api.viewer import Viewer
 from domain.errors import NotPermitted
 from projections.history import HistoryKey, PastEvent
@@ -32,6 +33,7 @@ class Context:
     node: Node
     readers: ReadPool
     hub: ChangeHub
+    principal: Principal  # whose budget is spent
     bearer: Viewer  # who the token named when the request, or the socket, began
     clock: Callable[[], datetime]
     threads: CapacityLimiter

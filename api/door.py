@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -27,7 +27,7 @@ class Door:
     def __init__(
         self,
         execution: Execution,
-        make_context: Callable[[Viewer], Context],
+        make_context: Callable[[Viewer, str], Context],
         viewer_of: ViewerOf,
         page: Callable[[Request], Response],
     ) -> None:
@@ -64,7 +64,7 @@ class Door:
             return http.encoded(_errors(refusal), _told_in(media), status=401, headers=challenge)
         except DomainError as refusal:
             return http.refusal(refusal, _told_in(media))
-        context = self.make_context(viewer)
+        context = self.make_context(viewer, _address(request))
         if media == EVENTS:
             return events.event_stream(events.results_of(self.execution, asked, context))
         if media == MULTIPART:
@@ -92,7 +92,7 @@ class Door:
             return PlainTextResponse("Name the operation by a new operationId", status_code=400)
         if len(stream.running) >= OPERATIONS_MAX:
             return http.refusal(TooManyOperations(limit=OPERATIONS_MAX), JSON)
-        context = self.make_context(viewer)
+        context = self.make_context(viewer, _address(request))
         stream.start(operation, events.results_of(self.execution, asked, context))
         return Response(status_code=202)
 
@@ -107,9 +107,14 @@ class Door:
             # A browser cannot set headers on a socket: its token comes with connection_init.
             token = given.get("Authorization") or given.get("authorization")
             viewer = bearer if token is None else await self.viewer_of(str(token))
-            return self.make_context(viewer)
+            return self.make_context(viewer, _address(socket))
 
         await Socket(socket, self.execution, authenticate).run()
+
+
+def _address(asked: HTTPConnection) -> str:
+    """Of the client, as uvicorn learns it from a proxy that it trusts."""
+    return asked.client.host if asked.client else ""
 
 
 def _wants_page(request: Request) -> bool:

@@ -7,6 +7,7 @@ import psycopg
 from graphql import GraphQLError
 from psycopg.errors import QueryCanceled
 
+from api.transport.budget import RateLimited
 from domain.errors import DomainError
 from projections.snapshot import ServedAnew
 from regions.event_store import StoreUnavailable
@@ -25,13 +26,22 @@ def presented(error: GraphQLError) -> GraphQLError:
         message = "The question takes too long to answer; narrow its filter or period."
         return _with(error, message, {"code": "TOO_EXPENSIVE"})
     if isinstance(cause, DomainError):
-        return _with(error, str(cause), {"code": cause.code, "field": cause.field})
+        return _with(error, str(cause), extensions_of(cause))
     error_id = str(uuid4())
     log.error("Error %s at %s", error_id, error.path, exc_info=cause)
     if isinstance(cause, psycopg.OperationalError | StoreUnavailable | ServedAnew):
         message = "The database does not answer; try again in a moment."
         return _with(error, message, {"code": "UNAVAILABLE", "errorId": error_id})
     return _with(error, "Something failed on our side.", {"code": "INTERNAL", "errorId": error_id})
+
+
+def extensions_of(refusal: DomainError) -> dict[str, object]:
+    told: dict[str, object] = {"code": refusal.code}
+    if refusal.field is not None:
+        told["field"] = refusal.field
+    if isinstance(refusal, RateLimited):
+        told["retryAfterSeconds"] = refusal.retry_after_seconds
+    return told
 
 
 def _with(error: GraphQLError, message: str, extensions: dict[str, object]) -> GraphQLError:

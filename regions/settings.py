@@ -22,6 +22,14 @@ class Issuer:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """Of each who asks, in points of some 20 microseconds of the server (api/transport/cost.py)."""
+
+    points: int = 600_000  # sixty of the heaviest boards at once
+    points_per_second: int = 10_000  # restored: one such board a second, a fifth of a processor
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     home: Path  # everything this node keeps on disk
     database_url: str | None  # None: the embedded PostgreSQL in `home`
@@ -30,12 +38,14 @@ class Settings:
     catalogue: Path  # folder of reference data
     broker_url: str | None = None  # RabbitMQ; None: jobs stay in the database
     introspection: bool = True  # whether clients may ask for the schema
+    budget: Budget = Budget()
     issuer: Issuer | None = None  # None: `tsur token` issues tokens, for development
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings from TSUR_HOME, TSUR_DATABASE_URL, TSUR_HOST, TSUR_PORT, TSUR_CATALOGUE,
-    TSUR_BROKER_URL, TSUR_INTROSPECTION, TSUR_OIDC_ISSUER and TSUR_OIDC_AUDIENCE.
+    TSUR_BROKER_URL, TSUR_INTROSPECTION, TSUR_BUDGET_POINTS, TSUR_BUDGET_POINTS_PER_SECOND,
+    TSUR_OIDC_ISSUER and TSUR_OIDC_AUDIENCE.
 
     Raises SettingInvalid naming the variable.
     """
@@ -47,6 +57,10 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         catalogue=_catalogue(environ.get("TSUR_CATALOGUE") or "russia"),
         broker_url=_broker(environ.get("TSUR_BROKER_URL") or None),
         introspection=_switch(environ, "TSUR_INTROSPECTION"),
+        budget=Budget(
+            _number(environ, "TSUR_BUDGET_POINTS", Budget().points),
+            _number(environ, "TSUR_BUDGET_POINTS_PER_SECOND", Budget().points_per_second),
+        ),
         issuer=_issuer(environ.get("TSUR_OIDC_ISSUER"), environ.get("TSUR_OIDC_AUDIENCE")),
     )
 
@@ -56,6 +70,13 @@ def _switch(environ: Mapping[str, str], name: str) -> bool:
     if value not in ("on", "off"):
         raise SettingInvalid(f"{name} is on or off, not {value!r}")
     return value == "on"
+
+
+def _number(environ: Mapping[str, str], name: str, usual: int) -> int:
+    value = environ.get(name) or str(usual)
+    if not value.isdecimal() or int(value) == 0:
+        raise SettingInvalid(f"{name} is a whole number from 1 on, not {value!r}")
+    return int(value)
 
 
 def _issuer(url: str | None, audience: str | None) -> Issuer | None:

@@ -20,7 +20,8 @@ from graphql import (
 
 from api.context import Context
 from api.presenting import presented
-from api.transport.cost import COST_MAX, TooCostly, cost_of
+from api.transport.budget import Budgets, Principal, RateLimited
+from api.transport.cost import COST_MAX, REFUSED_COST, Prices, TooCostly
 from api.transport.operations import Document, Operations
 from domain.errors import DomainError, InvalidInput, NotFound
 
@@ -85,40 +86,71 @@ class PersistedQueryMismatch(InvalidInput):
 class Refused(Exception):
     """Nothing was executed: the document, its variables or its kind are not answered here."""
 
-    def __init__(self, *errors: GraphQLError) -> None:
+    def __init__(self, *errors: GraphQLError, retry_after_seconds: int | None = None) -> None:
         super().__init__()
         self.errors = [presented(error).formatted for error in errors]
+        self.retry_after_seconds = retry_after_seconds  # of a principal without budget
 
     def result(self) -> Result:
         return {"errors": self.errors}
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """An operation that may be executed, and is paid for."""
+
+    document: Document
+    operation: OperationDefinitionNode
+    cost: Mapping[str, int]  # what the answer says of it
+
+
 class Execution:
     """Of one schema. An operation is read once and executed by graphql-core."""
 
-    def __init__(self, schema: GraphQLSchema, *, introspection: bool = True) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        budgets: Budgets,
+        *,
+        introspection: bool = True,
+    ) -> None:
         self.schema = schema
         self.operations = Operations(schema, introspection=introspection)
+        self.budgets = budgets
+        self.prices = Prices(schema)
+        self.cost_max = min(COST_MAX, budgets.budget.points)
 
-    def document(self, asked: Asked) -> tuple[Document, OperationDefinitionNode]:
-        """What is asked for. Raises Refused."""
+    def admit(self, asked: Asked, principal: Principal) -> Admitted:
+        """What is asked for, paid by the principal. Raises Refused, which costs as well."""
         try:
-            document = self._read(asked)
-            if document.errors:
-                raise Refused(*document.errors)
-            operation = document.operation(asked.operation_name)
-            self._check_cost(document, operation, asked)
-            return document, operation
+            self.budgets.spend(principal, 0)  # who is in debt is not even read
+            return self._paid(asked, principal)
+        except RateLimited as refusal:
+            seconds = refusal.retry_after_seconds
+            raise Refused(_because_of(refusal), retry_after_seconds=seconds) from None
         except DomainError as refusal:
-            raise Refused(GraphQLError(str(refusal), original_error=refusal)) from None
+            self.budgets.charge(principal, REFUSED_COST)
+            raise Refused(_because_of(refusal)) from None
+        except Refused:
+            self.budgets.charge(principal, REFUSED_COST)
+            raise
 
-    def _check_cost(
-        self, document: Document, operation: OperationDefinitionNode, asked: Asked
-    ) -> None:
-        """Raises TooCostly."""
-        found = cost_of(self.schema, document, operation, asked.variables)
-        if found > COST_MAX:
-            raise TooCostly(found=found, limit=COST_MAX)
+    def _paid(self, asked: Asked, principal: Principal) -> Admitted:
+        """Raises Refused, or a DomainError."""
+        document = self._read(asked)
+        if document.errors:
+            raise Refused(*document.errors)
+        operation = document.operation(asked.operation_name)
+        cost = self.prices.cost_of(document, operation, asked.variables)
+        if cost > self.cost_max:
+            raise TooCostly(found=cost, limit=self.cost_max)
+        told = {
+            "requested": cost,
+            "limit": self.cost_max,
+            "remaining": self.budgets.spend(principal, cost),
+            "restoreRate": self.budgets.budget.points_per_second,
+        }
+        return Admitted(document, operation, told)
 
     def _read(self, asked: Asked) -> Document:
         """Raises PersistedQueryNotFound or PersistedQueryMismatch."""
@@ -131,26 +163,26 @@ class Execution:
             raise PersistedQueryMismatch
         return self.operations.read(asked.query)
 
-    async def execute(self, document: Document, asked: Asked, context: Context) -> Result:
-        """Of a query or a mutation that `document` gave. Raises Refused."""
+    async def execute(self, admitted: Admitted, asked: Asked, context: Context) -> Result:
+        """Of a query or a mutation. Raises Refused."""
         try:
             async with asyncio.timeout(OPERATION_SECONDS_MAX):
-                found = execute(self.schema, **_given(document, asked, context))
+                found = execute(self.schema, **_given(admitted.document, asked, context))
                 result = found if isinstance(found, ExecutionResult) else await found
         except TimeoutError as error:
             raise Refused(_because_of(error)) from None
-        return told(result)
+        return told(result) | {"extensions": {"cost": admitted.cost}}
 
     async def stream(self, asked: Asked, context: Context) -> AsyncGenerator[Result, None]:
         """Every result, in order: one of a query or mutation. Raises Refused before the first.
 
         A stream that breaks ends with a result that has `errors` and no `data`.
         """
-        document, operation = self.document(asked)
-        if operation.operation is not OperationType.SUBSCRIPTION:
-            yield await self.execute(document, asked, context)
+        admitted = self.admit(asked, context.principal)
+        if admitted.operation.operation is not OperationType.SUBSCRIPTION:
+            yield await self.execute(admitted, asked, context)
             return
-        begun = subscribe(self.schema, **_given(document, asked, context))
+        begun = subscribe(self.schema, **_given(admitted.document, asked, context))
         results = await begun if isawaitable(begun) else begun
         if isinstance(results, ExecutionResult):
             raise Refused(*(results.errors or ()))

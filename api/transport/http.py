@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.context import Context
+from api.presenting import extensions_of
 from api.transport.events import TooManyStreams
 from api.transport.execution import Asked, BodyInvalid, Execution, Refused, Result, asked_in
 from api.viewer import IssuerUnavailable
@@ -146,16 +147,22 @@ async def answer(
 ) -> Response:
     """One result, in the format that is accepted."""
     try:
-        document, operation = execution.document(asked)
-        if operation.operation is OperationType.SUBSCRIPTION:
+        admitted = execution.admit(asked, context.principal)
+        kind = admitted.operation.operation
+        if kind is OperationType.SUBSCRIPTION:
             return refusal(StreamNotAccepted(), media)
-        if request.method == "GET" and operation.operation is not OperationType.QUERY:
+        if request.method == "GET" and kind is not OperationType.QUERY:
             return refusal(MethodNotAllowed(), media, {"Allow": "POST"})
-        result = await execution.execute(document, asked, context)
+        result = await execution.execute(admitted, asked, context)
         if request.method == "GET" and context.bearer.scope is None and "errors" not in result:
+            # What is left of one visitor's budget is nothing to others, and new each time.
+            del result["extensions"]
             return cacheable(result, media, request.headers.get("if-none-match"))
         return encoded(result, media)
     except Refused as refused:
+        if refused.retry_after_seconds is not None:
+            headers = {"Retry-After": str(refused.retry_after_seconds)}
+            return encoded(refused.result(), media, status=429, headers=headers)
         return encoded(refused.result(), media, status=400 if media == GRAPHQL else 200)
 
 
@@ -183,8 +190,6 @@ def encoded(
 
 def refusal(error: DomainError, media: str, headers: Mapping[str, str] | None = None) -> Response:
     """Of a request that is none of ours to execute."""
-    told: dict[str, Any] = {"message": str(error), "extensions": {"code": error.code}}
-    if error.field is not None:
-        told["extensions"]["field"] = error.field
+    told = {"message": str(error), "extensions": extensions_of(error)}
     status = STATUS.get(type(error), 400)
     return encoded({"errors": [told]}, media, status=status, headers=headers)

@@ -10,6 +10,7 @@ import msgspec
 import strawberry
 
 from api.context import Info
+from api.cost_directives import Cost
 from api.types.catalogue import Municipality, Organisation, Region, Topic
 from api.types.node import Node, write_id
 from api.types.sources import Likeness, Reading
@@ -367,7 +368,8 @@ class Incident(Node):
         ]
 
     @strawberry.field(
-        description="Every event of its life, the first first; with `asOf`, up to that moment."
+        description="Every event of its life, the first first; with `asOf`, up to that moment.",
+        directives=[Cost(weight="20")],
     )
     async def timeline(self, info: Info) -> list[HistoryEntry]:
         key = HistoryKey(self.region_code, self.uuid)
