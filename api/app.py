@@ -25,6 +25,7 @@ from api.monitors import Monitors
 from api.schema import schema
 from api.transport.budget import Budgets, principal_of
 from api.transport.execution import Execution
+from api.transport.trusted import trust
 from api.viewer import Viewer, read_token_key
 from projections.feed import progress
 from projections.history import HistoryKey, PastEvent, histories
@@ -62,7 +63,10 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
         schema._schema,
         Budgets(settings.budget),
         introspection=settings.introspection,
+        trusted_only=settings.trusted_only,
     )
+    if settings.trusted_documents is not None:
+        trust(execution.operations, settings.trusted_documents)
     door = Door(execution, server.context, who, show_page)
     downloads = Downloads(Exports(node.pool), token_key, who, clock, server.threads)
     monitors = Monitors(server.readers, catalogue, who, clock)

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +31,8 @@ from api.progress import bar, console, show
 from api.schema import schema as graphql_schema
 from api.tour import Tour, TourFailed, find_place
 from api.transport.http import BODY_BYTES_MAX
+from api.transport.operations import Operations
+from api.transport.trusted import TrustedDocumentInvalid, trust
 from api.up import Demo, catch_up, run_everything
 from api.viewer import (
     Viewer,
@@ -101,6 +104,7 @@ def main() -> None:
         CatalogueInvalid,
         SourcesInvalid,
         ClaimsInvalid,
+        TrustedDocumentInvalid,
         VaultKeyInvalid,
         MigrationMismatch,
         StoreUnavailable,
@@ -129,10 +133,16 @@ def up(
 
 
 @cli.command()
-def api() -> None:
+def api(
+    trusted_only: Annotated[
+        bool, typer.Option(help="Answer trusted documents and nothing else [TSUR_TRUSTED_ONLY].")
+    ] = False,
+) -> None:
     """Run the API alone, on the database of TSUR_DATABASE_URL."""
     processes.end_with_parent()
     settings = _settings()
+    if trusted_only:
+        settings = replace(settings, trusted_only=True)
     with database(settings) as served:
         versions.require(served.url, load_catalogue(settings.catalogue))
         uvicorn.run(
@@ -146,6 +156,17 @@ def api() -> None:
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=5,
         )
+
+
+@cli.command()
+def documents() -> None:
+    """Check the trusted documents and tell their ids."""
+    settings = _settings()
+    if settings.trusted_documents is None:
+        raise SettingInvalid("TSUR_TRUSTED_DOCUMENTS names no folder")
+    operations = Operations(graphql_schema._schema, introspection=settings.introspection)
+    for name, digest in trust(operations, settings.trusted_documents).items():
+        typer.echo(f"sha256:{digest}  {name}")
 
 
 @cli.command()

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from hashlib import sha256
 from inspect import isawaitable
 from typing import Any, cast
 
@@ -22,7 +21,7 @@ from api.context import Context
 from api.presenting import presented
 from api.transport.budget import Budgets, Principal, RateLimited
 from api.transport.cost import COST_MAX, REFUSED_COST, Prices, TooCostly
-from api.transport.operations import Document, Operations
+from api.transport.operations import Document, Operations, digest_of
 from domain.errors import DomainError, InvalidInput, NotFound
 
 OPERATION_SECONDS_MAX = 70  # above the longest that a resolver allows itself (a policy replay)
@@ -44,10 +43,13 @@ class Asked:
     operation_name: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     extensions: Mapping[str, Any] = field(default_factory=dict)
+    document_id: str | None = None
 
     @property
     def digest(self) -> str | None:
-        """Of an automatic persisted query, as Apollo's clients send it."""
+        """Of `documentId`, or of an automatic persisted query as Apollo's clients send it."""
+        if self.document_id is not None:
+            return self.document_id.removeprefix("sha256:")
         persisted = self.extensions.get("persistedQuery")
         digest = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
         return digest if isinstance(digest, str) else None
@@ -67,7 +69,10 @@ def asked_in(given: object) -> Asked:
         raise BodyInvalid(reason="variables must be an object")
     if not isinstance(extensions, dict | None):
         raise BodyInvalid(reason="extensions must be an object")
-    asked = Asked(query, name or None, variables or {}, extensions or {})
+    document_id = given.get("documentId")
+    if not isinstance(document_id, str | None):
+        raise BodyInvalid(reason="documentId must be a text")
+    asked = Asked(query, name or None, variables or {}, extensions or {}, document_id)
     if query is None and asked.digest is None:
         raise BodyInvalid(reason="query must be a text")
     return asked
@@ -78,9 +83,15 @@ class PersistedQueryNotFound(NotFound):
 
 
 class PersistedQueryMismatch(InvalidInput):
-    """The sha256Hash is not that of the query."""
+    """The hash is not that of the query."""
 
     field = "extensions"
+
+
+class DocumentNotTrusted(InvalidInput):
+    """This server answers the operations of its own clients only."""
+
+    field = "query"
 
 
 class Refused(Exception):
@@ -113,9 +124,11 @@ class Execution:
         budgets: Budgets,
         *,
         introspection: bool = True,
+        trusted_only: bool = False,
     ) -> None:
         self.schema = schema
         self.operations = Operations(schema, introspection=introspection)
+        self.trusted_only = trusted_only
         self.budgets = budgets
         self.prices = Prices(schema)
         self.cost_max = min(COST_MAX, budgets.budget.points)
@@ -153,13 +166,16 @@ class Execution:
         return Admitted(document, operation, told)
 
     def _read(self, asked: Asked) -> Document:
-        """Raises PersistedQueryNotFound or PersistedQueryMismatch."""
+        """Raises DocumentNotTrusted, PersistedQueryNotFound or PersistedQueryMismatch."""
+        digest = (asked.digest or "") if asked.query is None else digest_of(asked.query)
+        if self.trusted_only and not self.operations.trusts(digest):
+            raise DocumentNotTrusted
         if asked.query is None:
-            known = self.operations.known(asked.digest or "")
+            known = self.operations.known(digest)
             if known is None:
                 raise PersistedQueryNotFound
             return known
-        if asked.digest not in (None, sha256(asked.query.encode()).hexdigest()):
+        if asked.digest not in (None, digest):
             raise PersistedQueryMismatch
         return self.operations.read(asked.query)
 

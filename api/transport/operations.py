@@ -87,6 +87,10 @@ class Document:
         return only
 
 
+def digest_of(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
 class NoIntrospection(ASTValidationRule):
     """Of production: clients have the schema from their build; a router composes from the file."""
 
@@ -103,10 +107,21 @@ class Operations:
         self.schema = schema
         self.rules = [*specified_rules, *([] if introspection else [NoIntrospection])]
         self._kept: OrderedDict[str, Document] = OrderedDict()  # by the digest of the text
+        self._trusted: dict[str, Document] = {}  # as well; for ever
+
+    def trust(self, text: str) -> Document:
+        """Keep a document of ours, whatever its size; one with errors is not kept."""
+        document = self._read(text, limited=False)
+        if not document.errors:
+            self._trusted[digest_of(text)] = document
+        return document
+
+    def trusts(self, digest: str) -> bool:
+        return digest in self._trusted
 
     def read(self, text: str) -> Document:
         """Broken or not, a document is read once."""
-        digest = sha256(text.encode()).hexdigest()
+        digest = digest_of(text)
         document = self.known(digest)
         if document is None:
             document = self._read(text)
@@ -118,24 +133,27 @@ class Operations:
 
     def known(self, digest: str) -> Document | None:
         """By the SHA-256 of its text in UTF-8, in hexadecimal; None if it is not kept any more."""
+        if digest in self._trusted:
+            return self._trusted[digest]
         document = self._kept.get(digest)
         if document is not None:
             self._kept.move_to_end(digest)
         return document
 
-    def _read(self, text: str) -> Document:
+    def _read(self, text: str, *, limited: bool = True) -> Document:
         try:
-            node = parse(text, max_tokens=TOKENS_MAX)
+            node = parse(text, max_tokens=TOKENS_MAX if limited else None)
         except GraphQLSyntaxError as error:
             return Document(None, (error,))
         try:
-            check_size(node)
+            if limited:
+                check_size(node)
         except TooComplex as refusal:
             return Document(node, (GraphQLError(str(refusal), original_error=refusal),))
         errors = validate(
             self.schema, node, self.rules, max_errors=ERRORS_MAX, hide_suggestions=True
         )
-        if not errors:
+        if limited and not errors:
             try:
                 check_depth(node)
             except TooComplex as refusal:

@@ -201,10 +201,12 @@ def serving(
     issuer: Issuer | None = None,
     claims: str = "",
     budget: Budget = UNBOUNDED,
+    **changes: Any,
 ) -> Iterator[Api]:
     """The API of a database with the catalogue of a folder, without a projector.
 
-    `sources` is the content of its sources.toml, `claims` that of its claims.toml.
+    `sources` is the content of its sources.toml, `claims` that of its claims.toml; `changes` are
+    other settings.
 
     With `send_buffer`, the kernel keeps so many bytes for a slow reader, instead of megabytes.
     """
@@ -220,8 +222,8 @@ def serving(
         (Path(home) / "sources.toml").write_text(sources)
         if issuer is not None:
             (Path(home) / "claims.toml").write_text(claims)
-        address = listener.getsockname()
-        settings = Settings(Path(home), url, *address, folder, budget=budget, issuer=issuer)
+        facts = {"issuer": issuer, "budget": budget} | changes
+        settings = Settings(Path(home), url, *listener.getsockname(), folder, **facts)
         address = f"http://127.0.0.1:{settings.port}"
         with (
             running(create_app(settings, url, clock), listener),
