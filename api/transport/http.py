@@ -4,13 +4,15 @@
 `application/graphql-response+json` says 4xx and has no `data` where nothing was executed.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from hashlib import sha256
 from typing import Any
 
 import orjson
 from graphql import OperationType
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api.context import Context
@@ -153,7 +155,10 @@ async def answer(
             return refusal(StreamNotAccepted(), media)
         if request.method == "GET" and kind is not OperationType.QUERY:
             return refusal(MethodNotAllowed(), media, {"Allow": "POST"})
-        result = await execution.execute(admitted, asked, context)
+        # A command goes on, whoever waits for its answer.
+        waiting = while_connected(request) if kind is OperationType.QUERY else nullcontext()
+        async with waiting:
+            result = await execution.execute(admitted, asked, context)
         if request.method == "GET" and context.bearer.scope is None and "errors" not in result:
             # What is left of one visitor's budget is nothing to others, and new each time.
             del result["extensions"]
@@ -164,6 +169,31 @@ async def answer(
             headers = {"Retry-After": str(refused.retry_after_seconds)}
             return encoded(refused.result(), media, status=429, headers=headers)
         return encoded(refused.result(), media, status=400 if media == GRAPHQL else 200)
+
+
+@asynccontextmanager
+async def while_connected(request: Request) -> AsyncIterator[None]:
+    """End the block when the client leaves, and its SQL with it. Raises ClientDisconnect then.
+
+    The body must have been read.
+    """
+    asking = asyncio.current_task()
+    assert asking is not None, "a request is answered in a task"  # noqa: S101
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        asking.cancel()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if watching.done() and asking.uncancel() == 0:
+            raise ClientDisconnect from None
+        raise
+    finally:
+        watching.cancel()
 
 
 def cacheable(result: Result, media: str, known: str | None) -> Response:
