@@ -379,7 +379,7 @@ class Mutation(ExportMutation):
     @strawberry.mutation(
         description="Publish an exact ranking of a settled period for good, or a correction of the "
         "latest one. For the federal level; within a region also for its head.",
-        directives=[Cost(weight="40000")],
+        directives=[Cost(weight="30000")],
     )
     async def publish_ranking(self, info: Info, input: PublishRankingInput) -> PublicationPayload:
         try:

@@ -36,9 +36,7 @@ def presented(error: GraphQLError) -> GraphQLError:
 
 
 def extensions_of(refusal: DomainError) -> dict[str, object]:
-    told: dict[str, object] = {"code": refusal.code}
-    if refusal.field is not None:
-        told["field"] = refusal.field
+    told: dict[str, object] = {"code": refusal.code, "field": refusal.field}
     if isinstance(refusal, RateLimited):
         told["retryAfterSeconds"] = refusal.retry_after_seconds
     return told

@@ -166,14 +166,14 @@ def _api(scratch: Scratch, filled: Filled) -> Iterator[Api]:
     token = issue_token(
         read_token_key(scratch.home), viewer, now=datetime.now(UTC), valid=timedelta(hours=12)
     )
-    port = _free_port()
+    port = free_port()
     with scratch.running(filled.url, "api", port=port) as process:
         if not wait_until_ready(f"http://127.0.0.1:{port}", threading.Event()):
             raise TimeoutError("tsur api does not become ready")
         yield Api(port, token, scratch.meter(process.pid))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

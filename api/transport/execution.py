@@ -25,6 +25,7 @@ from api.transport.operations import Document, Operations, digest_of
 from domain.errors import DomainError, InvalidInput, NotFound
 
 OPERATION_SECONDS_MAX = 70  # above the longest that a resolver allows itself (a policy replay)
+VALUES_MAX = 2_000  # in variables; our own lists have at most 200
 
 Result = dict[str, Any]  # `data`, `errors`, `extensions`, as JSON
 
@@ -72,10 +73,25 @@ def asked_in(given: object) -> Asked:
     document_id = given.get("documentId")
     if not isinstance(document_id, str | None):
         raise BodyInvalid(reason="documentId must be a text")
+    if not _are_few(variables):
+        raise BodyInvalid(reason=f"variables have more than {VALUES_MAX} values")
     asked = Asked(query, name or None, variables or {}, extensions or {}, document_id)
     if query is None and asked.digest is None:
         raise BodyInvalid(reason="query must be a text")
     return asked
+
+
+def _are_few(variables: object) -> bool:
+    """Each value is looked at several times before a resolver could say that they are too many."""
+    waiting, found = [variables], 0
+    while waiting and found <= VALUES_MAX:
+        found += 1
+        match waiting.pop():
+            case dict(inner):
+                waiting += inner.values()
+            case list(inner):
+                waiting += inner
+    return found <= VALUES_MAX
 
 
 class PersistedQueryNotFound(NotFound):

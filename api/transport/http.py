@@ -22,7 +22,7 @@ from api.transport.execution import Asked, BodyInvalid, Execution, Refused, Resu
 from api.viewer import IssuerUnavailable
 from domain.errors import DomainError, InvalidInput
 
-BODY_BYTES_MAX = 4 * 1024 * 1024  # above the longest text, with room to say which field is too long
+BODY_BYTES_MAX = 256 * 1024  # above the longest text, however JSON writes it
 PUBLIC_SECONDS = 5  # that a public answer may be old in a cache; rankings move within a second
 JSON, GRAPHQL = "application/json", "application/graphql-response+json"
 EVENTS, MULTIPART = "text/event-stream", "multipart/mixed"

@@ -21,10 +21,10 @@ EXACT = (
     "Quantiles from the incidents themselves instead of within 1 %: slower, and only with a token."
 )
 Exact = Annotated[
-    bool, strawberry.argument(description=EXACT, directives=[Cost(weight="40000")])
+    bool, strawberry.argument(description=EXACT, directives=[Cost(weight="30000")])
 ]  # of the country
 ExactHere = Annotated[
-    bool, strawberry.argument(description=EXACT, directives=[Cost(weight="4000")])
+    bool, strawberry.argument(description=EXACT, directives=[Cost(weight="3000")])
 ]  # of a region, or less
 
 

@@ -52,9 +52,9 @@ def test_a_fragment_counts_as_often_as_the_page_it_is_spread_in() -> None:
 def test_what_is_told_from_the_incidents_themselves_costs_more() -> None:
     ranking = f"ranking({DAY}, exact: $exact) {{ {ROWS} }}"
     daily = cost(f"query ($exact: Boolean!) {{ {ranking} }}", exact=False)
-    assert cost(f"query ($exact: Boolean!) {{ {ranking} }}", exact=True) == daily + 40_000
-    assert cost(f"query ($exact: Boolean = true) {{ {ranking} }}") == daily + 40_000
-    assert cost(f"{{ ranking({DAY}, exact: true) {{ {ROWS} }} }}") == daily + 40_000
+    assert cost(f"query ($exact: Boolean!) {{ {ranking} }}", exact=True) == daily + 30_000
+    assert cost(f"query ($exact: Boolean = true) {{ {ranking} }}") == daily + 30_000
+    assert cost(f"{{ ranking({DAY}, exact: true) {{ {ROWS} }} }}") == daily + 30_000
     assert cost(f"{{ ranking({DAY}, exact: false) {{ {ROWS} }} }}") == daily
 
 
