@@ -38,6 +38,7 @@ from domain.errors import InvalidInput
 COST_MAX = 50_000  # a second of the server; our own largest operation costs a fifth of it
 OPERATION_COST = 50  # of any: to take it in, to read it, to answer
 REFUSED_COST = 100  # of what is none, or may not be asked
+SCHEMA_COST = 3_000  # of introspection, which is bounded by the schema
 LIST_SIZE = 10  # of lists that declare none
 SLICE_MAX = 100  # more is refused by the resolver
 
@@ -144,7 +145,7 @@ class _Asked:
     def _one(self, selection: SelectionNode, parent: GraphQLNamedType, sized: Sized) -> int:
         match selection:
             case FieldNode(name=name) if name.value.startswith("__"):
-                return 0
+                return 0 if name.value == "__typename" else SCHEMA_COST
             case FieldNode():
                 return self._field(selection, parent, sized)
             case InlineFragmentNode(type_condition=condition, selection_set=inner):
