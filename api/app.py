@@ -28,9 +28,11 @@ from api.schema import schema
 from api.telemetry.caller import Caller
 from api.telemetry.observer import Observer
 from api.telemetry.usage import Usage
+from api.transport.budget import Budgets, principal_of
 from api.transport.execution import Execution
 from api.transport.http import cacheable
 from api.transport.streams import ServerStopping
+from api.transport.trusted import trust
 from api.viewer import Viewer, read_token_key
 from projections.feed import progress
 from projections.history import HistoryKey, PastEvent, histories
@@ -67,7 +69,15 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     doors = IntakeDoors(server.readers, Inbox(node.pool, vault), connections, clock, server.threads)
     who = viewer_of(settings, catalogue, token_key)
     observer = Observer(server.usage, slow_seconds=settings.slow_seconds)
-    execution = Execution(schema._schema, introspection=settings.introspection, observer=observer)
+    execution = Execution(
+        schema._schema,
+        Budgets(settings.budget),
+        introspection=settings.introspection,
+        trusted_only=settings.trusted_only,
+        observer=observer,
+    )
+    if settings.trusted_documents is not None:
+        trust(execution.operations, settings.trusted_documents)
     door = Door(execution, server.context, who, show_page)
     downloads = Downloads(node.exports, token_key, who, clock, server.threads)
     monitors = Monitors(server.readers, catalogue, who, clock, observer.metrics)
@@ -127,6 +137,7 @@ class Server:
 
     def context(self, viewer: Viewer, caller: Caller) -> Context:
         context = Context(
+            principal=principal_of(viewer, caller.address),
             node=self.node,
             readers=self.readers,
             hub=self.hub,

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +31,8 @@ from api.schema import schema as graphql_schema
 from api.serving import serve
 from api.telemetry import logs
 from api.tour import Tour, TourFailed, find_place
+from api.transport.operations import Operations
+from api.transport.trusted import TrustedDocumentInvalid, trust
 from api.up import Demo, catch_up, run_everything
 from api.viewer import (
     Viewer,
@@ -101,6 +104,7 @@ def main() -> None:
         CatalogueInvalid,
         SourcesInvalid,
         ClaimsInvalid,
+        TrustedDocumentInvalid,
         VaultKeyInvalid,
         MigrationMismatch,
         StoreUnavailable,
@@ -129,14 +133,31 @@ def up(
 
 
 @cli.command()
-def api() -> None:
+def api(
+    trusted_only: Annotated[
+        bool, typer.Option(help="Answer trusted documents and nothing else [TSUR_TRUSTED_ONLY].")
+    ] = False,
+) -> None:
     """Run the API alone, on the database of TSUR_DATABASE_URL."""
     processes.end_with_parent()
     settings = _settings()
     _trace(settings, "api")
+    if trusted_only:
+        settings = replace(settings, trusted_only=True)
     with database(settings) as served:
         versions.require(served.url, load_catalogue(settings.catalogue))
         serve(create_app(settings, served.url), settings.host, settings.port)
+
+
+@cli.command()
+def documents() -> None:
+    """Check the trusted documents and tell their ids."""
+    settings = _settings()
+    if settings.trusted_documents is None:
+        raise SettingInvalid("TSUR_TRUSTED_DOCUMENTS names no folder")
+    operations = Operations(graphql_schema._schema, introspection=settings.introspection)
+    for name, digest in trust(operations, settings.trusted_documents).items():
+        typer.echo(f"sha256:{digest}  {name}")
 
 
 @cli.command()

@@ -16,6 +16,7 @@ from strawberry.types.info import Info as StrawberryInfo
 from api.hub import ChangeHub, Ended
 from api.loaders import Sight
 from api.telemetry.caller import Caller
+from api.transport.budget import Principal
 from api.viewer import Viewer
 from domain.errors import DomainError, NotPermitted
 from projections.history import HistoryKey, PastEvent
@@ -40,6 +41,7 @@ class Context:
     node: Node
     readers: ReadPool
     hub: ChangeHub
+    principal: Principal  # for whom budgets and limits are kept
     bearer: Viewer  # who the token named when the request, or the socket, began
     clock: Callable[[], datetime]
     threads: CapacityLimiter
@@ -63,15 +65,6 @@ class Context:
         """End its streams; the first reason counts."""
         if not self.ended.done():
             self.ended.set_result(refusal)
-
-    @property
-    def principal(self) -> tuple[str, str]:
-        """Whom limits are kept for."""
-        return (
-            ("address", self.caller.address)
-            if self.bearer.scope is None
-            else ("name", self.bearer.name)
-        )
 
     @property
     def rights(self) -> Viewer:

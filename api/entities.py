@@ -14,6 +14,7 @@ from strawberry.printer import print_schema
 from strawberry.schema.base import BaseSchema
 
 from api.context import Info
+from api.cost_directives import ListSize
 from api.types.catalogue import Municipality, Region
 from api.types.incident import Incident
 from api.types.node import read_incident_id
@@ -65,6 +66,7 @@ class EntityQuery:
         description="For a federation router: up to 100 entities by their keys, in the order asked "
         "for; null where there is nothing, or nothing for who asks. A visitor who asks "
         "for an incident gets an error in its place.",
+        directives=[ListSize(assumed_size=100)],
     )
     async def entities(
         self, info: Info, representations: list[FederationAny]

@@ -7,6 +7,7 @@ from uuid import UUID
 import strawberry
 
 from api.context import Info
+from api.cost_directives import Cost
 from api.exports import ExportMutation
 from api.inputs import (
     AddMessageInput,
@@ -377,7 +378,8 @@ class Mutation(ExportMutation):
 
     @strawberry.mutation(
         description="Publish an exact ranking of a settled period for good, or a correction of the "
-        "latest one. For the federal level; within a region also for its head."
+        "latest one. For the federal level; within a region also for its head.",
+        directives=[Cost(weight="30000")],
     )
     async def publish_ranking(self, info: Info, input: PublishRankingInput) -> PublicationPayload:
         try:

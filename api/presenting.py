@@ -8,6 +8,7 @@ from graphql import GraphQLError
 from psycopg.errors import QueryCanceled
 
 from api.telemetry.observing import observed
+from api.transport.budget import RateLimited
 from domain.errors import DomainError
 from projections.snapshot import ServedAnew
 from regions.event_store import StoreUnavailable
@@ -26,7 +27,7 @@ def presented(error: GraphQLError) -> GraphQLError:
         message = "The question takes too long to answer; narrow its filter or period."
         return _with(error, message, {"code": "TOO_EXPENSIVE"})
     if isinstance(cause, DomainError):
-        return _with(error, str(cause), {"code": cause.code, "field": cause.field})
+        return _with(error, str(cause), extensions_of(cause))
     error_id = str(uuid4())
     facts = {"errorId": error_id, "path": error.path}
     log.error("Failed to answer", exc_info=cause, extra={"facts": facts})
@@ -34,6 +35,13 @@ def presented(error: GraphQLError) -> GraphQLError:
         message = "The database does not answer; try again in a moment."
         return _with(error, message, {"code": "UNAVAILABLE", "errorId": error_id})
     return _with(error, "Something failed on our side.", {"code": "INTERNAL", "errorId": error_id})
+
+
+def extensions_of(refusal: DomainError) -> dict[str, object]:
+    told: dict[str, object] = {"code": refusal.code, "field": refusal.field}
+    if isinstance(refusal, RateLimited):
+        told["retryAfterSeconds"] = refusal.retry_after_seconds
+    return told
 
 
 def _with(error: GraphQLError, message: str, extensions: dict[str, object]) -> GraphQLError:

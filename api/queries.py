@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 
 from api.context import Info
+from api.cost_directives import Cost, ListSize
 from api.entities import EntityQuery
 from api.types.briefing import BriefingQuery
 from api.types.catalogue import (
@@ -169,7 +170,10 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
         await read_own_write(info, read_after)
         return Region(info.context.catalogue.region(code), info.context.catalogue)
 
-    @strawberry.field(description="All regions, in the order of the catalogue.")
+    @strawberry.field(
+        description="All regions, in the order of the catalogue.",
+        directives=[ListSize(assumed_size=89)],
+    )
     def regions(self, info: Info) -> list[Region]:
         catalogue = info.context.catalogue
         return [Region(entry, catalogue) for entry in catalogue.regions.values()]
@@ -181,11 +185,16 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
         await read_own_write(info, read_after)
         return Municipality(info.context.catalogue.municipality(code))
 
-    @strawberry.field(description="The tree of topics: groups and, with `group`, what is in them.")
+    @strawberry.field(
+        description="The tree of topics: groups and, with `group`, what is in them.",
+        directives=[ListSize(assumed_size=130)],
+    )
     def topics(self, info: Info) -> list[Topic]:
         return [Topic(entry) for entry in info.context.catalogue.topics.values()]
 
-    @strawberry.field(description="The channels citizens write on.")
+    @strawberry.field(
+        description="The channels citizens write on.", directives=[ListSize(assumed_size=15)]
+    )
     def channels(self, info: Info) -> list[Channel]:
         return [Channel(entry) for entry in info.context.catalogue.channels.values()]
 
@@ -210,7 +219,13 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
         row = as_of_row(past, as_of, key, info.context.catalogue)
         return Incident(row, as_of=as_of) if row else None
 
-    @strawberry.field(description="Incidents of the viewer's scope, the newest registration first.")
+    @strawberry.field(
+        description="Incidents of the viewer's scope, the newest registration first.",
+        directives=[
+            Cost(weight="100"),
+            ListSize(slicing_arguments=["first"], sized_fields=["edges"]),
+        ],
+    )
     async def incidents(
         self,
         info: Info,
@@ -243,7 +258,8 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
 
     @strawberry.field(
         description="Regions, municipalities or bodies side by side over a period, each among its "
-        "like. How it is reckoned: docs/api.md, Rankings. Bodies need a token."
+        "like. How it is reckoned: docs/api.md, Rankings. Bodies need a token.",
+        directives=[Cost(weight="1000")],
     )
     async def ranking(
         self,
@@ -282,7 +298,8 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
         description="Why a unit stands where it stands by the time to first reply: which topics, "
         "hours, bodies and channels make it slower than the middle of its tier, and where it would "
         "stand without some of them. For who may see its incidents; list these by the filter "
-        "`countedIn` and `replySlowerThan: {seconds: tierMedianSeconds}`."
+        "`countedIn` and `replySlowerThan: {seconds: tierMedianSeconds}`.",
+        directives=[Cost(weight="10000")],
     )
     async def rank_explanation(
         self,
@@ -316,7 +333,10 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
             )
         return RankExplanation.of(found, question, catalogue, now=now)
 
-    @strawberry.field(description="What the country sees of itself over a period.")
+    @strawberry.field(
+        description="What the country sees of itself over a period.",
+        directives=[Cost(weight="3000")],
+    )
     async def country_board(
         self,
         info: Info,
@@ -405,7 +425,10 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
         tried = routing.explain(region, matter) if routing else ()
         return [RoutingStep.of(each) for each in tried]
 
-    @strawberry.field(description="How far the read models have come, region by region.")
+    @strawberry.field(
+        description="How far the read models have come, region by region.",
+        directives=[ListSize(assumed_size=89)],
+    )
     async def projection_status(self, info: Info) -> list[ProjectionStatus]:
         async with info.context.reading_all() as connection:
             parts = await progress(connection)

@@ -9,6 +9,7 @@ import strawberry
 from graphql import GraphQLResolveInfo
 
 from api.context import Context, Info
+from api.cost_directives import Cost
 from api.hub import Change, Followed, everything
 from api.source_event import SourceEvent
 from api.types.catalogue import Exact
@@ -105,6 +106,7 @@ class Subscription:
         graphql_type=Ranking,
         description="The answer of the query `ranking`, and again whenever it has changed, at most "
         "once in five seconds.",
+        directives=[Cost(weight="1000")],
     )
     async def ranking(
         self,

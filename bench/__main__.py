@@ -8,6 +8,7 @@ import typer
 from api.progress import console
 from bench import (
     append,
+    attacks,
     classification,
     commits,
     deadlines,
@@ -31,6 +32,7 @@ BENCHES: dict[str, Callable[[Scratch], list[Result]]] = {
     "projection": projection.run,
     "commits": commits.run,
     "visibility": visibility.run,
+    "attacks": attacks.run,
     "deadlines": deadlines.run,
     "classification": classification.run,
     "intake": intake.run,

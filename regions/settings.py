@@ -23,6 +23,14 @@ class Issuer:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """Of each who asks, in points of some 20 microseconds of the server (api/transport/cost.py)."""
+
+    points: int = 600_000  # sixty of the heaviest boards at once
+    points_per_second: int = 10_000  # restored: one such board a second, a fifth of a processor
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     home: Path  # everything this node keeps on disk
     database_url: str | None  # None: the embedded PostgreSQL in `home`
@@ -31,15 +39,23 @@ class Settings:
     catalogue: Path  # folder of reference data
     broker_url: str | None = None  # RabbitMQ; None: jobs stay in the database
     introspection: bool = True  # whether clients may ask for the schema
+    budget: Budget = Budget()
+    trusted_documents: Path | None = None  # folder of operations
+    trusted_only: bool = False  # whether all others are refused
     issuer: Issuer | None = None  # None: `tsur token` issues tokens, for development
     slow_seconds: float = 1.0  # an operation that takes longer is a line of the log
     traces_endpoint: str | None = None  # of a collector of OpenTelemetry; None: no traces
 
+    def __post_init__(self) -> None:
+        if self.trusted_only and self.trusted_documents is None:
+            raise SettingInvalid("TSUR_TRUSTED_ONLY: name their folder by TSUR_TRUSTED_DOCUMENTS")
+
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings from TSUR_HOME, TSUR_DATABASE_URL, TSUR_HOST, TSUR_PORT, TSUR_CATALOGUE,
-    TSUR_BROKER_URL, TSUR_INTROSPECTION, TSUR_OIDC_ISSUER, TSUR_OIDC_AUDIENCE, TSUR_SLOW_SECONDS
-    and OTEL_EXPORTER_OTLP_ENDPOINT.
+    TSUR_BROKER_URL, TSUR_INTROSPECTION, TSUR_BUDGET_POINTS, TSUR_BUDGET_POINTS_PER_SECOND,
+    TSUR_TRUSTED_DOCUMENTS, TSUR_TRUSTED_ONLY, TSUR_OIDC_ISSUER, TSUR_OIDC_AUDIENCE,
+    TSUR_SLOW_SECONDS and OTEL_EXPORTER_OTLP_ENDPOINT.
 
     Raises SettingInvalid naming the variable.
     """
@@ -50,7 +66,13 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         port=_port(environ.get("TSUR_PORT") or "8000"),
         catalogue=_catalogue(environ.get("TSUR_CATALOGUE") or "russia"),
         broker_url=_broker(environ.get("TSUR_BROKER_URL") or None),
-        introspection=_switch(environ, "TSUR_INTROSPECTION"),
+        introspection=_switch(environ, "TSUR_INTROSPECTION", usual="on"),
+        budget=Budget(
+            _number(environ, "TSUR_BUDGET_POINTS", Budget().points),
+            _number(environ, "TSUR_BUDGET_POINTS_PER_SECOND", Budget().points_per_second),
+        ),
+        trusted_documents=_folder(environ, "TSUR_TRUSTED_DOCUMENTS"),
+        trusted_only=_switch(environ, "TSUR_TRUSTED_ONLY", usual="off"),
         issuer=_issuer(environ.get("TSUR_OIDC_ISSUER"), environ.get("TSUR_OIDC_AUDIENCE")),
         slow_seconds=_seconds(environ, "TSUR_SLOW_SECONDS", "1"),
         traces_endpoint=_collector(environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None),
@@ -81,11 +103,27 @@ def _collector(url: str | None) -> str | None:
     return url
 
 
-def _switch(environ: Mapping[str, str], name: str) -> bool:
-    value = environ.get(name) or "on"
+def _switch(environ: Mapping[str, str], name: str, *, usual: str) -> bool:
+    value = environ.get(name) or usual
     if value not in ("on", "off"):
         raise SettingInvalid(f"{name} is on or off, not {value!r}")
     return value == "on"
+
+
+def _number(environ: Mapping[str, str], name: str, usual: int) -> int:
+    value = environ.get(name) or str(usual)
+    if not value.isdecimal() or int(value) == 0:
+        raise SettingInvalid(f"{name} is a whole number from 1 on, not {value!r}")
+    return int(value)
+
+
+def _folder(environ: Mapping[str, str], name: str) -> Path | None:
+    if not environ.get(name):
+        return None
+    folder = Path(environ[name]).absolute()
+    if not folder.is_dir():
+        raise SettingInvalid(f"{name}: there is no folder {folder}")
+    return folder
 
 
 def _issuer(url: str | None, audience: str | None) -> Issuer | None:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -21,14 +20,16 @@ from api.context import Context
 from api.presenting import presented
 from api.telemetry.observer import Observer
 from api.telemetry.observing import observed
+from api.transport.budget import Budgets, Principal, RateLimited
 from api.transport.compiled import CompiledExecutor
-from api.transport.cost import COST_MAX, TooCostly, cost_of
+from api.transport.cost import COST_MAX, REFUSED_COST, Prices, TooCostly
 from api.transport.groups import Subscribed, Told
-from api.transport.operations import Document, Operations
+from api.transport.operations import Document, Operations, digest_of
 from api.transport.streams import Streams
 from domain.errors import DomainError, InvalidInput, NotFound
 
 OPERATION_SECONDS_MAX = 70  # above the longest that a resolver allows itself (a policy replay)
+VALUES_MAX = 2_000  # in variables; our own lists have at most 200
 
 Result = dict[str, Any]  # `data`, `errors`, `extensions`, as JSON
 
@@ -47,10 +48,13 @@ class Asked:
     operation_name: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     extensions: Mapping[str, Any] = field(default_factory=dict)
+    document_id: str | None = None
 
     @property
     def digest(self) -> str | None:
-        """Of an automatic persisted query, as Apollo's clients send it."""
+        """Of `documentId`, or of an automatic persisted query as Apollo's clients send it."""
+        if self.document_id is not None:
+            return self.document_id.removeprefix("sha256:")
         persisted = self.extensions.get("persistedQuery")
         digest = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
         return digest if isinstance(digest, str) else None
@@ -70,10 +74,28 @@ def asked_in(given: object) -> Asked:
         raise BodyInvalid(reason="variables must be an object")
     if not isinstance(extensions, dict | None):
         raise BodyInvalid(reason="extensions must be an object")
-    asked = Asked(query, name or None, variables or {}, extensions or {})
+    document_id = given.get("documentId")
+    if not isinstance(document_id, str | None):
+        raise BodyInvalid(reason="documentId must be a text")
+    if not _are_few(variables):
+        raise BodyInvalid(reason=f"variables have more than {VALUES_MAX} values")
+    asked = Asked(query, name or None, variables or {}, extensions or {}, document_id)
     if query is None and asked.digest is None:
         raise BodyInvalid(reason="query must be a text")
     return asked
+
+
+def _are_few(variables: object) -> bool:
+    """Each value is looked at several times before a resolver could say that they are too many."""
+    waiting, found = [variables], 0
+    while waiting and found <= VALUES_MAX:
+        found += 1
+        match waiting.pop():
+            case dict(inner):
+                waiting += inner.values()
+            case list(inner):
+                waiting += inner
+    return found <= VALUES_MAX
 
 
 class PersistedQueryNotFound(NotFound):
@@ -81,20 +103,36 @@ class PersistedQueryNotFound(NotFound):
 
 
 class PersistedQueryMismatch(InvalidInput):
-    """The sha256Hash is not that of the query."""
+    """The hash is not that of the query."""
 
     field = "extensions"
+
+
+class DocumentNotTrusted(InvalidInput):
+    """This server answers the operations of its own clients only."""
+
+    field = "query"
 
 
 class Refused(Exception):
     """Nothing was executed: the document, its variables or its kind are not answered here."""
 
-    def __init__(self, *errors: GraphQLError) -> None:
+    def __init__(self, *errors: GraphQLError, retry_after_seconds: int | None = None) -> None:
         super().__init__()
         self.errors = [presented(error).formatted for error in errors]
+        self.retry_after_seconds = retry_after_seconds  # of a principal without budget
 
     def result(self) -> Result:
         return {"errors": self.errors}
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """An operation that may be executed, and is paid for."""
+
+    document: Document
+    operation: OperationDefinitionNode
+    cost: Mapping[str, int]  # what the answer says of it
 
 
 class Execution:
@@ -103,57 +141,77 @@ class Execution:
     def __init__(
         self,
         schema: GraphQLSchema,
+        budgets: Budgets,
         *,
         introspection: bool = True,
+        trusted_only: bool = False,
         observer: Observer | None = None,
     ) -> None:
         self.schema = schema
         self.observer = observer or Observer()
         self.operations = Operations(schema, introspection=introspection)
+        self.trusted_only = trusted_only
+        self.budgets = budgets
+        self.prices = Prices(schema)
+        self.cost_max = min(COST_MAX, budgets.budget.points)
         self.streams = Streams(schema)
 
-    def document(self, asked: Asked) -> tuple[Document, OperationDefinitionNode]:
-        """What is asked for. Raises Refused."""
+    def admit(self, asked: Asked, principal: Principal) -> Admitted:
+        """What is asked for, paid by the principal. Raises Refused, which costs as well."""
         try:
-            document = self._read(asked)
-            if document.errors:
-                raise Refused(*document.errors)
-            operation = document.operation(asked.operation_name)
-            observed().asks(document, operation)
-            self._check_cost(document, operation, asked)
-            return document, operation
+            self.budgets.spend(principal, 0)  # who is in debt is not even read
+            return self._paid(asked, principal)
+        except RateLimited as refusal:
+            seconds = refusal.retry_after_seconds
+            raise Refused(_because_of(refusal), retry_after_seconds=seconds) from None
         except DomainError as refusal:
-            raise Refused(GraphQLError(str(refusal), original_error=refusal)) from None
+            self.budgets.charge(principal, REFUSED_COST)
+            raise Refused(_because_of(refusal)) from None
+        except Refused:
+            self.budgets.charge(principal, REFUSED_COST)
+            raise
 
-    def _check_cost(
-        self, document: Document, operation: OperationDefinitionNode, asked: Asked
-    ) -> None:
-        """Raises TooCostly."""
-        found = cost_of(self.schema, document, operation, asked.variables)
-        observed().cost = found
-        if found > COST_MAX:
-            raise TooCostly(found=found, limit=COST_MAX)
+    def _paid(self, asked: Asked, principal: Principal) -> Admitted:
+        """Raises Refused, or a DomainError."""
+        document = self._read(asked)
+        if document.errors:
+            raise Refused(*document.errors)
+        operation = document.operation(asked.operation_name)
+        observed().asks(document, operation)
+        cost = observed().cost = self.prices.cost_of(document, operation, asked.variables)
+        if cost > self.cost_max:
+            raise TooCostly(found=cost, limit=self.cost_max)
+        told = {
+            "requested": cost,
+            "limit": self.cost_max,
+            "remaining": self.budgets.spend(principal, cost),
+            "restoreRate": self.budgets.budget.points_per_second,
+        }
+        return Admitted(document, operation, told)
 
     def _read(self, asked: Asked) -> Document:
-        """Raises PersistedQueryNotFound or PersistedQueryMismatch."""
+        """Raises DocumentNotTrusted, PersistedQueryNotFound or PersistedQueryMismatch."""
+        digest = (asked.digest or "") if asked.query is None else digest_of(asked.query)
+        if self.trusted_only and not self.operations.trusts(digest):
+            raise DocumentNotTrusted
         if asked.query is None:
-            known = self.operations.known(asked.digest or "")
+            known = self.operations.known(digest)
             if known is None:
                 raise PersistedQueryNotFound
             return known
-        if asked.digest not in (None, sha256(asked.query.encode()).hexdigest()):
+        if asked.digest not in (None, digest):
             raise PersistedQueryMismatch
         return self.operations.read(asked.query)
 
-    async def execute(self, document: Document, asked: Asked, context: Context) -> Result:
-        """Of a query or a mutation that `document` gave. Raises Refused."""
+    async def execute(self, admitted: Admitted, asked: Asked, context: Context) -> Result:
+        """Of a query or a mutation. Raises Refused."""
         try:
             async with asyncio.timeout(OPERATION_SECONDS_MAX):
-                found = execute(self.schema, **_given(document, asked, context))
+                found = execute(self.schema, **_given(admitted.document, asked, context))
                 result = found if isinstance(found, ExecutionResult) else await found
         except TimeoutError as error:
             raise Refused(_because_of(error)) from None
-        return told(result)
+        return told(result) | {"extensions": {"cost": admitted.cost}}
 
     def stream(self, asked: Asked, context: Context) -> AsyncGenerator[Told, None]:
         """What is told of any operation, in order; one that is refused ends with its errors."""
@@ -161,14 +219,14 @@ class Execution:
 
     async def _told(self, asked: Asked, context: Context) -> AsyncGenerator[Told, None]:
         try:
-            document, operation = self.document(asked)
-            if operation.operation is not OperationType.SUBSCRIPTION:
-                yield Told(orjson.dumps(await self.execute(document, asked, context)))
+            admitted = self.admit(asked, context.principal)
+            if admitted.operation.operation is not OperationType.SUBSCRIPTION:
+                yield Told(orjson.dumps(await self.execute(admitted, asked, context)))
                 return
         except Refused as refused:
             yield Told(errors=refused.errors)
             return
-        subscribed = Subscribed(document, operation, asked.variables)
+        subscribed = Subscribed(admitted.document, admitted.operation, asked.variables)
         async with aclosing(self.streams.follow(subscribed, context)) as following:
             async for told in following:
                 yield told

@@ -4,23 +4,26 @@
 `application/graphql-response+json` says 4xx and has no `data` where nothing was executed.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from hashlib import sha256
 from typing import Any
 
 import orjson
 from graphql import OperationType
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api.context import Context
+from api.presenting import extensions_of
 from api.transport.compression import compressed
 from api.transport.events import TooManyStreams
 from api.transport.execution import Asked, BodyInvalid, Execution, Refused, Result, asked_in
 from api.viewer import IssuerUnavailable
 from domain.errors import DomainError, InvalidInput
 
-BODY_BYTES_MAX = 4 * 1024 * 1024  # above the longest text, with room to say which field is too long
+BODY_BYTES_MAX = 256 * 1024  # above the longest text, however JSON writes it
 PUBLIC_SECONDS = 5  # that a public answer may be old in a cache; rankings move within a second
 JSON, GRAPHQL = "application/json", "application/graphql-response+json"
 EVENTS, MULTIPART = "text/event-stream", "multipart/mixed"
@@ -154,18 +157,53 @@ async def _answer(
     execution: Execution, request: Request, asked: Asked, context: Context, media: str
 ) -> Response:
     try:
-        document, operation = execution.document(asked)
-        if operation.operation is OperationType.SUBSCRIPTION:
+        admitted = execution.admit(asked, context.principal)
+        kind = admitted.operation.operation
+        if kind is OperationType.SUBSCRIPTION:
             return refusal(StreamNotAccepted(), media)
-        if request.method == "GET" and operation.operation is not OperationType.QUERY:
+        if request.method == "GET" and kind is not OperationType.QUERY:
             return refusal(MethodNotAllowed(), media, {"Allow": "POST"})
-        result = await execution.execute(document, asked, context)
-        response = encoded(result, media)
+        # A command goes on, whoever waits for its answer.
+        waiting = while_connected(request) if kind is OperationType.QUERY else nullcontext()
+        async with waiting:
+            result = await execution.execute(admitted, asked, context)
         if request.method == "GET" and context.bearer.scope is None and "errors" not in result:
-            response = cacheable(response, request.headers.get("if-none-match"))
+            # What is left of one visitor's budget is nothing to others, and new each time.
+            del result["extensions"]
+            response = cacheable(encoded(result, media), request.headers.get("if-none-match"))
+        else:
+            response = encoded(result, media)
         return compressed(response, request.headers.get("accept-encoding"))
     except Refused as refused:
+        if refused.retry_after_seconds is not None:
+            headers = {"Retry-After": str(refused.retry_after_seconds)}
+            return encoded(refused.result(), media, status=429, headers=headers)
         return encoded(refused.result(), media, status=400 if media == GRAPHQL else 200)
+
+
+@asynccontextmanager
+async def while_connected(request: Request) -> AsyncIterator[None]:
+    """End the block when the client leaves, and its SQL with it. Raises ClientDisconnect then.
+
+    The body must have been read.
+    """
+    asking = asyncio.current_task()
+    assert asking is not None, "a request is answered in a task"  # noqa: S101
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        asking.cancel()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if watching.done() and asking.uncancel() == 0:
+            raise ClientDisconnect from None
+        raise
+    finally:
+        watching.cancel()
 
 
 def cacheable(response: Response, known: str | None, *, seconds: int = PUBLIC_SECONDS) -> Response:
@@ -194,8 +232,6 @@ def encoded(
 
 def refusal(error: DomainError, media: str, headers: Mapping[str, str] | None = None) -> Response:
     """Of a request that is none of ours to execute."""
-    told: dict[str, Any] = {"message": str(error), "extensions": {"code": error.code}}
-    if error.field is not None:
-        told["extensions"]["field"] = error.field
+    told = {"message": str(error), "extensions": extensions_of(error)}
     status = STATUS.get(type(error), 400)
     return encoded({"errors": [told]}, media, status=status, headers=headers)

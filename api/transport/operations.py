@@ -1,7 +1,7 @@
 """Documents as clients send them: read, limited and validated once, then kept."""
 
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -10,14 +10,19 @@ from graphql import (
     ASTValidationRule,
     DocumentNode,
     FieldNode,
+    FieldsOnCorrectTypeRule,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
     InlineFragmentNode,
+    KnownArgumentNamesRule,
+    KnownTypeNamesRule,
     OperationDefinitionNode,
     SelectionSetNode,
+    Token,
+    TokenKind,
     parse,
     specified_rules,
     validate,
@@ -26,15 +31,23 @@ from graphql import (
 from api.transport.plans import Plans
 from domain.errors import InvalidInput
 
-# An operation beyond these is an attack or a mistake: our own largest has a fifth of each.
-TOKENS_MAX = 2_000
+# An operation beyond these is an attack or a mistake: our own largest has two fifths of each.
+CHARACTERS_MAX = 40_000  # twice the longest text
+TOKENS_MAX = 1_000
 DEPTH_MAX = 5  # one more, and regions in municipalities in regions are millions
 ALIASES_MAX = 20
-DIRECTIVES_MAX = 20
-ERRORS_MAX = 5  # of a document; the rest of a broken one tells nothing more
-DOCUMENTS_KEPT = 1_000
+SIZES_MAX = {
+    "aliases": ALIASES_MAX,
+    "directives": 20,
+    "repeated fields": 20,
+    "fragments": 25,
+    "colons": 150,  # arguments and input fields; an error shows an object whole
+}
+ERRORS_MAX = 2  # of a document; the rest of a broken one tells nothing more
+CHARACTERS_KEPT = 1_000_000  # of documents, each some 80 bytes of memory
+# Rules that are asked before the dear ones.
+NAMES = (FieldsOnCorrectTypeRule, KnownArgumentNamesRule, KnownTypeNamesRule)
 INTROSPECTION = frozenset({"__schema", "__type", "_service"})
-CHARACTERS_KEPT_MAX = 20_000  # a longer document is read each time
 
 
 class IntrospectionOff(InvalidInput):
@@ -64,6 +77,10 @@ class Document:
     digest: str = ""  # of its text: SHA-256, in hexadecimal
     plans: Plans | None = None
 
+    @property
+    def characters(self) -> int:
+        return len(self.node.loc.source.body) if self.node and self.node.loc else 0
+
     @cached_property
     def operations(self) -> dict[str, OperationDefinitionNode]:
         """By name, "" where it has none."""
@@ -90,6 +107,10 @@ class Document:
         return only
 
 
+def digest_of(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
 class NoIntrospection(ASTValidationRule):
     """Of production: clients have the schema from their build; a router composes from the file."""
 
@@ -106,75 +127,120 @@ class Operations:
         self.schema = schema
         self.rules = [*specified_rules, *([] if introspection else [NoIntrospection])]
         self._kept: OrderedDict[str, Document] = OrderedDict()  # by the digest of the text
+        self._characters = 0  # of these
+        self._trusted: dict[str, Document] = {}  # as well; for ever
+
+    def trust(self, text: str) -> Document:
+        """Keep a document of ours, whatever its size; one with errors is not kept."""
+        document = self._read(text, limited=False)
+        if not document.errors:
+            self._trusted[digest_of(text)] = document
+        return document
+
+    def trusts(self, digest: str) -> bool:
+        return digest in self._trusted
 
     def read(self, text: str) -> Document:
-        """Broken or not, a document is read once."""
-        digest = sha256(text.encode()).hexdigest()
+        """A document is read once; a broken one each time, or garbage would crowd out others."""
+        digest = digest_of(text)
         document = self.known(digest)
         if document is None:
             document = replace(self._read(text), digest=digest)
-            if len(text) <= CHARACTERS_KEPT_MAX:
-                self._kept[digest] = document
-                if len(self._kept) > DOCUMENTS_KEPT:
-                    self._kept.popitem(last=False)
+            if not document.errors:
+                self._keep(digest, document)
         return document
+
+    def _keep(self, digest: str, document: Document) -> None:
+        self._kept[digest] = document
+        self._characters += document.characters
+        while self._characters > CHARACTERS_KEPT:
+            _, forgotten = self._kept.popitem(last=False)
+            self._characters -= forgotten.characters
 
     def known(self, digest: str) -> Document | None:
         """By the SHA-256 of its text in UTF-8, in hexadecimal; None if it is not kept any more."""
+        if digest in self._trusted:
+            return self._trusted[digest]
         document = self._kept.get(digest)
         if document is not None:
             self._kept.move_to_end(digest)
         return document
 
-    def _read(self, text: str) -> Document:
+    def _read(self, text: str, *, limited: bool = True) -> Document:
         try:
-            node = parse(text, max_tokens=TOKENS_MAX)
+            if limited:
+                check_text(text)
+            node = parse(text, max_tokens=TOKENS_MAX if limited else None)
+            if limited:
+                check_size(node)
         except GraphQLSyntaxError as error:
             return Document(None, (error,))
-        try:
-            check_size(node)
         except TooComplex as refusal:
-            return Document(node, (GraphQLError(str(refusal), original_error=refusal),))
-        errors = validate(
-            self.schema, node, self.rules, max_errors=ERRORS_MAX, hide_suggestions=True
-        )
-        if not errors:
+            return Document(None, (GraphQLError(str(refusal), original_error=refusal),))
+        errors = self._errors(node, NAMES) or self._errors(node, self.rules)
+        if limited and not errors:
             try:
                 check_depth(node)
             except TooComplex as refusal:
                 errors = [GraphQLError(str(refusal), original_error=refusal)]
         return Document(node, tuple(errors), plans=Plans(self.schema, node))
 
+    def _errors(
+        self, node: DocumentNode, rules: Sequence[type[ASTValidationRule]]
+    ) -> list[GraphQLError]:
+        return validate(self.schema, node, rules, max_errors=ERRORS_MAX, hide_suggestions=True)
+
+
+def check_text(text: str) -> None:
+    """Before it is read: the lexer spends as much on the characters of one literal as on tokens.
+
+    Raises TooComplex.
+    """
+    if len(text) > CHARACTERS_MAX:
+        raise TooComplex(found=len(text), what="characters", limit=CHARACTERS_MAX)
+
 
 def check_size(document: DocumentNode) -> None:
     """Before anything costs more than a look at each node. Raises TooComplex."""
-    aliases = directives = 0
-    for selection in _selections(document):
-        directives += len(selection.directives or ())
-        aliases += isinstance(selection, FieldNode) and selection.alias is not None
+    found = Counter(colons=sum(token.kind is TokenKind.COLON for token in _tokens(document)))
     for definition in document.definitions:
-        directives += len(getattr(definition, "directives", None) or ())
-    if aliases > ALIASES_MAX:
-        raise TooComplex(found=aliases, what="aliases", limit=ALIASES_MAX)
-    if directives > DIRECTIVES_MAX:
-        raise TooComplex(found=directives, what="directives", limit=DIRECTIVES_MAX)
+        found["fragments"] += isinstance(definition, FragmentDefinitionNode)
+        found["directives"] += len(getattr(definition, "directives", None) or ())
+        if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode):
+            _count(definition.selection_set, found)
+    for what, limit in SIZES_MAX.items():
+        if found[what] > limit:
+            raise TooComplex(found=found[what], what=what, limit=limit)
 
 
-Selection = FieldNode | InlineFragmentNode | FragmentSpreadNode
+def _tokens(document: DocumentNode) -> Iterator[Token]:
+    token = document.loc.start_token if document.loc else None
+    while token is not None:
+        yield token
+        token = token.next
 
 
-def _selections(document: DocumentNode) -> Iterator[Selection]:
-    waiting: list[SelectionSetNode] = [
-        definition.selection_set
-        for definition in document.definitions
-        if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode)
-    ]
+def _count(selections: SelectionSetNode, found: Counter[str]) -> None:
+    """Whether fields that are answered as one agree is asked pair by pair: few may be repeated."""
+    waiting: list[tuple[SelectionSetNode, str, set[tuple[str, str]]]] = [(selections, "", set())]
     while waiting:
-        for selection in waiting.pop().selections:
-            yield selection  # type: ignore[misc]  # there are only these three
-            inner = getattr(selection, "selection_set", None)
-            if inner is not None:
-                waiting.append(inner)
+        inside, condition, seen = waiting.pop()
+        for selection in inside.selections:
+            found["directives"] += len(selection.directives or ())
+            if isinstance(selection, InlineFragmentNode):
+                named = selection.type_condition
+                of = named.name.value if named else condition
+                waiting.append((selection.selection_set, of, seen))
+                continue
+            key = selection.name.value  # type: ignore[attr-defined]  # there are only these three
+            if isinstance(selection, FieldNode):
+                if selection.alias is not None:
+                    found["aliases"] += 1
+                    key = selection.alias.value
+                if selection.selection_set is not None:
+                    waiting.append((selection.selection_set, "", set()))
+            found["repeated fields"] += (condition, key) in seen
+            seen.add((condition, key))
 
 
 def check_depth(document: DocumentNode) -> None:

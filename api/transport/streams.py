@@ -20,6 +20,7 @@ from graphql.execution import create_source_event_stream
 from api.context import Context
 from api.presenting import presented
 from api.source_event import SourceEvent, Watermark
+from api.transport.budget import Principal
 from api.transport.groups import Group, Subscribed, Told
 from domain.errors import DomainError
 
@@ -46,7 +47,7 @@ class Streams:
     def __init__(self, schema: GraphQLSchema) -> None:
         self.schema = schema
         self.groups: WeakValueDictionary[Hashable, Group] = WeakValueDictionary()
-        self.open: Counter[tuple[str, str]] = Counter()  # by principal
+        self.open: Counter[Principal] = Counter()  # by principal
         self.none_open = asyncio.Event()
         self.none_open.set()
 
@@ -81,7 +82,7 @@ class Streams:
                 await self.none_open.wait()
 
     @contextmanager
-    def _opened(self, principal: tuple[str, str]) -> Iterator[None]:
+    def _opened(self, principal: Principal) -> Iterator[None]:
         self.open[principal] += 1
         self.none_open.clear()
         try:

@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 
 from api.context import Info
+from api.cost_directives import Cost
 from api.types.figures import (
     BoardPart,
     Comparison,
@@ -71,7 +72,8 @@ class Briefing:
 class BriefingQuery:
     @strawberry.field(
         description="What the head of a region is told of a period: who is overdue, who is slow. "
-        "For who may see all incidents of the region."
+        "For who may see all incidents of the region.",
+        directives=[Cost(weight="5000")],
     )
     async def briefing(
         self,

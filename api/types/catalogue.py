@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 
 from api.context import Info
+from api.cost_directives import Cost, ListSize
 from api.types.backed import backed_by
 from api.types.figures import Board, BoardOf, PeriodInput
 from api.types.node import Node, write_id
@@ -17,13 +18,15 @@ from projections.regional import region_board
 from projections.units import Area
 from regions import catalogue as entries
 
+EXACT = (
+    "Quantiles from the incidents themselves instead of within 1 %: slower, and only with a token."
+)
 Exact = Annotated[
-    bool,
-    strawberry.argument(
-        description="Quantiles from the incidents themselves instead of within 1 %: slower, and "
-        "only with a token."
-    ),
-]
+    bool, strawberry.argument(description=EXACT, directives=[Cost(weight="30000")])
+]  # of the country
+ExactHere = Annotated[
+    bool, strawberry.argument(description=EXACT, directives=[Cost(weight="3000")])
+]  # of a region, or less
 
 
 def check_exact(info: Info, exact: bool) -> None:
@@ -63,12 +66,18 @@ class Region(Node):
     launched_on: date | None = strawberry.field(description="When the centre began, where known.")
     population: int | None = strawberry.field(description="Residents, where known.")
 
-    @strawberry.field(description="Its municipalities, in the order of the catalogue.")
+    @strawberry.field(
+        description="Its municipalities, in the order of the catalogue.",
+        directives=[ListSize(assumed_size=20)],
+    )
     def municipalities(self, info: Info) -> list["Municipality"]:
         places = info.context.catalogue.municipalities_of.get(region_proper(self.code), ())
         return [Municipality(place) for place in places]
 
-    @strawberry.field(description="Bodies that can be made responsible for an incident.")
+    @strawberry.field(
+        description="Bodies that can be made responsible for an incident.",
+        directives=[ListSize(assumed_size=20)],
+    )
     def organisations(self, info: Info) -> list["Organisation"]:
         bodies = info.context.catalogue.organisations_of.get(region_proper(self.code), ())
         return [Organisation(body) for body in bodies]
@@ -90,8 +99,10 @@ class Region(Node):
             rows = await offices.systemic_decisions(connection, self.code, topic)
         return [SystemicDecision.of(row) for row in rows]
 
-    @strawberry.field(description="What the region sees of itself over a period.")
-    async def board(self, info: Info, period: PeriodInput, exact: Exact = False) -> Board:
+    @strawberry.field(
+        description="What the region sees of itself over a period.", directives=[Cost(weight="150")]
+    )
+    async def board(self, info: Info, period: PeriodInput, exact: ExactHere = False) -> Board:
         check_exact(info, exact)
         catalogue, now, checked = info.context.catalogue, info.context.clock(), period.period()
         async with info.context.reading_all() as connection:
@@ -134,8 +145,11 @@ class Municipality(Node):
         catalogue = info.context.catalogue
         return Region(catalogue.region(self.entry.region), catalogue)
 
-    @strawberry.field(description="What the municipality sees of itself over a period.")
-    async def board(self, info: Info, period: PeriodInput, exact: Exact = False) -> Board:
+    @strawberry.field(
+        description="What the municipality sees of itself over a period.",
+        directives=[Cost(weight="100")],
+    )
+    async def board(self, info: Info, period: PeriodInput, exact: ExactHere = False) -> Board:
         check_exact(info, exact)
         catalogue, now, checked = info.context.catalogue, info.context.clock(), period.period()
         async with info.context.reading_all() as connection:

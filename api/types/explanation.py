@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 
 from api.context import Info
+from api.cost_directives import ListSize
 from api.types.ranking import Ranking, RankingRow
 from domain.publications import RankingQuestion
 from domain.vocabulary import Ranked
@@ -70,7 +71,8 @@ class RankExplanation:
     )
     gap: float | None = strawberry.field(description="slowShare less one half.")
     contributions: list[RankContribution] = strawberry.field(
-        description="Dimension by dimension, the weightiest first."
+        description="Dimension by dimension, the weightiest first.",
+        directives=[ListSize(assumed_size=100)],
     )
     what_if: RankingRow | None = strawberry.field(
         description="Its line without the cases of `without`, all others being as they are."

@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import strawberry
 
 from api.context import Info
+from api.cost_directives import Cost, ListSize
 from api.types.asked import names_asked
 from api.types.backed import backed_by
 from api.types.flags import Flag, shown
@@ -323,14 +324,16 @@ class Board:
     overdue: int = strawberry.field(description="Open now and past their deadline.")
     queues: list[QueueCount] = strawberry.field(description="What waits for somebody now.")
     parts: list[BoardPart] = strawberry.field(
-        description="The units one level below that had incidents or deadlines in the period."
+        description="The units one level below that had incidents or deadlines in the period.",
+        directives=[ListSize(assumed_size=20)],
     )
     of_what: strawberry.Private[BoardOf]
 
     @strawberry.field(
         description="The same unit over the period before, the same a year ago, or the first since "
         "its launch, or since its first incident where nobody knows when that was; null for a "
-        "period that reaches back to before it."
+        "period that reaches back to before it.",
+        directives=[Cost(weight="150")],
     )
     async def compared(
         self, info: Info, by: Annotated[ComparedWith, strawberry.argument(name="with")]
@@ -353,7 +356,8 @@ class Board:
 
     @strawberry.field(
         description="The figures in steps of the unit's own local time, in order. By the hour for "
-        "at most 31 days, only hours that have anything, and with a token."
+        "at most 31 days, only hours that have anything, and with a token.",
+        directives=[Cost(weight="300"), ListSize(assumed_size=30)],
     )
     async def series(self, info: Info, step: SeriesStep) -> list[SeriesPoint]:
         area, period, *_ = self.of_what
@@ -371,7 +375,8 @@ class Board:
 
     @strawberry.field(
         description="The unit's bodies, topics, channels or municipalities side by side, from the "
-        "incidents themselves. Needs a token."
+        "incidents themselves. Needs a token.",
+        directives=[Cost(weight="2000"), ListSize(assumed_size=100)],
     )
     async def side_by_side(self, info: Info, by: SideBySide) -> list[BoardPart]:
         info.context.viewer.require_scope()
@@ -395,7 +400,10 @@ class Board:
         }[by]
         return parts_of(found, named)
 
-    @strawberry.field(description="By how much deadlines of the period were missed. Needs a token.")
+    @strawberry.field(
+        description="By how much deadlines of the period were missed. Needs a token.",
+        directives=[Cost(weight="1000")],
+    )
     async def lateness(self, info: Info) -> Lateness:
         info.context.viewer.require_scope()
         area, period, *_ = self.of_what
@@ -411,7 +419,8 @@ class Board:
 
     @strawberry.field(
         description="What looks like gaming and can hardly be chance; of the country, in each of "
-        "its regions. Needs a token."
+        "its regions. Needs a token.",
+        directives=[Cost(weight="1500")],
     )
     async def flags(self, info: Info) -> list[Flag]:
         area, period, *_ = self.of_what
@@ -423,7 +432,8 @@ class Board:
         return shown(info, found)
 
     @strawberry.field(
-        description="The federal districts side by side; none but on the board of the country."
+        description="The federal districts side by side; none but on the board of the country.",
+        directives=[Cost(weight="1000"), ListSize(assumed_size=8)],
     )
     async def districts(self, info: Info) -> list[BoardPart]:
         area, period, *_ = self.of_what

@@ -6,6 +6,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from api.context import Info
+from api.cost_directives import Cost, ListSize
 from api.types.figures import PeriodInput
 from domain.errors import RegionMissing
 from domain.rights import Scope
@@ -80,7 +81,9 @@ class HeatMap:
     )
     outside: int = strawberry.field(description="Outside the box.")
     unlocated: int = strawberry.field(description="Nobody knows where.")
-    cells: list[HeatCell] = strawberry.field(description="In the order of their index.")
+    cells: list[HeatCell] = strawberry.field(
+        description="In the order of their index.", directives=[ListSize(assumed_size=500)]
+    )
     measured: strawberry.Private[Measured]
 
     @strawberry.field(description="The cells as a GeoJSON FeatureCollection (RFC 7946).")
@@ -117,7 +120,8 @@ class TopicPulse:
 class MapQuery:
     @strawberry.field(
         description="Where incidents registered in the period lie, in hexagons. Cells of fewer "
-        "than 5 are hidden unless the viewer's scope covers all of it."
+        "than 5 are hidden unless the viewer's scope covers all of it.",
+        directives=[Cost(weight="1500")],
     )
     async def heat_map(
         self,
@@ -147,7 +151,10 @@ class MapQuery:
             )
         return HeatMap.of(found)
 
-    @strawberry.field(description="Which topics grow against their own season, the most first.")
+    @strawberry.field(
+        description="Which topics grow against their own season, the most first.",
+        directives=[Cost(weight="1500")],
+    )
     async def topic_pulse(
         self,
         info: Info,

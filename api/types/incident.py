@@ -10,6 +10,7 @@ import msgspec
 import strawberry
 
 from api.context import Info
+from api.cost_directives import Cost
 from api.loaders import Sight
 from api.types.asked import names_asked
 from api.types.backed import backed_by
@@ -355,7 +356,8 @@ class Incident(Node):
         ]
 
     @strawberry.field(
-        description="Every event of its life, the first first; with `asOf`, up to that moment."
+        description="Every event of its life, the first first; with `asOf`, up to that moment.",
+        directives=[Cost(weight="20")],
     )
     async def timeline(self, info: Info) -> list[HistoryEntry]:
         key = HistoryKey(self.row.region, self.row.id)

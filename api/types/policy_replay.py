@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import strawberry
 
 from api.context import Info
+from api.cost_directives import Cost, ListSize
 from api.types.figures import PeriodInput
 from api.types.node import write_id
 from domain.deadlines import Term
@@ -221,7 +222,11 @@ class PolicyQuery:
     @strawberry.field(
         description="What if other terms, or another calendar, had counted for the incidents "
         "registered in a period of at most 366 days: told from their events, deadline by deadline. "
-        "For who may see all incidents of the place."
+        "For who may see all incidents of the place.",
+        directives=[
+            Cost(weight="20000"),
+            ListSize(slicing_arguments=["first"], sized_fields=["changed"]),
+        ],
     )
     async def policy_replay(
         self,

@@ -8,6 +8,7 @@ from uuid import UUID
 import strawberry
 
 from api.context import Info
+from api.cost_directives import Cost, ListSize
 from api.types.figures import PeriodInput
 from api.types.ranking import RankingInput, TimeKind
 from domain.errors import PageTooLarge
@@ -148,12 +149,18 @@ class PublicationEntry:
     "Anybody with the log finds it again: `tsur ranking verify ID`."
 )
 class Publication(PublicationEntry):
-    @strawberry.field(description="By tier, in it the best first, then whoever has no place.")
+    @strawberry.field(
+        description="By tier, in it the best first, then whoever has no place.",
+        directives=[ListSize(assumed_size=100)],
+    )
     def rows(self, info: Info) -> list[PublishedRow]:
         catalogue = info.context.catalogue
         return [PublishedRow.of(line, self.of, catalogue) for line in self.row.lines]
 
-    @strawberry.field(description="Up to where the events stand behind it, region by region.")
+    @strawberry.field(
+        description="Up to where the events stand behind it, region by region.",
+        directives=[ListSize(assumed_size=89)],
+    )
     def positions(self) -> list[RegionPosition]:
         return [
             RegionPosition(region=region, position=pos)
@@ -163,14 +170,15 @@ class Publication(PublicationEntry):
 
 @strawberry.type
 class PublicationQuery:
-    @strawberry.field(description="A published ranking by its id.")
+    @strawberry.field(description="A published ranking by its id.", directives=[Cost(weight="100")])
     async def publication(self, info: Info, id: UUID) -> Publication:
         async with info.context.reading_all() as connection:
             return Publication.of_row(await publications.publication(connection, id))
 
     @strawberry.field(
         description="Which rankings were published, the latest first; ask for one by its id to "
-        "see its rows."
+        "see its rows.",
+        directives=[Cost(weight="100"), ListSize(slicing_arguments=["first"])],
     )
     async def publications(
         self,

@@ -6,6 +6,7 @@ from enum import StrEnum
 import strawberry
 
 from api.context import Info
+from api.cost_directives import ListSize
 from api.types.backed import backed_by
 from api.types.catalogue import Municipality, Organisation, Region
 from api.types.figures import Figures, PeriodInput
@@ -120,7 +121,8 @@ class RegionFreshness:
 @strawberry.type(description="Units of one kind side by side.")
 class Ranking:
     rows: list[RankingRow] = strawberry.field(
-        description="By tier, in it the best first, then whoever has no place."
+        description="By tier, in it the best first, then whoever has no place.",
+        directives=[ListSize(assumed_size=100)],
     )
     method: RankingMethod = strawberry.field(description="Its rules never change.")
     shrinkage: int = strawberry.field(
@@ -131,7 +133,8 @@ class Ranking:
     )
     settled_on: date = strawberry.field(description="From which day on it is not provisional.")
     freshness: list[RegionFreshness] = strawberry.field(
-        description="The positions all this was told from, region by region."
+        description="The positions all this was told from, region by region.",
+        directives=[ListSize(assumed_size=89)],
     )
 
     @classmethod

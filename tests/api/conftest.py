@@ -31,13 +31,14 @@ from regions.catalogue import Catalogue, load_catalogue
 from regions.node import Node, command_pool
 from regions.postgres import Server
 from regions.server import create_database
-from regions.settings import Issuer, Settings
+from regions.settings import Budget, Issuer, Settings
 from regions.vault import Vault
 from tests.conftest import NEW_YORK
 from tests.scenarios import NOON
 
 DEADLINE_SECONDS = 20  # nothing here takes a tenth of it, unless it never comes
 SECRET = b"0" * 32  # of the vault and of the tokens
+UNBOUNDED = Budget(points=10**12, points_per_second=10**12)
 PROTOCOL = Subprotocol("graphql-transport-ws")
 
 numbers = itertools.count(1)
@@ -236,11 +237,13 @@ def serving(
     sources: str = "",
     issuer: Issuer | None = None,
     claims: str = "",
-    slow_seconds: float = 60.0,
+    budget: Budget = UNBOUNDED,
+    **changes: Any,
 ) -> Iterator[Api]:
     """The API of a database with the catalogue of a folder, without a projector.
 
-    `sources` is the content of its sources.toml, `claims` that of its claims.toml.
+    `sources` is the content of its sources.toml, `claims` that of its claims.toml; `changes` are
+    other settings.
 
     With `send_buffer`, the kernel keeps so many bytes for a slow reader, instead of megabytes.
     """
@@ -257,14 +260,8 @@ def serving(
         (Path(home) / "sources.toml").write_text(sources)
         if issuer is not None:
             (Path(home) / "claims.toml").write_text(claims)
-        settings = Settings(
-            Path(home),
-            url,
-            *listener.getsockname(),
-            folder,
-            issuer=issuer,
-            slow_seconds=slow_seconds,
-        )
+        facts = {"issuer": issuer, "budget": budget} | changes
+        settings = Settings(Path(home), url, *listener.getsockname(), folder, **facts)
         address = f"http://127.0.0.1:{settings.port}"
         with (
             running(create_app(settings, url, clock), listener) as server,

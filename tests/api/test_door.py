@@ -15,17 +15,17 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
-from graphql import get_introspection_query
 
 from api.schema import schema
 from api.telemetry.logs import JsonLines
 from api.transport import events
-from api.transport.cost import COST_MAX, cost_of
+from api.transport.budget import Budgets
 from api.transport.execution import Asked, Execution, Refused
 from api.transport.groups import Told
 from api.transport.http import BODY_BYTES_MAX, GRAPHQL
 from regions.catalogue import Catalogue
 from regions.postgres import Server
+from regions.settings import Budget
 from tests.api.conftest import DEADLINE_SECONDS, Api, catch_up, node_on, projecting, serving, until
 from tests.conftest import CHECKOUT
 from tests.scenarios import registered
@@ -74,7 +74,7 @@ def wrapped(variable: str) -> bytes:
         b'{"query": "{ __typename }", "variables": {"a": 1e999}}',
         b"[" * 100_000,
         wrapped("[" * 100_000 + "]" * 100_000),
-        wrapped('{"a":' * 100_000 + "1" + "}" * 100_000),
+        wrapped('{"a":' * 40_000 + "1" + "}" * 40_000),
     ],
     ids=beginning,
 )
@@ -120,7 +120,7 @@ def test_a_body_of_five_megabytes_is_refused_before_it_is_read(shared_api: Api) 
 def test_a_body_of_the_largest_size_is_read(shared_api: Api) -> None:
     frame = len(wrapped('""'))
     answer = send(shared_api, wrapped('"' + "x" * (BODY_BYTES_MAX - frame) + '"'))
-    assert answer.json() == {"data": {"__typename": "Query"}}
+    assert answer.json()["data"] == {"__typename": "Query"}
 
 
 def test_half_a_request_leaves_no_trace(shared_api: Api, caplog: pytest.LogCaptureFixture) -> None:
@@ -168,8 +168,8 @@ def test_another_content_type_is_refused(type_: str, shared_api: Api) -> None:
         "{ ...F } fragment F on Query { ...F }",
         "{ regions { code } } { regions { code } }",
         "{ \0 }",
-        "{ regions" + " { municipalities { region" * 2000 + " { code }" + " } }" * 2000 + " }",
-        "{" + " __typename" * 10_000 + " }",
+        "{ regions" + " { municipalities { region" * 1000 + " { code }" + " } }" * 1000 + " }",
+        "{" + " __typename" * 2_000 + " }",
         "{ region(code: " + "[" * 5000 + "]" * 5000 + ") { code } }",
     ],
     ids=beginning,
@@ -186,6 +186,12 @@ def test_an_operation_that_is_none_is_a_bad_request(text: str, shared_api: Api) 
         "{" + "".join(f" a{number}: __typename" for number in range(100)) + " }",
         "{ regions" + " { municipalities { region" * 3 + " { code }" + " } }" * 3 + " }",
         "{ __typename" + " @skip(if: false)" * 21 + " }",
+        "{" + " __typename" * 22 + " }",
+        "{ regions {" + " ... { code }" * 22 + " } }",
+        "{"
+        + "".join(f" ...F{n}" for n in range(26))
+        + " }"
+        + "".join(f" fragment F{n} on Query {{ __typename }}" for n in range(26)),
         "{ regions { ...A } } fragment A on Region { municipalities { ...B } }"
         " fragment B on Municipality { region { municipalities { region { ...C } } } }"
         " fragment C on Region { municipalities { code } }",
@@ -216,7 +222,7 @@ def test_an_operation_that_is_not_there_is_refused(
 
 def test_a_named_operation_is_chosen(shared_api: Api) -> None:
     text = "query A { a: __typename } query B { b: __typename }"
-    assert shared_api.post(text, operation="B").json() == {"data": {"b": "Query"}}
+    assert shared_api.post(text, operation="B").json()["data"] == {"b": "Query"}
 
 
 def test_a_stream_is_not_to_be_had_as_one_answer(
@@ -235,10 +241,10 @@ def test_a_stream_is_not_to_be_had_as_one_answer(
 def test_a_query_is_answered_by_get_and_a_command_is_not(shared_api: Api) -> None:
     get = shared_api.client.get
     answer = get("/graphql", params={"query": "{ __typename }"})
-    assert answer.json() == {"data": {"__typename": "Query"}}
+    assert answer.json()["data"] == {"__typename": "Query"}
     text = "query ($code: String!) { region(code: $code) { code } }"
     answer = get("/graphql", params={"query": text, "variables": '{"code": "BRONX"}'})
-    assert answer.json() == {"data": {"region": {"code": "BRONX"}}}
+    assert answer.json()["data"] == {"region": {"code": "BRONX"}}
     answer = get("/graphql", params={"query": text, "variables": "{"})
     assert (answer.status_code, code_of(answer)) == (400, "BODY_INVALID")
     answer = get("/graphql", params={"query": "mutation { __typename }"})
@@ -271,7 +277,7 @@ def test_the_answer_has_the_format_that_is_liked_best(
         request.headers["accept"] = accept
     answer = shared_api.client.send(request)
     assert answer.headers["content-type"] == f"{media}; charset=utf-8"
-    assert answer.json() == {"data": {"__typename": "Query"}}
+    assert answer.json()["data"] == {"__typename": "Query"}
 
 
 def test_what_cannot_be_accepted_is_refused(shared_api: Api) -> None:
@@ -290,9 +296,9 @@ def test_where_nothing_was_executed_there_is_no_data(text: str, shared_api: Api)
 
 @pytest.mark.parametrize("text", ["{ __schema { types { name } } }", "{ _service { sdl } }"])
 def test_production_tells_no_schema(text: str) -> None:
-    execution = Execution(schema._schema, introspection=False)
+    execution = Execution(schema._schema, Budgets(Budget()), introspection=False)
     with pytest.raises(Refused) as refused:
-        execution.document(Asked(text))
+        execution.admit(Asked(text), ("", "192.0.2.1"))
     assert [each["extensions"]["code"] for each in refused.value.errors] == ["INTROSPECTION_OFF"]
     assert not execution.operations.read("{ __typename regions { __typename } }").errors
 
@@ -312,12 +318,6 @@ def test_a_public_answer_may_be_kept_by_caches(shared_api: Api) -> None:
         "/graphql", params={"query": "{ incidents { edges { cursor } } }"}
     )
     assert "etag" not in failed.headers
-
-
-def test_fragments_that_double_each_other_are_each_looked_at_once(shared_api: Api) -> None:
-    chain = " ".join(f"fragment F{n} on Ranking {{ ...F{n + 1} ...F{n + 1} }}" for n in range(60))
-    text = f"{{ ranking({DAY}) {{ ...F0 }} }} {chain} fragment F60 on Ranking {{ method }}"
-    assert shared_api.ask(text) == {"ranking": {"method": "SHRUNK_1"}}
 
 
 LONG = "{ topics { code name nameEn } }"
@@ -357,56 +357,6 @@ def test_a_stream_is_never_held_back_to_be_made_smaller(shared_api: Api, media: 
     answer = shared_api.client.post("/graphql", json={"query": LONG}, headers=headers)
     assert answer.headers["content-type"].startswith(media)
     assert "content-encoding" not in answer.headers
-
-
-DAY = 'period: {first: "2026-03-02", last: "2026-03-02"}'
-ROWS = "rows { region { code } }"
-
-
-def cost(text: str, **variables: Any) -> int:
-    execution = Execution(schema._schema)
-    document = execution.operations.read(text)
-    assert not document.errors, document.errors
-    return cost_of(schema._schema, document, document.operation(None), variables)
-
-
-def test_the_cost_of_an_operation_by_hand() -> None:
-    assert cost("{ __typename }") == 0
-    assert cost("{ regions { code } }") == 89
-    assert cost("{ regions { municipalities { code } } }") == 89 * (1 + 20)
-    assert cost(f"{{ ranking({DAY}) {{ {ROWS} }} }}") == 1000 + 1 + 100 * (1 + 1)
-    assert cost("{ incidents { edges { cursor } } }") == 100 + 20 * (1 + 1)
-    assert cost("{ incidents(first: 100) { edges { node { id } } } }") == 100 + 100 * 3
-    page = "query ($n: Int!) { incidents(first: $n) { edges { ...E } } } fragment E on IncidentEdge"
-    assert cost(page + " { node { id } }", n=50) == 100 + 50 * 3
-    assert cost(page + " { node { id } }", n=10**9) == 100 + 100 * 3
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"{{ regions {{ municipalities {{ board({DAY}) {{ overdue }} }} }} }}",
-        f"{{ regions {{ board({DAY}) {{ flags {{ kind }} }} }} }}",
-        "{" + "".join(f" a{n}: countryBoard({DAY}) {{ overdue }}" for n in range(18)) + " }",
-    ],
-    ids=["municipalities", "flags", "aliases"],
-)
-def test_an_operation_that_would_cost_a_second_is_refused(text: str, shared_api: Api) -> None:
-    assert code_of(shared_api.post(text)) == "TOO_COSTLY"
-
-
-def test_what_a_page_needs_costs_little() -> None:
-    boards = f"{{ regions {{ code board({DAY}) {{ overdue parts {{ code }} }} }} }}"
-    assert cost(boards) < COST_MAX / 2
-    assert cost(get_introspection_query()) == 0
-
-
-def test_an_operation_that_takes_too_long_is_told_so(
-    shared_api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("api.transport.execution.OPERATION_SECONDS_MAX", 0)
-    answer = shared_api.post(f"{{ ranking({DAY}) {{ {ROWS} }} }}")
-    assert (answer.status_code, code_of(answer)) == (200, "TOO_EXPENSIVE")
 
 
 def test_a_reserved_stream_that_nobody_opens_leaves_nothing_running(
@@ -454,13 +404,13 @@ def test_a_document_is_named_by_its_hash_once_it_was_sent(shared_api: Api) -> No
     assert error["message"] == "PersistedQueryNotFound"
     assert error["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
     answer = shared_api.client.post("/graphql", json=persisted(DIGEST, query=PERSISTED))
-    assert answer.json() == {"data": {"__typename": "Query"}}
+    assert answer.json()["data"] == {"__typename": "Query"}
     by_hash = {"extensions": json.dumps(persisted(DIGEST)["extensions"])}
     answer = shared_api.client.get("/graphql", params=by_hash, headers={"accept": GRAPHQL})
-    assert answer.json() == {"data": {"__typename": "Query"}}
+    assert answer.json()["data"] == {"__typename": "Query"}
     with shared_api.open_socket() as client:
         client.send({"id": "1", "type": "subscribe", "payload": persisted(DIGEST)})
-        assert client.message()["payload"] == {"data": {"__typename": "Query"}}
+        assert client.message()["payload"]["data"] == {"__typename": "Query"}
 
 
 def test_a_hash_of_another_text_is_refused(shared_api: Api) -> None:
@@ -587,8 +537,8 @@ def test_while_the_database_is_away_questions_say_so_and_commands_wait(
                 assert api.is_alive()
                 assert not waiting
             thread.join()
-            assert waiting == [
-                {"data": {"registerIncident": {"position": "BRONX:2", "userErrors": []}}}
+            assert [answer["data"] for answer in waiting] == [
+                {"registerIncident": {"position": "BRONX:2", "userErrors": []}}
             ]
             assert client.change() == {"cursor": "BRONX:2"}
             until(lambda: api.client.get("/readyz").status_code == 200)

@@ -107,7 +107,7 @@ def test_a_token_of_the_issuer_says_who_asks(issuer: SmallIssuer, api: Api) -> N
     assert api.refusal(text)[0] == "NOT_PERMITTED"
     with api.open_socket(issuer.token()) as client:
         client.subscribe(text)
-        assert client.message()["payload"] == {"data": {"incidents": {"edges": []}}}
+        assert client.message()["payload"]["data"] == {"incidents": {"edges": []}}
 
 
 def signed_with_the_public_key(issuer: SmallIssuer) -> str:

@@ -457,7 +457,7 @@ def test_a_page_has_one_to_a_hundred_incidents(first: int, listed: Api) -> None:
 @pytest.mark.parametrize(
     "cursor",
     [
-        *("", "nonsense", "BRONX:1", "№", "\0", "A" * 31, "A" * 33, "A" * 1_000_000),
+        *("", "nonsense", "BRONX:1", "№", "\0", "A" * 31, "A" * 33, "A" * 100_000),
         base64.urlsafe_b64encode(b"\x7f" + b"\xff" * 23).decode(),
         base64.urlsafe_b64encode(b"\x80" + b"\x00" * 23).decode(),
     ],

@@ -170,7 +170,7 @@ def projected(running: Up, incident: str) -> bool:
         json={"query": text, "variables": {"id": incident}},
         headers={"authorization": f"Bearer {running.token}"},
     )
-    return answer.json() == {"data": {"incident": {"id": incident}}}
+    return answer.json()["data"] == {"incident": {"id": incident}}
 
 
 def keeps(running: Up, acknowledged: dict[str, str]) -> None:

@@ -570,7 +570,7 @@ def test_without_the_right_the_rest_of_the_incident_is_shown(scope: str, network
 def test_the_right_reaches_no_further_than_the_scope(network: Network) -> None:
     token = network.token("BRONX-02", personal_data=True)
     answer = network.api.answer(PERSONAL, token=token, id=network.cases[0].id)
-    assert answer == {"data": {"incident": None}}
+    assert answer["data"] == {"incident": None}
 
 
 @pytest.mark.parametrize("given", ["true", 1, "yes", [True], None])

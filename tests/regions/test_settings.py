@@ -6,6 +6,7 @@ import pytest
 
 from regions.settings import (
     SHIPPED_CATALOGUES,
+    Budget,
     Issuer,
     SettingInvalid,
     Settings,
@@ -57,6 +58,14 @@ def test_a_port_that_is_none_is_refused_by_name(port: str) -> None:
 def test_a_catalogue_that_is_nowhere_is_refused_by_name(catalogue: str) -> None:
     with pytest.raises(SettingInvalid, match=f"TSUR_CATALOGUE.*{catalogue}"):
         read_settings({"TSUR_CATALOGUE": catalogue})
+
+
+def test_a_budget_is_two_numbers() -> None:
+    name = "TSUR_BUDGET_POINTS"
+    assert read_settings({name: "7", f"{name}_PER_SECOND": "5"}).budget == Budget(7, 5)
+    for absurd in ("0", "-1", "1.5", "many"):
+        with pytest.raises(SettingInvalid, match=f"{name} is"):
+            read_settings({name: absurd})
 
 
 def test_an_issuer_has_an_address_and_an_audience() -> None:
