@@ -90,8 +90,9 @@ class Subscription:
     ) -> AsyncGenerator[IncidentChange, None]:
         async with aclosing(_changes(info, region, municipality, after)) as changes:
             async for change in changes:
-                if change.incident and change.incident.priority == Priority.HIGH:
-                    yield _shown(info, change)
+                shown = _shown(info, change)
+                if shown.incident and shown.incident.priority is Priority.HIGH:
+                    yield shown
 
 
 async def _changes(

@@ -1,7 +1,7 @@
 """The incident: its row, its history, and the citizen behind it."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,7 @@ from domain.vocabulary import (
     Status,
 )
 from projections.history import HistoryKey, PastEvent
+from projections.incident_list import incidents_by_id
 from projections.incidents import Beginning, IncidentRow
 from workers.memory import Memory
 
@@ -350,13 +351,16 @@ class Incident(Node):
         read = [one.event for one in past if isinstance(one.event, events.MessageRead)]
         return Reading.of(read[-1].reading) if read else None
 
-    @strawberry.field(description="Incidents of the last two weeks that it may repeat.")
+    @strawberry.field(
+        description="Incidents of the last two weeks that it may repeat, of those the viewer sees."
+    )
     async def duplicates(self, info: Info) -> list[Likeness]:
         node, now = info.context.node, info.context.clock()
         memory = Memory(node.pool, node.vault)
         found = await info.context.in_thread(
             lambda: memory.repeated_by(self.region_code, self.uuid, now=now)
         )
+        seen = await incidents_seen(info, [each.incident for each in found])
         return [
             Likeness(
                 incident=write_id("Incident", f"{self.region_code}/{each.incident}"),
@@ -364,6 +368,7 @@ class Incident(Node):
                 reasons=list(each.reasons),
             )
             for each in found
+            if each.incident in seen
         ]
 
     @strawberry.field(
@@ -398,6 +403,18 @@ class Incident(Node):
 
 def _same_region_id(row: IncidentRow, other: UUID | None) -> strawberry.ID | None:
     return write_id("Incident", f"{row.region}/{other}") if other else None
+
+
+async def incidents_seen(info: Info, ids: Sequence[UUID]) -> dict[UUID, IncidentRow]:
+    """Those of the ids that the viewer may see. Raises NotPermitted for a visitor."""
+    viewer = info.context.viewer
+    async with info.context.reading() as connection:
+        rows = await incidents_by_id(connection, ids)
+    return {
+        id: row
+        for id, row in rows.items()
+        if viewer.sees(row.region, row.municipality, row.organisation, row.topic)
+    }
 
 
 async def unsealed(
