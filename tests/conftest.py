@@ -34,7 +34,7 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - a database of some 250 files is made t
 MEMORY_BYTES_MIN = 4 * 2**30  # free for the servers of all processes of the run
 
 # How long an example takes tells of the machine, not of the rule. Every run tries the same, so that
-# a change is what breaks it; `--hypothesis-profile attack` tries others, and more of them.
+# a change is what breaks it; `--hypothesis-profile attack` tries others, and fifteen times as many.
 settings.register_profile(
     "tsur",
     deadline=None,

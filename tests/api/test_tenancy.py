@@ -1,6 +1,6 @@
 """Attacks on the walls between scopes: whoever asks whatever, nothing of another scope is told.
 
-`pytest tests/api/test_tenancy.py --hypothesis-profile attack` tries fifty times as much.
+`pytest tests/api/test_tenancy.py --hypothesis-profile attack` tries fifteen times as much.
 """
 
 import gc
