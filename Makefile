@@ -35,12 +35,18 @@ check: install
 
 # Other people's clients and test suites at the running product; needs Node. `make conformance
 # SUITES="http relay"` runs some of them.
-conformance: install conformance/node_modules/installed
+conformance: install conformance/node_modules/installed conformance/schemathesis/.venv/installed
 	$(BIN)/python -m conformance $(SUITES)
 
 # What the lock names and no scripts of packages; nothing is resolved anew.
 conformance/node_modules/installed: conformance/package.json conformance/package-lock.json
 	cd conformance && npm ci --no-progress --loglevel=error
+	touch $@
+
+# Beside the product: the attacker brings libraries of its own.
+conformance/schemathesis/.venv/installed: conformance/schemathesis/requirements.lock
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 # Ratios in one run; results in bench/results/.
@@ -52,4 +58,4 @@ schema: install
 	$(BIN)/tsur lifecycle --markdown > docs/lifecycle.md
 
 clean:
-	rm -rf $(VENV) .tsur build *.egg-info conformance/node_modules
+	rm -rf $(VENV) .tsur build *.egg-info conformance/node_modules conformance/schemathesis/.venv

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
+from uuid import UUID
 
 from anyio import CapacityLimiter, to_thread
 from psycopg import AsyncConnection
@@ -20,6 +21,8 @@ from api.transport.budget import Principal
 from api.viewer import Viewer
 from domain.errors import DomainError, NotPermitted
 from projections.history import HistoryKey, PastEvent
+from projections.incident_list import incidents_by_id
+from projections.incidents import IncidentRow
 from projections.pool import ReadPool
 from projections.walls import confine
 from regions import tracing
@@ -52,6 +55,23 @@ class Context:
     caller: Caller = field(default_factory=Caller)
     resume: str | None = None  # the cursor that its browser remembers for it
     ended: Ended = field(default_factory=not_ended)  # its streams end, for this reason
+
+    def __post_init__(self) -> None:
+        # Batches only: what it kept would grow old.
+        self.incidents = DataLoader(self._incidents_seen, cache=False)
+
+    async def _incidents_seen(self, ids: Sequence[UUID]) -> list[IncidentRow | None]:
+        """Those the viewer may see, in the order of the ids. Raises NotPermitted for a visitor."""
+        viewer = self.viewer
+        async with self.reading() as connection:
+            rows = await incidents_by_id(connection, ids)
+        found = [rows.get(incident_id) for incident_id in ids]
+        return [
+            row
+            if row and viewer.sees(row.region, row.municipality, row.organisation, row.topic)
+            else None
+            for row in found
+        ]
 
     @property
     def viewer(self) -> Viewer:

@@ -16,10 +16,9 @@ from strawberry.schema.base import BaseSchema
 from api.context import Info
 from api.cost_directives import ListSize
 from api.types.catalogue import Municipality, Region
-from api.types.incident import Incident
+from api.types.incident import Incident, incidents_seen
 from api.types.node import read_incident_id
 from domain.errors import InvalidInput, ListTooLong, NotFound, NotPermitted
-from projections.incident_list import incidents_by_id
 
 ENTITIES_MAX = 100  # as many as a page may have
 
@@ -100,20 +99,13 @@ def _named(info: Info, representation: object) -> Found | Named:
 async def _incidents(
     info: Info, named: set[Named]
 ) -> Mapping[Named, Incident | NotPermitted | None]:
-    """All of them by one statement; NotPermitted for what is outside the viewer's scope."""
+    """All of them by one statement; None for what is not there, or not for the viewer."""
     if not named:
         return {}
     if info.context.viewer.scope is None:  # a visitor does not even learn that there is none
         return {each: NotPermitted() for each in named}
-    async with info.context.reading() as connection:
-        rows = await incidents_by_id(connection, [each.id for each in named])
-    found: dict[Named, Incident | NotPermitted | None] = {}
-    for each in named:
-        row = rows.get(each.id)
-        if row is None or row.region != each.region:
-            found[each] = None
-        elif info.context.viewer.sees(row.region, row.municipality, row.organisation):
-            found[each] = Incident(row)
-        else:
-            found[each] = NotPermitted()
-    return found
+    rows = await incidents_seen(info, [each.id for each in named])
+    return {
+        each: Incident(row) if (row := rows.get(each.id)) and row.region == each.region else None
+        for each in named
+    }

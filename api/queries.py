@@ -21,7 +21,7 @@ from api.types.explanation import RankExplanation, WithoutInput, require_unit
 from api.types.export import ExportQuery
 from api.types.figures import Board, BoardOf, PeriodInput, durations_asked
 from api.types.heat_map import MapQuery
-from api.types.incident import Incident, columns_asked
+from api.types.incident import Incident, columns_asked, incidents_seen
 from api.types.node import Node, read_id, read_incident_id
 from api.types.policy_replay import PolicyQuery
 from api.types.publication import PublicationQuery
@@ -51,7 +51,6 @@ from projections.incident_list import (
     Place,
     evidence_of,
     incident_page,
-    incidents_by_id,
 )
 from projections.incidents import IncidentRow
 from projections.listening import sources_of
@@ -466,15 +465,10 @@ async def find_incident(info: Info, node_id: str) -> Incident | None:
     Whether another scope has one is not told: an id reveals nothing. Raises NotPermitted for a
     visitor.
     """
-    viewer = info.context.viewer
-    viewer.require_scope()
+    info.context.viewer.require_scope()
     region, incident_id = read_incident_id(node_id)
-    async with info.context.reading() as connection:
-        row = (await incidents_by_id(connection, [incident_id])).get(incident_id)
-    if row is None or row.region != region:
-        return None
-    seen = viewer.sees(row.region, row.municipality, row.organisation, row.topic)
-    return Incident(row) if seen else None
+    row = (await incidents_seen(info, [incident_id])).get(incident_id)
+    return Incident(row) if row is not None and row.region == region else None
 
 
 def filter_within_scope(info: Info, wanted: IncidentFilterInput) -> IncidentFilter:

@@ -12,10 +12,10 @@ from api.context import Context, Info
 from api.cost_directives import Cost
 from api.hub import Change, Followed, everything
 from api.source_event import SourceEvent
-from api.types.catalogue import Exact
 from api.types.figures import PeriodInput
 from api.types.incident import Incident
 from api.types.ranking import Ranking, TimeKind
+from api.viewer import Viewer
 from domain.errors import CursorInvalid, InvalidInput, NotPermitted
 from domain.events import DeadlineExtended, DeadlineMissed, DeadlineWarned, EscalationRaised
 from domain.vocabulary import Priority, Ranked, RankedBy, RankingMethod, Status
@@ -53,8 +53,18 @@ def is_about_a_deadline(found: Change) -> bool:
     return found.change.event in DEADLINE_EVENTS
 
 
-def is_urgent(found: Change) -> bool:
-    return found.incident is not None and found.incident.priority == Priority.HIGH
+def urgent_for(viewer: Viewer) -> Callable[[Change], bool]:
+    """What is urgent of a place that has left the viewer's scope is not theirs to know."""
+
+    def is_urgent(found: Change) -> bool:
+        row = found.incident
+        return (
+            row is not None
+            and row.priority == Priority.HIGH
+            and viewer.sees(row.region, row.municipality, row.organisation, row.topic)
+        )
+
+    return is_urgent
 
 
 @strawberry.type(description="Everything that can be followed.")
@@ -100,7 +110,7 @@ class Subscription:
         municipality: str | None = None,
         after: After = None,
     ) -> AsyncGenerator[SourceEvent, None]:
-        return _changes(info, region, municipality, after, is_urgent)
+        return _changes(info, region, municipality, after, urgent_for(info.context.bearer))
 
     @strawberry.subscription(
         graphql_type=Ranking,
@@ -122,7 +132,6 @@ class Subscription:
             str | None,
             strawberry.argument(description="Code: only its municipalities or bodies."),
         ] = None,
-        exact: Exact = False,
     ) -> AsyncGenerator[SourceEvent, None]:
         # What to tell at a tick, the resolver of the query knows (api/schema.py).
         if region is not None:

@@ -2,7 +2,8 @@
 
 Few incidents in one hexagon may point at one person: who has no right to the incidents is not
 shown hexagons of fewer than SHOWN_MIN. If only so few are hidden in all, the next smallest is
-hidden as well, or the total would give them away.
+hidden as well, or the total would give them away. What is hidden is the same for every box: small
+ones would tell what each hexagon has.
 """
 
 from collections import Counter
@@ -118,13 +119,11 @@ async def heat_map(
         if cell is None:
             found.unlocated += part.incidents
             continue
-        parent = h3.cell_to_parent(cell, resolution)
-        if box is not None and not box.holds(parent):
-            found.outside += part.incidents
-        else:
-            found.cells.setdefault(parent, Cell()).add(part)
+        found.cells.setdefault(h3.cell_to_parent(cell, resolution), Cell()).add(part)
     if not all_cells:
         hide(found)
+    for cell in [each for each in found.cells if box is not None and not box.holds(each)]:
+        found.outside += found.cells.pop(cell).incidents
     if len(found.cells) > CELLS_MAX:
         raise TooManyCells(limit=CELLS_MAX)
     return found

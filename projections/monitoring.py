@@ -12,6 +12,7 @@ from projections.feed import Progress, progress
 from projections.figures import TOTAL
 from projections.queues import CONDITIONS, WAITING, Queue, moments
 from projections.units import today_in
+from projections.walls import confine
 from regions import jobs
 from regions.catalogue import Catalogue
 
@@ -32,14 +33,18 @@ class RegionState:
 async def region_states(
     connection: AsyncConnection[Any], scope: Scope, *, catalogue: Catalogue, now: datetime
 ) -> list[RegionState]:
-    """Of every region that the scope touches, by its code. Costs what is open, and 30 days."""
+    """Of every region that the scope touches, by its code. Costs what is open, and 30 days.
+
+    Raises NotPermitted for a scope that has no wall.
+    """
     regions = list(catalogue.regions if scope.places is None else scope.places)
     async with connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         reached = [each for each in await progress(connection) if each.region in regions]
+        cohort = await _cohort(connection, regions, scope, catalogue, now)
+        await confine(connection, scope)  # from here on no other table can be read
         statuses = await _open_by_status(connection, regions, scope)
         queues = await _queues(connection, regions, scope, now)
-        cohort = await _cohort(connection, regions, scope, catalogue, now)
     nothing = dict.fromkeys(Queue, 0)
     return [
         RegionState(

@@ -36,7 +36,7 @@ from domain.incident import Incident
 from domain.lifecycle import transition_of
 from domain.office import CrisisDeclared, CrisisLifted, OfficeCommand, office_id
 from domain.publications import PublishRanking
-from domain.rights import NETWORK, Actor, check_right
+from domain.rights import NETWORK, Actor, Scope, check_right
 from domain.vocabulary import ReplyAuthor
 from regions.catalogue import Catalogue
 from regions.event_store import (
@@ -179,8 +179,7 @@ class Centre(Application[UUID]):
         def attempt() -> Result:
             self.check(command, at)
             alongside = Alongside()
-            incident = self.incident(incident_id)
-            self._check_right(by, command, incident)
+            incident = self._reached(by, command, incident_id)
             other = self._other(by, command, incident)
             if expected_version is not None and incident.version != expected_version:
                 raise VersionConflict
@@ -318,6 +317,21 @@ class Centre(Application[UUID]):
         if isinstance(last, PersonalDataErased):
             alongside.destroyed_keys.append(last.subject)
 
+    def _reached(self, by: Actor, command: Command, incident_id: UUID) -> Incident:
+        """The incident, if the command is theirs to give there.
+
+        Raises NotPermitted, and IncidentNotFound only to whom any incident of the region is open:
+        others are not told whether there is one.
+        """
+        try:
+            incident = self.incident(incident_id)
+        except IncidentNotFound:
+            if by.scope.contains(Scope(self.region.code)):
+                raise
+            raise NotPermitted from None
+        self._check_right(by, command, incident)
+        return incident
+
     def _check_right(self, by: Actor, command: Command, incident: Incident | None) -> None:
         """Raises NotPermitted; `incident` is None for one that is to begin."""
         check_right(
@@ -334,7 +348,7 @@ class Centre(Application[UUID]):
     def _other(self, by: Actor, command: Command, incident: Incident) -> Incident | None:
         """The second incident of a command that has one.
 
-        Raises SameIncident, IncidentNotFound if the region has no such incident, or NotPermitted.
+        Raises SameIncident, and what `_reached` raises.
         """
         match command:
             case c.Link(to=named):
@@ -347,8 +361,7 @@ class Centre(Application[UUID]):
                 return None
         if named == incident.id:
             raise SameIncident(field=field)
-        other = self.incident(named)
-        self._check_right(by, command, other)
+        other = self._reached(by, command, named)
         return None if isinstance(command, c.Link) else other
 
     def note_opening(self, by: Actor, of: type[Command], incident_id: UUID) -> None:
@@ -420,7 +433,7 @@ class Centre(Application[UUID]):
             if isinstance(refusal, MessageRepeated) and isinstance(
                 command, Register | c.Capture | c.AddMessage
             ):
-                raise self._duplicate(command) from None
+                raise self._duplicate(command, by) from None
             if isinstance(refusal, AlreadyRecorded):
                 raise VersionConflict from None
             raise
@@ -479,13 +492,23 @@ class Centre(Application[UUID]):
         incident_id, version, pos = row
         return Result(incident_id, version, Position(self.region.code, pos))
 
-    def _duplicate(self, command: Register | c.Capture | c.AddMessage) -> DuplicateMessage:
+    def _duplicate(
+        self, command: Register | c.Capture | c.AddMessage, by: Actor
+    ) -> DuplicateMessage:
+        """It names the incident to whom that is open; messages are told apart network-wide."""
         row = self.row(
-            "SELECT incident_id FROM message_key WHERE channel = %s AND external_id = %s",
+            "SELECT region, incident_id FROM message_key WHERE channel = %s AND external_id = %s",
             command.channel,
             command.external_id,
         )
-        return DuplicateMessage(incident=row[0] if row else "?")
+        named = row[1] if row and self._is_open_to(by, *row) else "of another scope"
+        return DuplicateMessage(incident=named)
+
+    def _is_open_to(self, by: Actor, region: str, incident_id: UUID) -> bool:
+        if region != self.region.code:
+            return by.scope.contains(Scope(region))
+        found = self.incident(incident_id)
+        return by.scope.covers(region, found.municipality, found.organisation, found.topic)
 
     def row(self, statement: LiteralString, *parameters: object) -> tuple[Any, ...] | None:
         """The first row of an answer, or None. Raises StoreUnavailable."""

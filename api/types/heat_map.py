@@ -77,7 +77,8 @@ class HeatMap:
     resolution: int = strawberry.field(description="Of H3.")
     total: int = strawberry.field(description="Registered in the period.")
     hidden: int = strawberry.field(
-        description="In cells of fewer than 5, which are shown to who may see the incidents only."
+        description="In cells of fewer than 5, in the box or not, which are shown to who may see "
+        "the incidents only."
     )
     outside: int = strawberry.field(description="Outside the box.")
     unlocated: int = strawberry.field(description="Nobody knows where.")

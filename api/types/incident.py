@@ -1,7 +1,7 @@
 """The incident: its row, its history, and the citizen behind it."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -343,9 +343,12 @@ class Incident(Node):
         read = [one.event for one in past if isinstance(one.event, events.MessageRead)]
         return Reading.of(read[-1].reading) if read else None
 
-    @strawberry.field(description="Incidents of the last two weeks that it may repeat.")
+    @strawberry.field(
+        description="Incidents of the last two weeks that it may repeat, of those the viewer sees."
+    )
     async def duplicates(self, info: Info) -> list[Likeness]:
         found = await info.context.repeats.load(HistoryKey(self.row.region, self.row.id))
+        seen = await incidents_seen(info, [each.incident for each in found])
         return [
             Likeness(
                 incident=incident_id(self.row.region, each.incident),
@@ -353,6 +356,7 @@ class Incident(Node):
                 reasons=list(each.reasons),
             )
             for each in found
+            if each.incident in seen
         ]
 
     @strawberry.field(
@@ -384,6 +388,12 @@ class Incident(Node):
             return None
         citizen = msgspec.json.decode(content, type=commands.Citizen)
         return Citizen(name=citizen.name, contact=citizen.contact, text=citizen.text)
+
+
+async def incidents_seen(info: Info, ids: Sequence[UUID]) -> dict[UUID, IncidentRow]:
+    """Those of the ids that the viewer may see. Raises NotPermitted for a visitor."""
+    found = await info.context.incidents.load_many(list(ids))
+    return {row.id: row for row in found if row is not None}
 
 
 async def unsealed(

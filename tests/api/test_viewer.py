@@ -422,6 +422,10 @@ def test_a_curator_of_topic_groups_sees_what_is_about_them(network: Network) -> 
     for case in network.cases:
         found = network.api.ask(REVEALING["incident"], token=token, id=case.id)["incident"]
         assert (found is not None) == (case.id in mine)
+    named = [{"__typename": "Incident", "id": case.id} for case in network.cases]
+    text = "query ($r: [_Any!]!) { _entities(representations: $r) { ... on Incident { id } } }"
+    entities = network.api.ask(text, token=token, r=named)["_entities"]
+    assert {each["id"] for each in entities if each} == mine
     other = next(
         code
         for code, topic in network.node.catalogue.topics.items()

@@ -102,6 +102,12 @@ def test_few_are_hidden_and_not_given_away_by_the_rest(mapped: Node) -> None:
     assert found.hidden == 8
 
 
+@pytest.mark.parametrize("box", [Box(-73.89, 40.89, -73.88, 40.9), Box(0, 0, 1, 1)])
+def test_a_box_around_few_does_not_tell_them(mapped: Node, box: Box) -> None:
+    found = asked(mapped, all_cells=False, box=box)
+    assert (found.cells, found.hidden, found.outside) == ({}, 8, 0)
+
+
 @given(st.dictionaries(st.integers(0, 99).map(str), st.integers(1, 12), max_size=12))
 def test_what_is_hidden_is_never_so_few_that_it_is_told(counts: dict[str, int]) -> None:
     found = HeatMap(8, sum(counts.values()), {cell: Cell(n) for cell, n in counts.items()})
