@@ -16,6 +16,7 @@ from api.app import Server
 from api.schema import schema
 from api.telemetry.caller import Caller
 from api.telemetry.observing import Observed
+from api.transport.budget import Budgets
 from api.transport.execution import Asked, Execution
 from api.transport.plans import Plans
 from api.viewer import Viewer
@@ -23,7 +24,7 @@ from domain.rights import Scope
 from domain.vocabulary import Role
 from projections.pool import read_pool
 from regions.node import Node
-from tests.api.conftest import SECRET
+from tests.api.conftest import SECRET, UNBOUNDED
 from tests.scenarios import NOON, closed
 
 MANY = 5  # incidents of each of two regions
@@ -78,14 +79,15 @@ async def answered(
 ) -> tuple[dict[str, Any], list[str], Observed]:
     server = Server(node, read_pool(node.url), lambda: NOON + timedelta(days=30), SECRET)
     viewer = Viewer("eye", Role.MONITOR, Scope(), personal_data=True)
-    execution = Execution(schema._schema)
+    execution = Execution(schema._schema, Budgets(UNBOUNDED))
     async with server.readers:
         await server.readers.wait()
         asked.clear()
         seen = Observed()
         with seen.under_way():
-            document, _ = execution.document(question)
-            result = await execution.execute(document, question, server.context(viewer, Caller()))
+            context = server.context(viewer, Caller())
+            admitted = execution.admit(question, context.principal)
+            result = await execution.execute(admitted, question, context)
     assert "errors" not in result, result["errors"]
     return result["data"], [*asked], seen
 
@@ -127,7 +129,9 @@ def incident_type() -> GraphQLObjectType:
 
 @pytest.mark.parametrize("text", DOCUMENTED, ids=lambda text: text.split()[1].partition("(")[0])
 def test_what_a_documented_query_asks_is_compiled_but_for_what_asks_the_database(text: str) -> None:
-    document, operation = Execution(schema._schema).document(Asked(text))
+    execution = Execution(schema._schema, Budgets(UNBOUNDED))
+    admitted = execution.admit(Asked(text), ("", ""))
+    document, operation = admitted.document, admitted.operation
     query = schema._schema.query_type
     assert query is not None
     assert document.plans is not None

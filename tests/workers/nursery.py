@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from types import FrameType
 
@@ -40,7 +41,8 @@ def keep_alive(
 
     def kill_one(*_: FrameType | int | None) -> None:
         if kill_every is not None and alive:
-            os.kill(alive[0], signal.SIGKILL)  # who lives longest
+            with suppress(ProcessLookupError):  # it died by itself, and is not replaced yet
+                os.kill(alive[0], signal.SIGKILL)  # who lives longest
             os.write(1, b"killed\n")
             signal.setitimer(signal.ITIMER_REAL, kill_every())
 
