@@ -11,6 +11,7 @@ from uuid import UUID
 
 from anyio import CapacityLimiter, to_thread
 from psycopg import AsyncConnection
+from psycopg.pq import PipelineStatus
 from strawberry.dataloader import DataLoader
 from strawberry.types.info import Info as StrawberryInfo
 
@@ -114,13 +115,16 @@ class Context:
         Raises NotPermitted for a visitor.
         """
         scope = self.viewer.actor().scope
-        async with (
-            self.readers.connection() as connection,
-            connection.pipeline(),  # what opens the transaction travels with the first question
-            connection.transaction(),
-        ):
-            await confine(connection, scope)
-            yield connection
+        async with self.readers.connection() as connection:
+            try:
+                # What opens the transaction travels with the first question.
+                async with connection.pipeline(), connection.transaction():
+                    await confine(connection, scope)
+                    yield connection
+            finally:
+                # Whoever is cancelled leaves answers behind that nobody collects.
+                if connection.info.pipeline_status is not PipelineStatus.OFF:
+                    await connection.close()
 
     @asynccontextmanager
     async def reading_all(self) -> AsyncIterator[AsyncConnection[Any]]:

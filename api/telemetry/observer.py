@@ -5,7 +5,6 @@ import math
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
-from typing import TypeVar
 
 from opentelemetry.trace import SpanKind
 
@@ -14,9 +13,8 @@ from api.telemetry.metrics import NO_OPERATION, SUBSCRIPTION, Metrics
 from api.telemetry.names import Names
 from api.telemetry.observing import Observed
 from api.telemetry.usage import Usage
+from api.transport.groups import Told
 from regions import tracing
-
-Result = TypeVar("Result")
 
 NAMES_MAX = 200  # of operations
 CLIENTS_MAX = 50
@@ -59,18 +57,18 @@ class Observer:
             self._tell(observed)
 
     async def each(
-        self, results: AsyncGenerator[Result, None], context: Context
-    ) -> AsyncGenerator[Result, None]:
-        """The same results, as those of an operation that is told of."""
+        self, results: AsyncGenerator[Told, None], context: Context
+    ) -> AsyncGenerator[Told, None]:
+        """The same, as what an operation is answered that is told of."""
         with self.operation(context) as seen:
             async with aclosing(results):
                 while True:
                     with seen.under_way():
-                        result = await anext(results, None)
-                    if result is None:
+                        told = await anext(results, None)
+                    if told is None:
                         return
-                    yield result
-                    if seen.kind == SUBSCRIPTION:
+                    yield told
+                    if seen.kind == SUBSCRIPTION and told.payload is not None:
                         self.metrics.results(self._name(seen)).inc()
 
     def _open_streams(self) -> Counter[str]:

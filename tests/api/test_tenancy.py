@@ -33,7 +33,7 @@ from tests.api.commands import BEGINNING, GIVEN
 from tests.api.commands import given as input_of
 from tests.api.conftest import Socket, fresh_database, recorded
 from tests.api.marked import NOISE, REGIONS, SCOPES, STREET, Network, marked_network
-from tests.api.test_codes import CODES
+from tests.api.test_error_codes import DOCS, named
 from tests.scenarios import NOON, ask
 from workers.exports import ExportWriter
 
@@ -44,6 +44,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 QUERY = SCHEMA.query_type
 TELLING = ("_entities", "incident", "incidents", "node")  # of incidents themselves
 numbers = count(1)
+CODES = named((DOCS / "api.md").read_text())
 NOBODY = write_id("Incident", f"BRONX/{new_id(NOON)}")
 
 
