@@ -82,6 +82,10 @@ class Written:
         )
         return delivery, state, attempts, reason
 
+    def is_being_sent(self) -> bool:
+        sending = "SELECT FROM delivery WHERE incident_id = %s AND state = 'SENDING'"
+        return bool(self.net.rows(sending, self.incident))
+
     def until_put_off(self, state: str = "WAITING") -> None:
         """It was tried, and is to be tried again."""
         until(lambda: self._is_put_off(state))
@@ -366,7 +370,7 @@ def test_workers_at_the_same_delivery_at_once_send_it_once(
     written = Written(net, platform, action)
     net.platforms.fail_next(platform, hang_seconds=0.3)
     written.submit()
-    until(lambda: bool(net.rows("SELECT FROM delivery WHERE state = 'SENDING'")))
+    until(written.is_being_sent)
     for _ in range(6):
         net.enqueue("deliver", str(written.delivery()[0]))
     net.settle()
