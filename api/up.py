@@ -32,6 +32,13 @@ class Demo(NamedTuple):
     days: int
 
 
+def _demo_commands(settings: Settings, demo: Demo | None) -> list[str]:
+    """The stand-ins for platforms are one for the machine: nodes of a federation go without."""
+    if demo is None:
+        return []
+    return DEMO_COMMANDS if settings.topology is None else ["simulate"]
+
+
 class Stopped(Exception):
     """Told to stop while something long was under way; all of it can be broken off."""
 
@@ -59,7 +66,8 @@ def _prepare(settings: Settings, url: str, demo: Demo | None, stop: threading.Ev
             versions.ensure(url, node.catalogue, _unless(stop, progress))
         if demo is not None:
             _fill(settings, node, demo, stop)
-            connect_platforms(node, settings)
+            if settings.topology is None:
+                connect_platforms(node, settings)
         catch_up(node, stop)
 
 
@@ -127,11 +135,15 @@ def _supervise(
     """Run the children until `stop` is set or the database has died."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
-    commands = ["projector", "api", "clock", "worker", *(DEMO_COMMANDS if demo else [])]
+    commands = ["projector", "api", "clock", "worker", *_demo_commands(settings, demo)]
     environment = {
         "TSUR_DATABASE_URL": served.url,
         "TSUR_HOME": str(settings.home),
         "TSUR_CATALOGUE": str(settings.catalogue),
+        "TSUR_HOST": settings.host,
+        "TSUR_PORT": str(settings.port),
+        **({"TSUR_TOPOLOGY": str(settings.topology)} if settings.topology else {}),
+        **({"TSUR_NODE": settings.node} if settings.node else {}),
         PARENT_HOLDS_STDIN: "1",
     }
     children = Children(commands, environment)
@@ -145,7 +157,7 @@ def _supervise(
                 announced = True
                 console.print(f"\n[bold green]tsur is up.[/] Open {address}/graphql\n")
                 console.print("For incidents, commands and streams: tsur token --scope country")
-                if demo:
+                if demo and settings.topology is None:
                     pages = f"http://127.0.0.1:{PLATFORMS_PORT}"
                     console.print(f"Posts arriving and being answered: {pages}")
     finally:

@@ -31,11 +31,14 @@ class Settings:
     broker_url: str | None = None  # RabbitMQ; None: jobs stay in the database
     introspection: bool = True  # whether clients may ask for the schema
     issuer: Issuer | None = None  # None: `tsur token` issues tokens, for development
+    topology: Path | None = None  # None: this node is all there is
+    node: str | None = None  # which node of the topology this is
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings from TSUR_HOME, TSUR_DATABASE_URL, TSUR_HOST, TSUR_PORT, TSUR_CATALOGUE,
-    TSUR_BROKER_URL, TSUR_INTROSPECTION, TSUR_OIDC_ISSUER and TSUR_OIDC_AUDIENCE.
+    TSUR_BROKER_URL, TSUR_INTROSPECTION, TSUR_OIDC_ISSUER, TSUR_OIDC_AUDIENCE, TSUR_TOPOLOGY and
+    TSUR_NODE.
 
     Raises SettingInvalid naming the variable.
     """
@@ -48,6 +51,8 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         broker_url=_broker(environ.get("TSUR_BROKER_URL") or None),
         introspection=_switch(environ, "TSUR_INTROSPECTION"),
         issuer=_issuer(environ.get("TSUR_OIDC_ISSUER"), environ.get("TSUR_OIDC_AUDIENCE")),
+        topology=Path(path).absolute() if (path := environ.get("TSUR_TOPOLOGY")) else None,
+        node=environ.get("TSUR_NODE") or None,
     )
 
 
