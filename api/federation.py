@@ -85,14 +85,31 @@ def join(name: NodeArgument) -> None:
 
 def _join(hub: Hub, name: str) -> None:
     regions = hub.topology.place(name).regions
-    with _there(hub, name) as (node, url), bar(f"Receiving the history of {name}") as progress:
+    with _there(hub, name) as (node, url):
         federation.join(hub.connection, node, name=name, regions=regions, conninfo=url)
-        while not federation.received(hub.connection, name):
-            progress(*(federation.recorded(each, regions) for each in (hub.connection, node)))
-            time.sleep(LOOK_SECONDS)
+        _receive(hub, node, name)
     with versions.connect(hub.url) as served:
         versions.add_regions(served)
     console.print(f"The hub follows {name} with {len(regions)} regions.")
+
+
+def _receive(hub: Hub, node: psycopg.Connection, name: str) -> None:
+    regions = hub.topology.place(name).regions
+    with bar(f"Receiving the history of {name}") as progress:
+        while not federation.received(hub.connection, name):
+            progress(*(federation.recorded(each, regions) for each in (hub.connection, node)))
+            time.sleep(LOOK_SECONDS)
+
+
+@cli.command()
+def resync(name: NodeArgument) -> None:
+    """Go on following a node whose replication slot was lost, from what the hub has of it."""
+    with _hub() as hub, _there(hub, name) as (node, url):
+        regions = hub.topology.place(name).regions
+        federation.resync(hub.connection, node, name=name, regions=regions, conninfo=url)
+        _receive(hub, node, name)
+        federation.settle(hub.connection, node, name)
+    console.print(f"The hub follows {name} again.")
 
 
 @cli.command()

@@ -4,7 +4,7 @@ Positions are gapless in each region, so at any moment the hub can tell whether 
 and what it has can be compared with its origin by digests, range by range.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import LiteralString, NamedTuple
 
 import psycopg
@@ -89,12 +89,68 @@ def join(
             " ON CONFLICT DO NOTHING",
             [list(regions), name],
         )
+    _subscribe(hub, node, name, conninfo, PUBLICATIONS)
+
+
+def resync(
+    hub: psycopg.Connection,
+    node: psycopg.Connection,
+    *,
+    name: str,
+    regions: Collection[str],
+    conninfo: str,
+) -> None:
+    """Follow a node whose slot was lost from what the hub has of it, while both are at work.
+
+    That the hub has the first n events of each region, and no others, is what gapless positions
+    give. Its regions have no head until theirs is copied. To be ended by `settle`.
+    """
+    leave(hub, node, name)
+    had = {code: 0 for code in regions} | dict(
+        hub.execute(
+            "SELECT region, max(pos) FROM events WHERE region = ANY (%s) GROUP BY region",
+            [list(regions)],
+        ).fetchall()
+    )
+    missing = [
+        sql.SQL("(region = {} AND pos > {})").format(sql.Literal(code), sql.Literal(pos))
+        for code, pos in had.items()
+    ]
+    node.execute("DROP PUBLICATION IF EXISTS tsur_refill")
+    node.execute(
+        sql.SQL("CREATE PUBLICATION tsur_refill FOR TABLE events WHERE ({})").format(
+            sql.SQL(" OR ").join(missing)
+        )
+        + sql.SQL(" WITH (publish = 'insert')")
+    )
+    hub.execute("DELETE FROM region_head WHERE region = ANY (%s)", [list(regions)])
+    _subscribe(hub, node, name, conninfo, ["tsur_refill", "tsur_heads"])
+
+
+def settle(hub: psycopg.Connection, node: psycopg.Connection, name: str) -> None:
+    """After a resync was received: follow as whoever joined."""
+    hub.execute(
+        sql.SQL("ALTER SUBSCRIPTION {} SET PUBLICATION {} WITH (refresh = false)").format(
+            sql.Identifier(subscription_of(name)),
+            sql.SQL(", ").join(map(sql.Identifier, PUBLICATIONS)),
+        )
+    )
+    node.execute("DROP PUBLICATION IF EXISTS tsur_refill")
+
+
+def _subscribe(
+    hub: psycopg.Connection,
+    node: psycopg.Connection,
+    name: str,
+    conninfo: str,
+    publications: Iterable[str],
+) -> None:
     _drop_slot(node, name)  # of an attempt that was broken off: the other server made it
     hub.execute(
         sql.SQL("CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {}").format(
             sql.Identifier(subscription_of(name)),
             sql.Literal(conninfo),
-            sql.SQL(", ").join(map(sql.Identifier, PUBLICATIONS)),
+            sql.SQL(", ").join(map(sql.Identifier, publications)),
         )
     )
 

@@ -179,6 +179,36 @@ def test_who_leaves_leaves_no_slot_and_what_was_received_stays(
     assert at_hub.execute("SELECT count(*) FROM events").fetchone() == (1,)
 
 
+def test_a_lost_slot_is_made_good_while_both_are_at_work(
+    hub: Node, bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
+) -> None:
+    """Twice: what a resync left does not stand in the way of the next."""
+    bronx, queens = map(bronx_and_queens.centre, HERE)
+    closed(bronx)
+    join(at_hub, at_node, bronx_and_queens.url)
+    for _ in range(2):
+        lose_slot(at_hub, at_node)
+        closed(bronx)
+        registered(queens)
+        federation.resync(
+            at_hub, at_node, name="first", regions=HERE, conninfo=bronx_and_queens.url
+        )
+        registered(bronx)
+        wait_until(lambda: federation.received(at_hub, "first"))
+        federation.settle(at_hub, at_node, "first")
+        registered(queens)
+        wait_for_all(at_hub, at_node)
+        assert found(at_hub, at_node) == []
+    assert projected(hub) == projected(bronx_and_queens)
+
+
+def lose_slot(at_hub: psycopg.Connection, at_node: psycopg.Connection) -> None:
+    at_hub.execute("ALTER SUBSCRIPTION tsur_first DISABLE")
+    slots = "SELECT count(*) FROM pg_replication_slots WHERE active"
+    wait_until(lambda: at_node.execute(slots).fetchone() == (0,))
+    at_node.execute("SELECT pg_drop_replication_slot('tsur_first')")
+
+
 def test_a_beat_tells_the_hub_that_the_node_lives(
     hub: Node, bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
 ) -> None:
