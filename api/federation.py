@@ -1,5 +1,6 @@
 """`tsur federation`: nodes that join a hub, how they stand, and a federation on one machine."""
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from api.processes import PARENT_HOLDS_STDIN, Children, end_with_parent, is_ready, stop_signal
 from api.progress import bar, console, show
+from api.torture import torture
 from api.up import Demo, run_everything
 from projections import versions
 from projections.feed import progress_now
@@ -162,6 +164,31 @@ def audit(
     if found:
         raise typer.Exit(1)
     console.print("The hub has what its nodes have, event by event.")
+
+
+@cli.command("torture")
+def run_torture(
+    minutes: Annotated[float, typer.Option(help="Of faults.")] = 5.0,
+    nodes: Annotated[int, typer.Option(min=1, max=8, help="How many beside the hub.")] = 3,
+    seed: Annotated[int, typer.Option(help="Which chance.")] = 1,
+) -> None:
+    """Kill servers and projectors and cut lines under writes; ends with 1 if anything is amiss."""
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # that a server is away is no news
+    folder = read_settings().catalogue
+    report = torture(folder, seconds=60 * minutes, nodes=nodes, seed=seed, tell=console.print)
+    table = Table("what", "number")
+    for what, number in (
+        ("acknowledged commands", report.acknowledged),
+        ("events", report.events),
+        *sorted(report.faults.items()),
+    ):
+        table.add_row(what, f"{number:,}")
+    show(table)
+    for what in report.amiss:
+        console.print(f"[red]amiss:[/] {what}")
+    if report.amiss:
+        raise typer.Exit(1)
+    console.print(f"Nothing is amiss (seed {seed}).")
 
 
 @cli.command("run")

@@ -106,7 +106,7 @@ def resync(
     give. Its regions have no head until theirs is copied. To be ended by `settle`.
     """
     leave(hub, node, name)
-    had = {code: 0 for code in regions} | dict(
+    had = dict.fromkeys(regions, 0) | dict(
         hub.execute(
             "SELECT region, max(pos) FROM events WHERE region = ANY (%s) GROUP BY region",
             [list(regions)],
