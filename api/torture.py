@@ -26,7 +26,7 @@ from psycopg_pool import PoolTimeout
 
 from api.processes import PARENT_HOLDS_STDIN
 from domain.commands import Citizen, Classify, Register
-from domain.rights import SYSTEM, region_proper
+from domain.rights import SYSTEM
 from projections import versions
 from projections.feed import progress_now
 from regions import audit, federation
@@ -97,6 +97,8 @@ class Machine:
     def kill_projector(self) -> None:
         self.projector.kill()
         self.projector.wait()
+        if self.projector.stdin:
+            self.projector.stdin.close()
 
     def start_projector(self) -> None:
         if self.projector.poll() is not None:
@@ -113,51 +115,65 @@ class Line:
     def __init__(self, folder: Path, to: str) -> None:
         folder.mkdir()
         folder.chmod(0o711)
-        given = conninfo_to_dict(to)
         self.conninfo = make_conninfo(to, host=str(folder))
-        self.far = f"{given['host']}/.s.PGSQL.{PORT}"
+        self.far = f"{conninfo_to_dict(to)['host']}/.s.PGSQL.{PORT}"
         self.near = socket.socket(socket.AF_UNIX)
         path = folder / f".s.PGSQL.{PORT}"
         self.near.bind(str(path))
-        path.chmod(0o777)
+        path.chmod(0o777)  # the server's user comes this way
         self.near.listen()
-        self.whole = threading.Event()
-        self.whole.set()
-        self.ends: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.whole = True
+        self.ends: set[socket.socket] = set()
+        self.threads = [threading.Thread(target=self._accept)]
+        self.threads[0].start()
 
     def _accept(self) -> None:
-        while True:
-            near, _ = self.near.accept()
-            far = socket.socket(socket.AF_UNIX)
-            try:
-                if not self.whole.is_set():
-                    raise ConnectionRefusedError
-                far.connect(self.far)
-            except OSError:
-                near.close()
-                continue
-            self.ends += [near, far]
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+        with suppress(OSError):  # ended
+            while True:
+                near, _ = self.near.accept()
+                thread = threading.Thread(target=self._connect, args=[near])
+                self.threads.append(thread)
+                thread.start()
 
-    def _carry(self, one: socket.socket, other: socket.socket) -> None:
-        with suppress(OSError):
-            while sent := one.recv(65536):
-                other.sendall(sent)
-        for end in (one, other):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+    def _connect(self, near: socket.socket) -> None:
+        with near, socket.socket(socket.AF_UNIX) as far, suppress(OSError):
+            if not self.whole:
+                return
+            far.connect(self.far)
+            self.ends |= {near, far}
+            back = threading.Thread(target=_carry, args=(far, near))
+            back.start()
+            _carry(near, far)
+            back.join()
+            self.ends -= {near, far}
 
     def cut(self) -> None:
-        self.whole.clear()
-        for end in self.ends:
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        self.ends = []
+        self.whole = False
+        for end in [*self.ends]:
+            _shut(end)
 
     def mend(self) -> None:
-        self.whole.set()
+        self.whole = True
+
+    def end(self) -> None:
+        _shut(self.near)
+        self.near.close()
+        self.cut()
+        for thread in self.threads:
+            thread.join()
+
+
+def _carry(one: socket.socket, other: socket.socket) -> None:
+    with suppress(OSError):
+        while sent := one.recv(65536):
+            other.sendall(sent)
+    _shut(one)
+    _shut(other)
+
+
+def _shut(end: socket.socket) -> None:
+    with suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
 
 
 class Writer:
@@ -166,7 +182,7 @@ class Writer:
     def __init__(self, node: Node, seed: str) -> None:
         self.node = node
         self.random = Random(seed)
-        self.regions = sorted(code for code in node.writes() if region_proper(code) == code)
+        self.regions = sorted(node.writes() & node.catalogue.regions.keys())
         self.topics = [topic.code for topic in node.catalogue.topics.values() if topic.group]
         self.acknowledged: dict[UUID, Result] = {}  # by the id of the command
         self.open: list[Result] = []  # registered, and not classified
@@ -219,6 +235,8 @@ class Federation:
         self.lines = {
             name: Line(folder / f"line_{name}", self.machines[name].url) for name in self.parts
         }
+        for line in self.lines.values():
+            stack.callback(line.end)
         self.nodes = {}
         for name in self.parts:
             pool = stack.enter_context(command_pool(self.machines[name].url))
