@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from api import lifecycle, processes, what_if
+from api import federation, lifecycle, processes, what_if
 from api.app import create_app, utc_now
 from api.claims import ClaimsInvalid
 from api.compatibility import changes_since, deprecations
@@ -54,6 +54,7 @@ from projections.release import version_of
 from projections.verification import Difference
 from regions.catalogue import Catalogue, CatalogueInvalid, load_catalogue
 from regions.event_store import StoreUnavailable
+from regions.federation import FederationRefused
 from regions.field_usage import usage_of
 from regions.inbox import Inbox
 from regions.jobs import Queue
@@ -64,6 +65,7 @@ from regions.publications import published_lately
 from regions.server import PostgresUnavailable
 from regions.settings import SettingInvalid, Settings, logs_are_json, read_settings
 from regions.sources import SourcesInvalid
+from regions.topology import TopologyInvalid
 from regions.vault import VaultKeyInvalid
 from workers import crew, deadlines
 from workers.broker import quarantined_jobs, requeue_job
@@ -84,6 +86,7 @@ inbox = typer.Typer(help="What platforms delivered and is not taken in yet.", no
 cli.add_typer(inbox, name="inbox")
 jobs = typer.Typer(help="Jobs of the workers that do not end well.", no_args_is_help=True)
 cli.add_typer(jobs, name="jobs")
+cli.add_typer(federation.cli, name="federation")
 policies = typer.Typer(help="The deadline policies: what other ones would have meant.")
 cli.add_typer(policies, name="policies")
 
@@ -107,6 +110,8 @@ def main() -> None:
         TrustedDocumentInvalid,
         VaultKeyInvalid,
         MigrationMismatch,
+        TopologyInvalid,
+        FederationRefused,
         StoreUnavailable,
         DomainError,
         TourFailed,

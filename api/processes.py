@@ -36,11 +36,15 @@ class Children:
 
     def restart_dead(self) -> list[str]:
         """Start again what has died; returns the commands that had."""
-        dead = [command for command, child in self.running.items() if child.poll() is not None]
+        dead = self.ended()
         for command in dead:
             self._close_pipe(self.running[command])
             self.running[command] = self._start(command)
         return dead
+
+    def ended(self) -> list[str]:
+        """The commands that have ended and were not started again."""
+        return [command for command, child in self.running.items() if child.poll() is not None]
 
     def stop(self) -> None:
         """Ask, wait, and end what did not listen."""

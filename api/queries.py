@@ -147,6 +147,9 @@ class ProjectionStatus:
     lag: int = strawberry.field(description="Events recorded but not taken in yet.")
     stopped: bool = strawberry.field(description="An event could not be taken in; see operations.")
     projected_at: datetime | None = strawberry.field(description="When the last batch was.")
+    silent_seconds: float | None = strawberry.field(
+        description="For how long the region's own node was not heard of; null where it is here."
+    )
 
 
 @strawberry.type(description="Everything that can be asked.")
@@ -441,6 +444,7 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
                 lag=part.lag,
                 stopped=part.stopped,
                 projected_at=part.projected_at,
+                silent_seconds=part.silent_seconds,
             )
             for part in parts
             if part.region in info.context.catalogue.regions

@@ -17,7 +17,7 @@ from api.progress import bar, console
 from projections import versions
 from projections.projector import Projector
 from projections.versions import Progress
-from regions.catalogue import Catalogue, load_catalogue
+from regions.catalogue import load_catalogue
 from regions.node import Database, Node, database, open_node
 from regions.settings import SettingInvalid, Settings
 
@@ -60,7 +60,8 @@ def _prepare(settings: Settings, url: str, demo: Demo | None, stop: threading.Ev
             versions.ensure(url, node.catalogue, _unless(stop, progress))
         if demo is not None:
             _fill(settings, node, demo, stop)
-            connect_platforms(node, settings)
+            if settings.topology is None:
+                connect_platforms(node, settings)
         catch_up(node, stop)
 
 
@@ -128,11 +129,15 @@ def _supervise(
     """Run the children until `stop` is set or the database has died."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
-    commands = [*COMMANDS, *(demo_commands(load_catalogue(settings.catalogue)) if demo else [])]
+    commands = [*COMMANDS, *(demo_commands(settings) if demo else [])]
     environment = {
         "TSUR_DATABASE_URL": served.url,
         "TSUR_HOME": str(settings.home),
         "TSUR_CATALOGUE": str(settings.catalogue),
+        "TSUR_HOST": settings.host,
+        "TSUR_PORT": str(settings.port),
+        **({"TSUR_TOPOLOGY": str(settings.topology)} if settings.topology else {}),
+        **({"TSUR_NODE": settings.node} if settings.node else {}),
         PARENT_HOLDS_STDIN: "1",
     }
     children = Children(commands, environment)
@@ -149,14 +154,17 @@ def _supervise(
                 if "platforms" in commands:
                     console.print(f"Posts arriving and being answered: {PAGES}")
                 elif demo:
-                    console.print("Nobody posts: none of the demo's pages is in this catalogue.")
+                    console.print("Nobody posts: none of the demo's pages is here.")
     finally:
         children.stop()
 
 
-def demo_commands(catalogue: Catalogue) -> list[str]:
-    """What else runs: the platforms only where the catalogue has regions with pages on them."""
-    if not regions_with_pages(catalogue):
+def demo_commands(settings: Settings) -> list[str]:
+    """What else runs: the platforms only where the catalogue has regions with pages on them.
+
+    They are one for the machine: the nodes of a federation go without.
+    """
+    if settings.topology or not regions_with_pages(load_catalogue(settings.catalogue)):
         return ["simulate"]
     return ["platforms", f"simulate --pages {PAGES}"]
 

@@ -127,6 +127,12 @@ class ExportTooLarge(InvalidInput):
     field = "incidents"
 
 
+class RegionElsewhere(DomainError):
+    """Region {region} is written by its own node, not here."""
+
+    field = "region"
+
+
 class CursorInvalid(InvalidInput):
     """{field} is not a cursor of this list or stream."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from domain.publications import RankingQuestion
 from domain.vocabulary import Ranked, RankingMethod
 from projections.exact import UNITS
+from projections.feed import SILENCE_SECONDS_MAX, SILENT_SECONDS
 from projections.figures import TOTAL, Figures, Period
 from projections.rankings import Standing, compared_by, standings
 from projections.regional import Board, board_of
@@ -162,17 +163,25 @@ async def freshness(connection: AsyncConnection[Any], regions: Collection[str]) 
                tracking.pos,
                tracking.projected_at,
                stopped
+               OR coalesce("""
+        + SILENT_SECONDS
+        + """ > %(silence)s, false)
                OR EXISTS (SELECT
                             FROM events
                            WHERE events.region = head.region
                              AND events.pos = tracking.pos + 1
-                             AND recorded_at < clock_timestamp() - make_interval(secs => %s))
+                             AND recorded_at < clock_timestamp() - %(late)s)
           FROM region_head AS head
           JOIN tracking USING (region)
-         WHERE region = ANY (%s)
+          LEFT JOIN followed USING (region)
+         WHERE region = ANY (%(regions)s)
          ORDER BY region
         """,
-        [STALE_AFTER_SECONDS, list(regions)],
+        {
+            "late": timedelta(seconds=STALE_AFTER_SECONDS),
+            "silence": SILENCE_SECONDS_MAX,
+            "regions": list(regions),
+        },
     )
     return [Freshness(*row) async for row in cursor]
 

@@ -9,6 +9,8 @@ from psycopg import AsyncConnection
 
 from projections.changes import ChangeRow
 
+SILENCE_SECONDS_MAX = 15.0  # a node is heard of every second
+
 
 class Progress(NamedTuple):
     """How far one region's events are taken in."""
@@ -18,22 +20,39 @@ class Progress(NamedTuple):
     position: int  # last position taken in
     stopped: bool
     projected_at: datetime | None  # of the last batch
+    silent_seconds: float | None  # of the region's node; None: it is here
 
     @property
     def lag(self) -> int:
         return self.head - self.position
 
+    @property
+    def silent(self) -> bool:
+        """Whether its node is away for so long that what is here is no news."""
+        return self.silent_seconds is not None and self.silent_seconds > SILENCE_SECONDS_MAX
 
-PROGRESS: LiteralString = """
+
+# Since we heard of the node, by our own clock; or how old that was by both clocks, for a backlog
+# after an outage is no news.
+SILENT_SECONDS: LiteralString = """
+date_part('epoch', greatest(clock_timestamp() - heard_at, heard_at - head.beat_at))
+"""
+PROGRESS: LiteralString = (
+    """
 SELECT region,
        head.pos,
        tracking.pos,
        stopped,
-       projected_at
+       projected_at,
+       """
+    + SILENT_SECONDS
+    + """
   FROM region_head AS head
   JOIN tracking USING (region)
+  LEFT JOIN followed USING (region)
  ORDER BY region
 """
+)
 
 
 async def progress(connection: AsyncConnection[Any]) -> list[Progress]:

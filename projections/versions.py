@@ -58,7 +58,7 @@ def ensure(url: str, catalogue: Catalogue, progress: Progress) -> None:
     """Serve this release's read models: make them at first, rebuild them after a change."""
     rebuild(url, catalogue, progress, only_another_version=True)
     with connect(url) as connection:
-        _add_regions(connection)
+        add_regions(connection)
 
 
 def rebuild(
@@ -134,7 +134,7 @@ def _create(connection: psycopg.Connection, version: str) -> None:
         )
         connection.execute(SCHEMA.encode())
         connection.execute("INSERT INTO built (version) VALUES (%s)", [version])
-        _add_regions(connection)
+        add_regions(connection)
         _take_over_skips(connection)
 
 
@@ -154,7 +154,8 @@ def _take_over_skips(connection: psycopg.Connection) -> None:
         connection.execute("UPDATE tracking SET stopped = false WHERE stopped")
 
 
-def _add_regions(connection: psycopg.Connection) -> None:
+def add_regions(connection: psycopg.Connection) -> None:
+    """Follow the events of every region that has a head; those before a region's first come too."""
     connection.execute(
         "INSERT INTO tracking (region) SELECT region FROM region_head ON CONFLICT DO NOTHING"
     )

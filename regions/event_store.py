@@ -32,6 +32,7 @@ from eventsourcing.persistence import (
 from psycopg import errors
 from psycopg_pool import ConnectionPool
 
+from domain.errors import RegionElsewhere
 from domain.events import EVENTS, Event
 from domain.incident import StreamEvent
 from domain.office import OFFICE_EVENTS, OfficeStreamEvent
@@ -57,6 +58,8 @@ class MessageRepeated(AlreadyRecorded):
 class StoreUnavailable(OperationalError):
     """The database did not answer; whether it committed is not known."""
 
+
+WRITTEN_ELSEWHERE = "TS001"  # of regions/migrations/0006_federation.sql
 
 CONFLICTS: dict[str, type[AlreadyRecorded]] = {
     "events_stream": StreamConflict,
@@ -148,8 +151,8 @@ class RegionRecorder(ApplicationRecorder):
     ) -> Sequence[int]:
         """Append all or nothing; returns the positions.
 
-        Raises StreamConflict, CommandRepeated or MessageRepeated, and StoreUnavailable when the
-        answer was lost: then the events may be stored or not.
+        Raises StreamConflict, CommandRepeated or MessageRepeated, RegionElsewhere, and
+        StoreUnavailable when the answer was lost: then the events may be stored or not.
         """
         if not stored_events:
             return []
@@ -164,8 +167,12 @@ class RegionRecorder(ApplicationRecorder):
             raise conflict(str(error)) from error
         except errors.OperationalError as error:
             raise unavailable(error) from error
+        except errors.DatabaseError as error:
+            if error.sqlstate == WRITTEN_ELSEWHERE:
+                raise RegionElsewhere(region=self.region) from None
+            raise
         if row is None or row[0] is None:
-            raise LookupError(f"Region {self.region} has no head row in this database")
+            raise RegionElsewhere(region=self.region)  # it has no head here
         return range(row[0] - len(stored_events) + 1, row[0] + 1)
 
     def select_events(

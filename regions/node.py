@@ -1,6 +1,6 @@
 """One database and all the centres in it: opened, migrated, checked, closed."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,10 +22,11 @@ from regions.postgres import Server, embedded
 from regions.reader_roles import ensure_reader_roles
 from regions.routing import Routing, load_routing
 from regions.server import PostgresUnavailable, check_server, create_database
-from regions.settings import Settings
+from regions.settings import SettingInvalid, Settings
 from regions.statements import CountedCursor
 from regions.templates import Templates, load_templates
 from regions.terms import NetworkTerms, load_terms
+from regions.topology import load_topology
 from regions.vault import Vault, VaultKeyInvalid, read_secret
 
 COMMANDS_AT_ONCE = 10  # connections for commands; each command holds one for about a millisecond
@@ -65,6 +66,14 @@ class Node:
     @cached_property
     def exports(self) -> Exports:
         return Exports(self.pool)
+
+    def writes(self) -> set[str]:
+        """The regions whose events are written here, not followed from another node."""
+        with self.pool.connection() as connection:
+            rows = connection.execute(
+                "SELECT region FROM region_head WHERE region NOT IN (SELECT region FROM followed)"
+            )
+            return {region for (region,) in rows}
 
     def is_empty(self) -> bool:
         """Whether nothing has ever been recorded."""
@@ -111,7 +120,7 @@ def database(settings: Settings) -> Iterator[Database]:
 def open_node(settings: Settings, url: str) -> Iterator[Node]:
     """The centres of a database that `database` gave, its schema brought to this release."""
     catalogue = load_catalogue(settings.catalogue)
-    prepare(url, catalogue)
+    prepare(url, catalogue, regions_here(settings, catalogue))
     vault = Vault(read_secret(settings.home / "vault.key"))
     check_vault(url, vault)
     with command_pool(url) as pool:
@@ -169,9 +178,19 @@ def check_vault(url: str, vault: Vault) -> None:
         )
 
 
-def prepare(url: str, catalogue: Catalogue) -> None:
-    """Migrate, claim the database for its catalogue, and give each region its head.
+def regions_here(settings: Settings, catalogue: Catalogue) -> tuple[str, ...]:
+    """The regions whose events this node writes. Raises TopologyInvalid and SettingInvalid."""
+    if settings.topology is None:
+        return tuple(catalogue.regions)
+    if settings.node is None:
+        raise SettingInvalid("TSUR_NODE must name which node of TSUR_TOPOLOGY this is")
+    return load_topology(settings.topology, catalogue).place(settings.node).regions
 
+
+def prepare(url: str, catalogue: Catalogue, regions: Collection[str] | None = None) -> None:
+    """Migrate, claim the database for its catalogue, and give each region written here its head.
+
+    Without `regions` it is all. Only a database of all regions, or of none, is the network's own.
     Raises PostgresUnavailable if the database belongs to another catalogue, or if it may not make
     the roles that viewers read behind.
     """
@@ -190,7 +209,9 @@ def prepare(url: str, catalogue: Catalogue) -> None:
                 f"This database holds the catalogue {owner and owner[0]!r}, not "
                 f"{catalogue.code!r}; choose another database or set TSUR_CATALOGUE"
             )
+        here = catalogue.regions if regions is None else regions
+        network = [NETWORK] if not here or len(here) == len(catalogue.regions) else []
         connection.execute(
             "INSERT INTO region_head (region) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING",
-            [[*catalogue.regions, *map(sandbox_of, catalogue.regions), NETWORK]],
+            [[*here, *map(sandbox_of, here), *network]],
         )

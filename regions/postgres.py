@@ -56,7 +56,11 @@ SETTINGS = MappingProxyType(
         "log_min_messages": "warning",
         "log_timezone": "UTC",
         "max_connections": "200",
+        # A hub follows as many nodes as there are regions.
+        "max_logical_replication_workers": "100",
+        "max_replication_slots": "100",
         "max_wal_size": "2GB",
+        "max_worker_processes": "120",
         "shared_buffers": "256MB",
         "timezone": "UTC",
         "wal_level": "logical",
@@ -181,7 +185,7 @@ def _launch(home: Path, settings: Mapping[str, str], account: "_Account") -> Ser
     if not cluster.exists():
         _initialise(cluster, binaries, account)
     socket = _socket_folder(place, account)
-    options = {**SETTINGS, **settings, **_access(place, socket, account)}
+    options = {**SETTINGS, **_since_18(binaries), **settings, **_access(place, socket, account)}
     command = [
         *account.ended_with_us("INT"),
         *(str(binaries / "postgres"), "-D", str(cluster)),
@@ -387,6 +391,12 @@ def _locale_provider(binaries: Path) -> list[str]:
     if _major(binaries) == 16:
         return []
     return ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+
+
+def _since_18(binaries: Path) -> dict[str, str]:
+    """As many origins of replication as slots: an own setting since 18, with 10 by default."""
+    old = 0 < _major(binaries) < 18
+    return {} if old else {"max_active_replication_origins": SETTINGS["max_replication_slots"]}
 
 
 def _socket_folder(place: Path, account: _Account) -> Path:

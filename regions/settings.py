@@ -45,6 +45,8 @@ class Settings:
     issuer: Issuer | None = None  # None: `tsur token` issues tokens, for development
     slow_seconds: float = 1.0  # an operation that takes longer is a line of the log
     traces_endpoint: str | None = None  # of a collector of OpenTelemetry; None: no traces
+    topology: Path | None = None  # None: this node is all there is
+    node: str | None = None  # which node of the topology this is
 
     def __post_init__(self) -> None:
         if self.trusted_only and self.trusted_documents is None:
@@ -55,7 +57,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings from TSUR_HOME, TSUR_DATABASE_URL, TSUR_HOST, TSUR_PORT, TSUR_CATALOGUE,
     TSUR_BROKER_URL, TSUR_INTROSPECTION, TSUR_BUDGET_POINTS, TSUR_BUDGET_POINTS_PER_SECOND,
     TSUR_TRUSTED_DOCUMENTS, TSUR_TRUSTED_ONLY, TSUR_OIDC_ISSUER, TSUR_OIDC_AUDIENCE,
-    TSUR_SLOW_SECONDS and OTEL_EXPORTER_OTLP_ENDPOINT.
+    TSUR_SLOW_SECONDS, OTEL_EXPORTER_OTLP_ENDPOINT, TSUR_TOPOLOGY and TSUR_NODE.
 
     Raises SettingInvalid naming the variable.
     """
@@ -76,6 +78,8 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         issuer=_issuer(environ.get("TSUR_OIDC_ISSUER"), environ.get("TSUR_OIDC_AUDIENCE")),
         slow_seconds=_seconds(environ, "TSUR_SLOW_SECONDS", "1"),
         traces_endpoint=_collector(environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None),
+        topology=Path(path).absolute() if (path := environ.get("TSUR_TOPOLOGY")) else None,
+        node=environ.get("TSUR_NODE") or None,
     )
 
 

@@ -13,11 +13,13 @@ from threading import Event as Signal
 from uuid import UUID
 
 import psycopg
+from psycopg_pool import PoolTimeout
 
 from projections import versions
 from regions.alarms import tell_time
 from regions.centre import Centre
 from regions.event_store import StoreUnavailable
+from regions.federation import beat
 from regions.node import Node
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,8 @@ def run(node: Node, stop: Signal, now: Callable[[], datetime]) -> None:
     """Sweep again and again until `stop` is set. A database that is away is waited for."""
     expire_next = 0.0
     while not stop.wait(LOOK_SECONDS):
+        with suppress(psycopg.OperationalError, PoolTimeout), node.pool.connection() as connection:
+            beat(connection)
         with suppress(psycopg.OperationalError, StoreUnavailable):
             sweep(node, now())
         if time.monotonic() >= expire_next:

@@ -14,7 +14,7 @@ import httpx
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from api.demo.flow import Message
+from api.demo.flow import Choice, Message
 from api.demo.life import CITIZEN, CURATOR, MONITOR
 from api.demo.network import Network
 from api.demo.practice import (
@@ -159,6 +159,8 @@ class Stream:
         self.network = network
         self.now = now
         self.pages = pages  # where citizens write on platforms; None: nowhere
+        share, here = network.regions.share, node.writes()
+        self.regions = Choice({code: share[code] for code in share if code in here})
         # With the start in it, a restart does not repeat the messages of the run before.
         self.random = Random(f"{network.seed}:{now().timestamp()}")
         self._open: list[Candidate] = []
@@ -234,7 +236,7 @@ class Stream:
 
     def _message(self, at: float, tries_left: int = DAYTIME_TRIES) -> tuple[str, Message]:
         """Somebody's message; hardly from where it is night, unless it is night everywhere."""
-        region = self.network.regions.pick(self.random)
+        region = self.regions.pick(self.random)
         message = self.network.flows[region].message_at(
             at, self.random, at_any_hour=tries_left == 0
         )

@@ -97,15 +97,16 @@ def generate(
     progress: Progress = lambda done, in_all: None,
     folder: Path | None = None,
 ) -> int:
-    """Record the histories; returns how many were not recorded before.
+    """Record the histories of the regions that are written here; returns how many are new.
 
     `progress` is called after every save, by one thread at a time. Raises StoreUnavailable.
     Interrupted, it can be repeated with the same arguments: what is there is found again.
     """
     network = Network(node.catalogue, seed=seed, folder=folder)
-    counts = network.counts(incidents)
+    here = node.writes()
+    counts = {code: count for code, count in network.counts(incidents).items() if code in here}
     largest_first = sorted(counts, key=lambda region: -counts[region])
-    tally = _Tally(progress, incidents)
+    tally = _Tally(progress, sum(counts.values()))
 
     def record(region: str) -> None:
         batches = network.region_histories(region, incidents=incidents, days=days, until=until)

@@ -53,6 +53,7 @@ from regions.catalogue import Catalogue
 from regions.node import Node, command_pool, prepare
 from regions.postgres import Server
 from regions.server import create_database
+from regions.settings import Settings
 from regions.vault import Vault
 from tests.conftest import CHECKOUT, NEW_YORK, RUSSIA
 
@@ -519,10 +520,12 @@ def test_the_stream_survives_the_loss_of_its_connections(
 
 
 def test_where_the_catalogue_has_no_region_with_pages_the_stream_goes_on_without(
-    node: Node, project: Callable[[], int], read: psycopg.Connection, russia: Catalogue
+    node: Node, project: Callable[[], int], read: psycopg.Connection
 ) -> None:
-    assert demo_commands(node.catalogue) == ["simulate"]
-    assert "platforms" in demo_commands(russia)
+    whole = Settings(Path(), None, "127.0.0.1", 8000, RUSSIA)
+    assert "platforms" in demo_commands(whole)
+    assert demo_commands(replace(whole, catalogue=NEW_YORK)) == ["simulate"]
+    assert demo_commands(replace(whole, topology=Path(), node="volga")) == ["simulate"]
     with streaming(node, per_second=300, platforms="http://127.0.0.1:1"):
         wait_until(lambda: recorded(read) > 30)
 

@@ -1,0 +1,251 @@
+"""`tsur federation`: nodes that join a hub, how they stand, and a federation on one machine."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from typing import Annotated, NamedTuple
+from urllib.parse import urlsplit
+
+import psycopg
+import typer
+from rich.table import Table
+
+from api.processes import PARENT_HOLDS_STDIN, Children, end_with_parent, is_ready, stop_signal
+from api.progress import bar, console, show
+from api.torture import torture
+from api.up import Demo, run_everything
+from projections import versions
+from projections.feed import progress_now
+from regions import federation
+from regions.catalogue import Catalogue, load_catalogue
+from regions.federation import FederationRefused
+from regions.node import database
+from regions.server import PostgresUnavailable
+from regions.settings import SettingInvalid, Settings, read_settings
+from regions.topology import Place, Topology, load_topology, write_local
+
+cli = typer.Typer(help="A hub over many nodes.", no_args_is_help=True)
+
+NodeArgument = Annotated[str, typer.Argument(help="Its name in the topology.")]
+LOOK_SECONDS = 0.2
+DEMO = Demo(incidents=20_000, days=60)  # of the whole network; each node has its part
+
+
+class Hub(NamedTuple):
+    topology: Topology
+    catalogue: Catalogue
+    url: str
+    connection: psycopg.Connection
+
+
+@contextmanager
+def _hub() -> Iterator[Hub]:
+    """Of TSUR_TOPOLOGY or, without one, of the federation on this machine."""
+    settings = read_settings()
+    catalogue = load_catalogue(settings.catalogue)
+    topology = load_topology(settings.topology or _local(settings), catalogue)
+    with (
+        _database(topology.place(topology.hub)) as url,
+        federation.connect(url) as connection,
+    ):
+        yield Hub(topology, catalogue, url, connection)
+
+
+def _local(settings: Settings) -> Path:
+    return settings.home / "federation" / "topology.toml"
+
+
+@contextmanager
+def _database(place: Place) -> Iterator[str]:
+    """Where a node's database is; one on this machine is started, if it does not run."""
+    settings = read_settings()
+    home = place.home or settings.home
+    with database(replace(settings, home=home, database_url=place.database)) as served:
+        yield served.url
+
+
+@contextmanager
+def _there(hub: Hub, name: str) -> Iterator[tuple[psycopg.Connection, str]]:
+    """The database of a node. Raises FederationRefused if it does not answer."""
+    try:
+        with _database(hub.topology.place(name)) as url, federation.connect(url) as node:
+            yield node, url
+    except (PostgresUnavailable, psycopg.OperationalError):
+        raise FederationRefused(f"The database of {name} does not answer") from None
+
+
+@cli.command()
+def join(name: NodeArgument) -> None:
+    """Let the hub follow a node: its history first, then all that comes."""
+    with _hub() as hub:
+        _join(hub, name)
+
+
+def _join(hub: Hub, name: str) -> None:
+    regions = hub.topology.place(name).regions
+    with _there(hub, name) as (node, url):
+        federation.join(hub.connection, node, name=name, regions=regions, conninfo=url)
+        _receive(hub, node, name)
+    with versions.connect(hub.url) as served:
+        versions.add_regions(served)
+    console.print(f"The hub follows {name} with {len(regions)} regions.")
+
+
+def _receive(hub: Hub, node: psycopg.Connection, name: str) -> None:
+    regions = hub.topology.place(name).regions
+    with bar(f"Receiving the history of {name}") as progress:
+        while not federation.received(hub.connection, name):
+            progress(*(federation.recorded(each, regions) for each in (hub.connection, node)))
+            time.sleep(LOOK_SECONDS)
+
+
+@cli.command()
+def resync(name: NodeArgument) -> None:
+    """Go on following a node whose replication slot was lost, from what the hub has of it."""
+    with _hub() as hub, _there(hub, name) as (node, url):
+        regions = hub.topology.place(name).regions
+        federation.resync(hub.connection, node, name=name, regions=regions, conninfo=url)
+        _receive(hub, node, name)
+        federation.settle(hub.connection, node, name)
+    console.print(f"The hub follows {name} again.")
+
+
+@cli.command()
+def leave(
+    name: NodeArgument,
+    force: Annotated[
+        bool, typer.Option(help="Though it does not answer: it keeps a slot.")
+    ] = False,
+) -> None:
+    """Follow a node no more; what the hub has of it stays."""
+    with _hub() as hub:
+        if force:
+            federation.leave(hub.connection, None, name)
+        else:
+            with _there(hub, name) as (node, _):
+                federation.leave(hub.connection, node, name)
+    console.print(f"The hub follows {name} no more.")
+
+
+@cli.command()
+def status() -> None:
+    """How each region stands at the hub: received, taken in, and when its node was heard of."""
+    with _hub() as hub, versions.connect(hub.url) as served:
+        parts = {part.region: part for part in progress_now(served)}
+    table = Table("region", "name", "node", "received", "taken in", "silent for", "state")
+    for code, region in hub.catalogue.regions.items():
+        node, part = hub.topology.node_of(code), parts.get(code)
+        if part is None or part.silent_seconds is None:
+            table.add_row(code, region.name, node or "", "", "", "", "has not joined")
+            continue
+        state = "stopped" if part.stopped else "away" if part.silent else "fresh"
+        silent = f"{part.silent_seconds:,.0f} s"
+        table.add_row(code, region.name, node, f"{part.head}", f"{part.position}", silent, state)
+    show(table)
+
+
+@cli.command()
+def audit(
+    names: Annotated[list[str] | None, typer.Argument(help="Of nodes; all if none.")] = None,
+) -> None:
+    """Compare every event that the hub has with its node's; ends with 1 if one differs."""
+    found = 0
+    with _hub() as hub:
+        for name in names or hub.topology.followed:
+            with _there(hub, name) as (node, _):
+                for region in hub.topology.place(name).regions:
+                    for each in federation.differences(hub.connection, node, region):
+                        console.print(f"[red]{each.what}[/] at {name}: {region}:{each.pos}")
+                        found += 1
+    if found:
+        raise typer.Exit(1)
+    console.print("The hub has what its nodes have, event by event.")
+
+
+@cli.command("torture")
+def run_torture(
+    minutes: Annotated[float, typer.Option(help="Of faults.")] = 5.0,
+    nodes: Annotated[int, typer.Option(min=1, max=8, help="How many beside the hub.")] = 3,
+    seed: Annotated[int, typer.Option(help="Which chance.")] = 1,
+) -> None:
+    """Kill servers and projectors and cut lines under writes; ends with 1 if anything is amiss."""
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # that a server is away is no news
+    folder = read_settings().catalogue
+    report = torture(folder, seconds=60 * minutes, nodes=nodes, seed=seed, tell=console.print)
+    table = Table("what", "number")
+    for what, number in (
+        ("acknowledged commands", report.acknowledged),
+        ("events", report.events),
+        *sorted(report.faults.items()),
+    ):
+        table.add_row(what, f"{number:,}")
+    show(table)
+    for what in report.amiss:
+        console.print(f"[red]amiss:[/] {what}")
+    if report.amiss:
+        raise typer.Exit(1)
+    console.print(f"Nothing is amiss (seed {seed}).")
+
+
+@cli.command("run")
+def run_node(
+    name: NodeArgument,
+    demo: Annotated[bool, typer.Option(help="Fill an empty node and keep it alive.")] = False,
+) -> None:
+    """Run everything of one node of this machine, until Ctrl-C."""
+    end_with_parent()
+    settings = read_settings()
+    path = settings.topology or _local(settings)
+    place = load_topology(path, load_catalogue(settings.catalogue)).place(name)
+    if place.home is None:
+        raise SettingInvalid(f"{name} is no node of this machine: run `tsur up` on its own")
+    port = urlsplit(place.api).port or settings.port
+    own = replace(settings, topology=path, node=name, home=place.home, port=port)
+    run_everything(own, DEMO if demo else None)
+
+
+@cli.command()
+def up(
+    nodes: Annotated[int, typer.Option(min=1, max=8, help="How many beside the hub.")] = 3,
+    demo: Annotated[bool, typer.Option(help="Fill empty nodes and keep them alive.")] = True,
+) -> None:
+    """Run a whole federation on this machine, each node with a PostgreSQL of its own."""
+    settings = read_settings()
+    path, catalogue = _local(settings), load_catalogue(settings.catalogue)
+    if not path.exists():
+        write_local(path, catalogue, nodes=nodes, port=settings.port)
+    topology = load_topology(path, catalogue)
+    commands = {
+        f"federation run {name}" + (" --demo" if demo and place.regions else ""): name
+        for name, place in topology.nodes.items()
+    }
+    with stop_signal() as stop:
+        children = Children(list(commands), {PARENT_HOLDS_STDIN: "1"})
+        try:
+            _follow_all(topology, stop)
+            told: set[str] = set()
+            while not stop.wait(LOOK_SECONDS):
+                for command in set(children.ended()) - told:
+                    told.add(command)
+                    console.print(f"[yellow]{commands[command]} ended.[/] Again: tsur {command}")
+        finally:
+            children.stop()
+
+
+def _follow_all(topology: Topology, stop: Event) -> None:
+    """Let the nodes join as they come up."""
+    for place in topology.nodes.values():
+        while not is_ready(place.api):
+            if stop.wait(LOOK_SECONDS):
+                return
+    with _hub() as hub:
+        for name in topology.followed:
+            _join(hub, name)
+    table = Table("node", "regions", "open")
+    for name, place in topology.nodes.items():
+        table.add_row(name, str(len(place.regions) or ""), f"{place.api}/graphql")
+    show(table)

@@ -1,0 +1,262 @@
+"""A hub and a node on two real servers: what is written at the node comes to the hub, all of it."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from domain.errors import RegionElsewhere
+from projections import versions
+from projections.feed import Progress, progress_now
+from projections.projector import Projector
+from regions import federation
+from regions.catalogue import Catalogue
+from regions.federation import Difference, FederationRefused
+from regions.node import Node, command_pool, prepare
+from regions.postgres import Server, embedded
+from regions.server import create_database
+from regions.vault import Vault
+from tests.conftest import SERVER_SETTINGS, numbers
+from tests.scenarios import closed, registered
+
+HERE = ("BRONX", "QUEENS")  # written at the node; the hub follows them
+WAIT_SECONDS = 30.0
+
+
+@pytest.fixture(scope="module")
+def second_server() -> Iterator[Server]:
+    """Of the hub; that of the nodes is the session's."""
+    with tempfile.TemporaryDirectory(prefix="tsur-tests-") as folder:
+        Path(folder).chmod(0o711)
+        with embedded(Path(folder) / "home", SERVER_SETTINGS) as server:
+            yield server
+
+
+def database(server: Server, catalogue: Catalogue, regions: tuple[str, ...]) -> str:
+    url = create_database(server.url, f"federated_{next(numbers)}")
+    prepare(url, catalogue, regions)
+    versions.ensure(url, catalogue, lambda done, in_all: None)
+    return url
+
+
+@pytest.fixture
+def bronx_and_queens(server: Server, catalogue: Catalogue) -> Iterator[Node]:
+    url = database(server, catalogue, HERE)
+    with command_pool(url) as pool:
+        yield Node(url, catalogue, Vault(b"0" * 32), pool)
+
+
+@pytest.fixture
+def hub(second_server: Server, catalogue: Catalogue) -> Iterator[Node]:
+    url = database(second_server, catalogue, ())
+    with command_pool(url) as pool:
+        yield Node(url, catalogue, Vault(b"1" * 32), pool)
+
+
+@pytest.fixture
+def at_hub(hub: Node, bronx_and_queens: Node) -> Iterator[psycopg.Connection]:
+    with federation.connect(hub.url) as connection:
+        yield connection
+        with federation.connect(bronx_and_queens.url) as there:
+            federation.leave(connection, there, "first")
+
+
+@pytest.fixture
+def at_node(bronx_and_queens: Node) -> Iterator[psycopg.Connection]:
+    with federation.connect(bronx_and_queens.url) as connection:
+        yield connection
+
+
+def join(at_hub: psycopg.Connection, at_node: psycopg.Connection, conninfo: str) -> None:
+    federation.join(at_hub, at_node, name="first", regions=HERE, conninfo=conninfo)
+    wait_until(lambda: federation.received(at_hub, "first"))
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def wait_for_all(at_hub: psycopg.Connection, at_node: psycopg.Connection) -> None:
+    wait_until(lambda: federation.recorded(at_hub, HERE) == federation.recorded(at_node, HERE))
+
+
+def found(at_hub: psycopg.Connection, at_node: psycopg.Connection) -> list[Difference]:
+    return [each for code in HERE for each in federation.differences(at_hub, at_node, code)]
+
+
+def projected(node: Node) -> list[str]:
+    with versions.connect(node.url) as connection:
+        versions.add_regions(connection)
+        projector = Projector(connection, node.catalogue)
+        while projector.step():
+            pass
+        rows = connection.execute("SELECT incident::text FROM incident ORDER BY id")
+        return [row for (row,) in rows]
+
+
+def test_the_history_comes_first_and_then_what_happens(
+    hub: Node, bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
+) -> None:
+    closed(bronx_and_queens.centre("BRONX"))
+    join(at_hub, at_node, bronx_and_queens.url)
+    assert found(at_hub, at_node) == []
+    registered(bronx_and_queens.centre("BRONX"))
+    closed(bronx_and_queens.centre("QUEENS"))
+    wait_for_all(at_hub, at_node)
+    assert found(at_hub, at_node) == []
+    rows = projected(hub)
+    assert len(rows) == 3
+    assert rows == projected(bronx_and_queens)
+
+
+def test_neither_writes_what_is_the_others(
+    hub: Node, bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
+) -> None:
+    with pytest.raises(RegionElsewhere):
+        registered(bronx_and_queens.centre("BROOKLYN"))
+    with pytest.raises(RegionElsewhere):
+        registered(hub.centre("BRONX"))
+    join(at_hub, at_node, bronx_and_queens.url)
+    with pytest.raises(RegionElsewhere):
+        registered(hub.centre("BRONX"))
+    assert (hub.writes(), bronx_and_queens.writes()) == (
+        {"~network"},
+        {code + part for code in HERE for part in ("", "~sandbox")},
+    )
+
+
+def test_keys_and_sandboxes_stay_where_they_are(
+    hub: Node, bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
+) -> None:
+    join(at_hub, at_node, bronx_and_queens.url)
+    registered(bronx_and_queens.centre("BRONX~sandbox"))
+    registered(bronx_and_queens.centre("BRONX"))
+    wait_for_all(at_hub, at_node)
+    assert at_node.execute("SELECT count(*) FROM subject_key").fetchone() == (2,)
+    assert at_hub.execute("SELECT count(*) FROM subject_key").fetchone() == (0,)
+    assert at_hub.execute("SELECT DISTINCT region FROM events").fetchall() == [("BRONX",)]
+
+
+def test_to_join_twice_is_to_join_once(
+    bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
+) -> None:
+    registered(bronx_and_queens.centre("BRONX"))
+    for _ in range(2):
+        join(at_hub, at_node, bronx_and_queens.url)
+    assert at_hub.execute("SELECT count(*) FROM events").fetchone() == (1,)
+    assert at_hub.execute("SELECT count(*) FROM pg_subscription").fetchone() == (1,)
+
+
+def test_a_hub_with_events_of_its_own_does_not_follow(
+    second_server: Server,
+    catalogue: Catalogue,
+    bronx_and_queens: Node,
+    at_node: psycopg.Connection,
+) -> None:
+    url = database(second_server, catalogue, HERE)
+    with command_pool(url) as pool, federation.connect(url) as there:
+        registered(Node(url, catalogue, Vault(b"1" * 32), pool).centre("BRONX"))
+        with pytest.raises(FederationRefused, match="BRONX"):
+            federation.join(
+                there, at_node, name="first", regions=HERE, conninfo=bronx_and_queens.url
+            )
+        assert there.execute("SELECT count(*) FROM region_head").fetchone() == (4,)
+
+
+def test_who_leaves_leaves_no_slot_and_what_was_received_stays(
+    bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
+) -> None:
+    registered(bronx_and_queens.centre("BRONX"))
+    join(at_hub, at_node, bronx_and_queens.url)
+    federation.leave(at_hub, at_node, "first")
+    assert at_node.execute("SELECT count(*) FROM pg_replication_slots").fetchone() == (0,)
+    assert at_hub.execute("SELECT count(*) FROM events").fetchone() == (1,)
+
+
+def test_a_lost_slot_is_made_good_while_both_are_at_work(
+    hub: Node, bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
+) -> None:
+    """Twice: what a resync left does not stand in the way of the next."""
+    bronx, queens = map(bronx_and_queens.centre, HERE)
+    closed(bronx)
+    join(at_hub, at_node, bronx_and_queens.url)
+    for _ in range(2):
+        lose_slot(at_hub, at_node)
+        closed(bronx)
+        registered(queens)
+        federation.resync(
+            at_hub, at_node, name="first", regions=HERE, conninfo=bronx_and_queens.url
+        )
+        registered(bronx)
+        wait_until(lambda: federation.received(at_hub, "first"))
+        federation.settle(at_hub, at_node, "first")
+        registered(queens)
+        wait_for_all(at_hub, at_node)
+        assert found(at_hub, at_node) == []
+    assert projected(hub) == projected(bronx_and_queens)
+
+
+def lose_slot(at_hub: psycopg.Connection, at_node: psycopg.Connection) -> None:
+    at_hub.execute("ALTER SUBSCRIPTION tsur_first DISABLE")
+    slots = "SELECT count(*) FROM pg_replication_slots WHERE active"
+    wait_until(lambda: at_node.execute(slots).fetchone() == (0,))
+    at_node.execute("SELECT pg_drop_replication_slot('tsur_first')")
+
+
+def test_a_beat_tells_the_hub_that_the_node_lives(
+    hub: Node, bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
+) -> None:
+    federation.beat(at_node)
+    assert at_node.execute("SELECT count(beat_at) FROM region_head").fetchone() == (0,)
+    join(at_hub, at_node, bronx_and_queens.url)
+    projected(hub)
+    at_hub.execute("UPDATE followed SET heard_at = heard_at - interval '1 hour'")
+    assert {part.region for part in parts(hub) if part.silent} == set(HERE)
+    federation.beat(at_node)
+    wait_until(lambda: not any(part.silent for part in parts(hub)))
+
+
+def parts(hub: Node) -> list[Progress]:
+    with versions.connect(hub.url) as connection:
+        return progress_now(connection)
+
+
+def test_whatever_differs_is_found_and_named(
+    bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
+) -> None:
+    closed(bronx_and_queens.centre("BRONX"))
+    join(at_hub, at_node, bronx_and_queens.url)
+    at_hub.execute('UPDATE events SET payload = payload || \'{"by": "x"}\' WHERE pos = 2')
+    at_hub.execute("DELETE FROM events WHERE pos = 3")
+    at_node.execute("DELETE FROM events WHERE pos = 4")
+    assert found(at_hub, at_node) == [
+        Difference("BRONX", 2, "OTHER"),
+        Difference("BRONX", 3, "MISSING"),
+        Difference("BRONX", 4, "FOREIGN"),
+    ]
+
+
+def test_what_has_not_come_yet_is_not_passed_over(node: Node) -> None:
+    """A head may be copied before the events below it."""
+    closed(node.centre("BRONX"))
+    registered(node.centre("QUEENS"))
+    with versions.connect(node.url) as connection:
+        connection.execute("CREATE TABLE late AS SELECT * FROM events WHERE pos > 2")
+        connection.execute("DELETE FROM events WHERE pos > 2")
+        projector = Projector(connection, node.catalogue)
+        projector.step()
+        assert positions(connection) == {"BRONX": 2, "QUEENS": 1}
+        connection.execute("INSERT INTO events SELECT * FROM late")
+        projector.step()
+        assert positions(connection)["BRONX"] > 2
+        assert connection.execute("SELECT count(*) FROM dead_letter").fetchone() == (0,)
+
+
+def positions(connection: psycopg.Connection) -> dict[str, int]:
+    return dict(connection.execute("SELECT region, pos FROM tracking WHERE pos > 0").fetchall())
