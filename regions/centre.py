@@ -27,6 +27,7 @@ from domain.errors import (
     DuplicateMessage,
     IncidentNotFound,
     NotPermitted,
+    RegionElsewhere,
     SameIncident,
     VersionConflict,
 )
@@ -230,7 +231,10 @@ class Centre(Application[UUID]):
         return self.terms
 
     def check(self, command: Command, at: datetime) -> None:
-        """Raises InvalidInput for a field out of bounds or a code the catalogue does not know."""
+        """Raises InvalidInput for a field out of bounds or a code the catalogue does not know.
+
+        Also RegionElsewhere for one to which nothing can be transferred from here.
+        """
         check_date("at", at)
         command.check(at)
         region = self.region.code
@@ -244,6 +248,7 @@ class Centre(Application[UUID]):
                 self.catalogue.municipality(place, region=region)
             case c.TransferOut(to_region=other):
                 self.catalogue.region(other)
+                self._check_here(other)
             case c.Classify(topic=topic) | c.Reclassify(topic=topic):
                 self.catalogue.topic(topic)
             case c.Assign(organisation=body) | c.Reassign(organisation=body):
@@ -259,6 +264,11 @@ class Centre(Application[UUID]):
                 | c.PublishReply(channel=str())
             ):
                 self.catalogue.channel(command.channel or "")
+
+    def _check_here(self, region: str) -> None:
+        """Raises RegionElsewhere: nobody carries an incident to another node."""
+        if self.row("SELECT FROM region_head WHERE region = %s", region) is None:
+            raise RegionElsewhere(region=region)
 
     def begin(
         self,

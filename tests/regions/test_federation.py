@@ -8,7 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from domain.commands import TransferOut
 from domain.errors import RegionElsewhere
+from domain.rights import Actor
+from domain.vocabulary import Role
 from projections import versions
 from projections.feed import Progress, progress_now
 from projections.projector import Projector
@@ -20,8 +23,9 @@ from regions.postgres import Server, embedded
 from regions.server import create_database
 from regions.vault import Vault
 from tests.conftest import SERVER_SETTINGS, numbers
-from tests.scenarios import closed, registered
+from tests.scenarios import ask, closed, registered
 
+MONITOR = Actor("monitor", Role.MONITOR)
 HERE = ("BRONX", "QUEENS")  # written at the node; the hub follows them
 WAIT_SECONDS = 30.0
 
@@ -129,6 +133,14 @@ def test_neither_writes_what_is_the_others(
         {"~network"},
         {code + part for code in HERE for part in ("", "~sandbox")},
     )
+
+
+def test_nothing_is_handed_to_a_region_where_nobody_would_take_it(bronx_and_queens: Node) -> None:
+    bronx = bronx_and_queens.centre("BRONX")
+    incident = registered(bronx).incident_id
+    with pytest.raises(RegionElsewhere):
+        ask(bronx, incident, TransferOut(to_region="BROOKLYN"), 5, by=MONITOR)
+    ask(bronx, incident, TransferOut(to_region="QUEENS"), 6, by=MONITOR)
 
 
 def test_keys_and_sandboxes_stay_where_they_are(
