@@ -1,5 +1,6 @@
 """How the application is served: by uvicorn, which lets clients go in order."""
 
+import gc
 import socket
 from contextlib import suppress
 
@@ -41,6 +42,10 @@ class GracefulServer(uvicorn.Server):
 
 def serve(app: Starlette, host: str, port: int) -> None:
     """Until SIGINT or SIGTERM. Raises SystemExit if the application does not start."""
+    # What lives as long as the process need not be looked through again and again, and what a
+    # request makes dies with it: as Python is set, 80,000 lists in a body cost 100 ms, so 5.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     server = GracefulServer(app, host, port)
     with server.config.bind_socket() as listener, suppress(KeyboardInterrupt):
         cut_stalled(listener)

@@ -234,4 +234,6 @@ def refusal(error: DomainError, media: str, headers: Mapping[str, str] | None = 
     """Of a request that is none of ours to execute."""
     told = {"message": str(error), "extensions": extensions_of(error)}
     status = STATUS.get(type(error), 400)
+    if isinstance(error, BodyTooLarge):  # whatever of it is still on its way is not even taken in
+        headers = {**(headers or {}), "Connection": "close"}
     return encoded({"errors": [told]}, media, status=status, headers=headers)

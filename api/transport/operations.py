@@ -33,14 +33,14 @@ from domain.errors import InvalidInput
 
 # An operation beyond these is an attack or a mistake: our own largest has two fifths of each.
 CHARACTERS_MAX = 40_000  # twice the longest text
-TOKENS_MAX = 1_000
+TOKENS_MAX = 900
 DEPTH_MAX = 5  # one more, and regions in municipalities in regions are millions
 ALIASES_MAX = 20
 SIZES_MAX = {
     "aliases": ALIASES_MAX,
     "directives": 20,
     "repeated fields": 20,
-    "fragments": 25,
+    "fragments": 20,
     "colons": 150,  # arguments and input fields; an error shows an object whole
 }
 ERRORS_MAX = 2  # of a document; the rest of a broken one tells nothing more

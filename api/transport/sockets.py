@@ -23,7 +23,6 @@ PROTOCOL = "graphql-transport-ws"
 INIT_SECONDS = 5.0  # for a client to say who it is
 OPERATIONS_MAX = 20  # at once on a socket
 ID_CHARACTERS_MAX = 128
-MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 
 # Close codes of the protocol, and those of RFC 6455 for what will pass.
 INVALID, UNAUTHORIZED, FORBIDDEN, NO_PROTOCOL = 4400, 4401, 4403, 4406
