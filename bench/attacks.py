@@ -103,7 +103,7 @@ ATTACKS: dict[str, Attack] = {
         "TOO_COMPLEX", lambda n: f"query Q{n} {{ regions {{ {'... { code } ' * 190} }} }}"
     ),
     "unknown_fields": document(
-        "BAD_REQUEST", lambda n: f"{{ {many(850, lambda k: f'x{n}_{k}')} }}"
+        "BAD_REQUEST", lambda n: f"{{ {many(900, lambda k: f'x{n}_{k}')} }}"
     ),
     "unknown_arguments": document(
         "BAD_REQUEST", lambda n: f"{{ region({many(140, lambda k: f'x{n}_{k}: 1')}) {{ code }} }}"

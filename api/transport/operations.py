@@ -33,7 +33,7 @@ from domain.errors import InvalidInput
 
 # An operation beyond these is an attack or a mistake: our own largest has two fifths of each.
 CHARACTERS_MAX = 40_000  # twice the longest text
-TOKENS_MAX = 900
+TOKENS_MAX = 1_000
 DEPTH_MAX = 5  # one more, and regions in municipalities in regions are millions
 ALIASES_MAX = 20
 SIZES_MAX = {
