@@ -44,6 +44,7 @@ def strawberry(settings: Settings) -> Starlette:
 
     from api.app import create_app  # noqa: PLC0415
     from api.schema import schema  # noqa: PLC0415
+    from api.telemetry.caller import Caller  # noqa: PLC0415
     from api.viewer import Viewer  # noqa: PLC0415
     from domain.rights import Scope  # noqa: PLC0415
     from domain.vocabulary import Role  # noqa: PLC0415
@@ -56,7 +57,7 @@ def strawberry(settings: Settings) -> Starlette:
 
     class Plain(GraphQL[Any, Any]):
         async def get_context(self, request: Any, response: Any) -> Any:
-            return make_context(Viewer("bench", Role.FEDERAL_OVERSEER, Scope()))
+            return make_context(Viewer("bench", Role.FEDERAL_OVERSEER, Scope()), Caller())
 
     return Starlette(
         routes=[Route("/graphql", Plain(schema))], lifespan=app.router.lifespan_context
