@@ -53,7 +53,7 @@ def strawberry(settings: Settings) -> Starlette:
     (door,) = [
         each.app for each in app.routes if isinstance(each, Route) and each.path == "/graphql"
     ]
-    make_context: Callable[[Viewer], Any] = door.make_context  # type: ignore[attr-defined]
+    make_context: Callable[[Viewer, Caller], Any] = door.make_context  # type: ignore[attr-defined]
 
     class Plain(GraphQL[Any, Any]):
         async def get_context(self, request: Any, response: Any) -> Any:
