@@ -27,6 +27,7 @@ from domain.publications import RankingQuestion
 from projections import facts, federal, incidents, statistics, versions
 from projections.figures import Period
 from projections.heat_map import heat_map
+from projections.pool import OPTIONS
 from projections.regional import region_board
 from projections.units import Area
 
@@ -138,7 +139,7 @@ async def _ask(
     async with await AsyncConnection.connect(
         url,
         autocommit=True,
-        options="-c search_path=read,public -c plan_cache_mode=force_custom_plan",
+        options=OPTIONS,
     ) as connection:
         with bar("Asking views and rows") as progress:
             for number, (name, question) in enumerate(asked.items(), start=1):
