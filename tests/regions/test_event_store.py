@@ -17,7 +17,7 @@ from eventsourcing.application import Application, Repository
 from eventsourcing.persistence import JSONTranscoder, StoredEvent
 
 from domain.commands import Classify, TransferOut
-from domain.errors import SameRegion
+from domain.errors import RegionElsewhere, SameRegion
 from domain.events import IncidentClassified, IncidentRegistered
 from domain.incident import StreamEvent
 from domain.rights import Actor
@@ -240,7 +240,7 @@ def test_a_message_recorded_before_is_refused_without_a_trace_in_any_region(node
 
 def test_a_region_unknown_to_the_database_is_refused_without_a_trace(node: Node) -> None:
     before = contents(node.url)
-    with pytest.raises(LookupError, match="ATLANTIS"):
+    with pytest.raises(RegionElsewhere, match="ATLANTIS"):
         RegionRecorder(node.pool, "ATLANTIS").insert_events(
             [stored(uuid4(), 1, "ATLANTIS")], alongside=beside(uuid4())
         )
