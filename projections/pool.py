@@ -11,9 +11,8 @@ from regions.statements import CountedAsyncCursor
 READERS = 8  # connections; a query holds one for a few milliseconds
 QUERY_SECONDS_MAX = 10  # no answer is worth more of the server's time
 
-# A plan for any period and place is a poor one for each; planning costs half a ms. The histograms
-# of a quarter are 6 MB, to be put together in memory.
-OPTIONS = "-c search_path=read,public -c plan_cache_mode=force_custom_plan -c work_mem=32MB"
+# A plan for any period and place is a poor one for each; planning costs half a ms.
+OPTIONS = "-c search_path=read,public -c plan_cache_mode=force_custom_plan"
 
 ReadPool = AsyncConnectionPool[AsyncConnection[Any]]
 
