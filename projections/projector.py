@@ -97,6 +97,7 @@ class Projector:
         self.catalogue = catalogue
         self.batch_events = batch_events
         self.version = version_of(catalogue)
+        self.moves = 0  # ranges taken in, and events buried
         self.deferred: set[str] | None = set() if defer_statistics else None  # regions
         incidents.prepare(connection)
 
@@ -109,11 +110,14 @@ class Projector:
         return row == (True,)
 
     def step(self) -> int:
-        """Take in the next batch; returns how many events, 0 when there is nothing to do."""
-        ranges = self._due()
+        """Take in the next batch; returns how many events, 0 when there is nothing to do.
+
+        Also 0 while all that is due has not been received: who asks again and again may rest.
+        """
+        ranges, moves = self._due(), self.moves
         if ranges:
             self._project(ranges)
-        return sum(due.size for due in ranges)
+        return sum(due.size for due in ranges) if self.moves > moves else 0
 
     def behind(self) -> int:
         """Events recorded and not taken in yet, in all regions that are not stopped."""
@@ -159,8 +163,12 @@ class Projector:
                 self._take_in(due)
         except (*POISON, NotReceived) as error:
             if len(due) == 1 and due[0].size == 1:
-                return not isinstance(error, NotReceived) and self._bury(due[0], error)
+                if isinstance(error, NotReceived):
+                    return False
+                self.moves += 1
+                return self._bury(due[0], error)
             return self._project_parts(due)
+        self.moves += 1
         return True
 
     def _project_parts(self, due: list[Range]) -> bool:
