@@ -190,7 +190,9 @@ class Projector:
             raise NotReceived
         changed = [event.incident_id for event in recorded if event.version > 1]
         rows = incidents.load(self.connection, [*changed, *_recurring(recorded)])
-        before = {row.id: facts.told_of(row) for row in rows.values()}
+        # A rebuild counts everything at its end, whatever changed.
+        told = rows.values() if self.deferred is None else ()
+        before = {row.id: facts.told_of(row) for row in told}
         applied = (self._apply(event, rows) for event in recorded)
         feed = [entry for entry in applied if entry is not None]
         incidents.store(self.connection, rows.values())
