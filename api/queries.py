@@ -5,6 +5,7 @@ from typing import Annotated
 
 import strawberry
 
+from api.cache_control import A_SECOND
 from api.context import Info
 from api.cost_directives import Cost, ListSize
 from api.entities import EntityQuery
@@ -261,7 +262,7 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
     @strawberry.field(
         description="Regions, municipalities or bodies side by side over a period, each among its "
         "like. How it is reckoned: docs/api.md, Rankings. Bodies need a token.",
-        directives=[Cost(weight="1000")],
+        directives=[Cost(weight="1000"), A_SECOND],
     )
     async def ranking(
         self,
@@ -337,7 +338,7 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
 
     @strawberry.field(
         description="What the country sees of itself over a period.",
-        directives=[Cost(weight="3000")],
+        directives=[Cost(weight="3000"), A_SECOND],
     )
     async def country_board(
         self,

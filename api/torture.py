@@ -342,7 +342,7 @@ def _has_all(
 def read_models(connection: psycopg.Connection) -> dict[str, tuple[int, int]]:
     """The number of rows of each table, and a hash of them all."""
     found = {}
-    for table in ("incident", "change", "daily", "daily_duration"):
+    for table in ("incident", "change", "daily", "daily_duration", "monthly_duration"):
         query = f"SELECT count(*), sum(hashtextextended({table}::text, 0)) FROM {table}"
         found[table] = connection.execute(query.encode()).fetchone() or (0, 0)
     return found

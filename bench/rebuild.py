@@ -62,7 +62,8 @@ def ready(scratch: Scratch, incidents: int) -> Filled:
         rebuild(scratch, filled)
     with psycopg.connect(filled.url, autocommit=True) as connection:
         connection.execute(
-            "VACUUM (ANALYZE) read.incident, read.change, read.daily, read.daily_duration"
+            "VACUUM (ANALYZE) read.incident, read.change, read.daily, read.daily_duration,"
+            " read.monthly_duration"
         )
         connection.execute("CHECKPOINT")
     return filled

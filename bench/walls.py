@@ -88,7 +88,9 @@ async def _measured(scratch: Scratch, url: str) -> list[Result]:
     options = "-c search_path=read,public -c plan_cache_mode=force_custom_plan"
     async with await AsyncConnection.connect(url, autocommit=True, options=options) as connection:
         # Boards are told by the owner; here one is asked behind the wall all the same.
-        await connection.execute("GRANT SELECT ON daily, daily_duration TO tsur_region")
+        await connection.execute(
+            "GRANT SELECT ON daily, daily_duration, monthly_duration TO tsur_region"
+        )
         for name, question in questions(scratch).items():
             times: dict[str, list[float]] = {"bare": [], "confined": []}
             costs: dict[str, list[Cost]] = {"bare": [], "confined": []}

@@ -39,7 +39,9 @@ def year(scratch: Scratch, incidents: int) -> str:
         connection.execute("ALTER TABLE incident SET (autovacuum_enabled = off)")
         connection.execute("VACUUM (ANALYZE) read.incident")
         _count(connection)
-        connection.execute("VACUUM (ANALYZE) read.daily, read.daily_duration")
+        connection.execute(
+            "VACUUM (ANALYZE) read.daily, read.daily_duration, read.monthly_duration"
+        )
         connection.execute("CHECKPOINT")
     assert count(url, "SELECT count(*) FROM read.incident") == incidents
     return url
@@ -89,7 +91,7 @@ def _moved() -> Iterator[LiteralString]:
 
 
 def _count(connection: psycopg.Connection) -> None:
-    connection.execute("TRUNCATE daily, daily_duration")
+    connection.execute("TRUNCATE daily, daily_duration, monthly_duration")
     regions = connection.execute("SELECT DISTINCT region FROM incident ORDER BY region").fetchall()
     with bar("Counting the days") as progress:
         for number, (region,) in enumerate(regions, start=1):

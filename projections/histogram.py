@@ -9,7 +9,8 @@ COUNT_MAX take several pairs, and histograms to be merged are given one after th
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,18 +18,60 @@ RELATIVE_ERROR = 0.01
 GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 PAIR_BYTES = 4
 COUNT_MAX = 2**15 - 1
+PAIRS_AT_ONCE = 2**15
 
 
 def counts(stored: Sequence[bytes]) -> np.ndarray:
     """Cases by histogram and bucket, a row for each histogram."""
-    # One pass over the pairs of all histograms: a row each would cost thousands of units double.
-    pairs = np.frombuffer(b"".join(stored), ">u4").astype(np.uint32)
-    buckets = (pairs >> 16).astype(int)
-    width = int(buckets.max(initial=0)) + 1
-    buckets += np.repeat(np.arange(len(stored)) * width, [len(one) // PAIR_BYTES for one in stored])
-    cases = (pairs & 0xFFFF).astype(float)
-    flat = np.bincount(buckets, weights=cases, minlength=len(stored) * width)
-    return flat.astype(int).reshape(len(stored), width)
+    pairs = _pairs(stored)
+    lengths = _lengths(stored)
+    width = int(pairs[:, 0].max(initial=0)) + 1
+    found = np.empty((len(stored), width), int)
+    for rows, part in _parts(lengths):
+        buckets = pairs[part, 0].astype(np.intp)
+        buckets += np.repeat(np.arange(rows.stop - rows.start) * width, lengths[rows])
+        flat = np.bincount(buckets, pairs[part, 1], minlength=(rows.stop - rows.start) * width)
+        found[rows] = flat.reshape(-1, width)
+    return found
+
+
+def _pairs(stored: Sequence[bytes]) -> np.ndarray:
+    """Of all, one after the other: bucket, count."""
+    return np.frombuffer(b"".join(stored), ">u2").reshape(-1, 2)
+
+
+def _lengths(stored: Sequence[bytes]) -> np.ndarray:
+    """How many pairs each has."""
+    return np.fromiter(map(len, stored), int, len(stored)) // PAIR_BYTES
+
+
+def _parts(lengths: np.ndarray) -> Iterator[tuple[slice, slice]]:
+    """Some histograms at a time, and the pairs they have.
+
+    One at a time, thousands of small ones would cost double; all at once, large ones: what does not
+    fit into the processor's cache is fetched anew by each step.
+    """
+    ends = lengths.cumsum()
+    first = begin = 0
+    while first < len(lengths):
+        last = max(first + 1, int(np.searchsorted(ends, begin + PAIRS_AT_ONCE, "right")))
+        end = int(ends[last - 1])
+        yield slice(first, last), slice(begin, end)
+        first, begin = last, end
+
+
+def merged(stored: Sequence[bytes]) -> list[bytes]:
+    """Each histogram with a bucket once, in their order, and again only above COUNT_MAX."""
+    pairs = _pairs(stored).astype(int)
+    rows = np.repeat(np.arange(len(stored)), _lengths(stored))
+    buckets, found_at = np.unique(rows << 16 | pairs[:, 0], return_inverse=True)
+    cases = np.bincount(found_at, weights=pairs[:, 1]).astype(int)
+    taken = -(-cases // COUNT_MAX)  # pairs, of which the last holds the rest
+    buckets, of_pair = np.repeat(buckets, taken), np.full(taken.sum(), COUNT_MAX)
+    of_pair[taken.cumsum() - 1] = cases - (taken - 1) * COUNT_MAX
+    written = ((buckets & 0xFFFF) << 16 | of_pair).astype(">u4").tobytes()
+    ends = np.searchsorted(buckets >> 16, np.arange(len(stored) + 1)) * PAIR_BYTES
+    return [written[begin:end] for begin, end in pairwise(ends.tolist())]
 
 
 def quantiles(

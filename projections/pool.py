@@ -12,7 +12,10 @@ READERS = 8  # connections; a query holds one for a few milliseconds
 QUERY_SECONDS_MAX = 10  # no answer is worth more of the server's time
 
 # A plan for any period and place is a poor one for each; planning costs half a ms.
-OPTIONS = "-c search_path=read,public -c plan_cache_mode=force_custom_plan"
+OPTIONS = (
+    "-c search_path=read,public -c plan_cache_mode=force_custom_plan"
+    " -c max_parallel_workers_per_gather=0"
+)
 
 ReadPool = AsyncConnectionPool[AsyncConnection[Any]]
 

@@ -240,16 +240,18 @@ CREATE TABLE source (
 
 -- One local day of a region and of each municipality in it, recomputed whole from the incident rows
 -- whenever one of them changes. What each column counts: projections/measures.py. The rows of whole
--- regions lie together: a ranking reads all of them and nothing else.
+-- regions lie together by day: a ranking reads all of them and nothing else. Of municipalities those
+-- of one region are asked for.
 CREATE TABLE daily (
     municipality text NOT NULL,             -- '' is the whole region, unlocated incidents included
     day          date NOT NULL,
-    region       text NOT NULL,
     /* the columns of projections/measures.py */
-    PRIMARY KEY (region, day, municipality)
+    region       text NOT NULL
 ) PARTITION BY LIST (municipality);
 CREATE TABLE daily_of_region PARTITION OF daily FOR VALUES IN ('');
 CREATE TABLE daily_of_municipality PARTITION OF daily DEFAULT;
+ALTER TABLE daily_of_region ADD PRIMARY KEY (day, region);
+ALTER TABLE daily_of_municipality ADD PRIMARY KEY (region, day, municipality);
 
 -- How long what began on such a day took, by measure: none where nothing is over yet. Apart from the
 -- counts, for an event changes few of them, and a question asks for few.
@@ -259,8 +261,24 @@ CREATE TABLE daily_duration (
     day          date NOT NULL,
     region       text NOT NULL,
     seconds      numeric NOT NULL,          -- the sum of all
-    histogram    bytea STORAGE EXTERNAL NOT NULL, -- see projections/histogram.py
-    PRIMARY KEY (measure, region, day, municipality)
+    histogram    bytea STORAGE EXTERNAL NOT NULL -- see projections/histogram.py
 ) PARTITION BY LIST (municipality);
 CREATE TABLE duration_of_region PARTITION OF daily_duration FOR VALUES IN ('');
 CREATE TABLE duration_of_municipality PARTITION OF daily_duration DEFAULT;
+ALTER TABLE duration_of_region ADD PRIMARY KEY (measure, day, region);
+ALTER TABLE duration_of_municipality ADD PRIMARY KEY (measure, region, day, municipality);
+
+-- The same of whole calendar months, always the sum of their days: a longer period reads these, for
+-- buckets fill up while the histograms of many days only pile up.
+CREATE TABLE monthly_duration (
+    measure      text NOT NULL,
+    municipality text NOT NULL,
+    month        date NOT NULL,             -- its first day
+    region       text NOT NULL,
+    seconds      numeric NOT NULL,
+    histogram    bytea STORAGE EXTERNAL NOT NULL
+) PARTITION BY LIST (municipality);
+CREATE TABLE month_of_region PARTITION OF monthly_duration FOR VALUES IN ('');
+CREATE TABLE month_of_municipality PARTITION OF monthly_duration DEFAULT;
+ALTER TABLE month_of_region ADD PRIMARY KEY (measure, month, region);
+ALTER TABLE month_of_municipality ADD PRIMARY KEY (measure, region, month, municipality);

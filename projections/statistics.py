@@ -12,6 +12,7 @@ import psycopg
 from projections.facts import Touched
 from projections.histogram import COUNT_MAX, GAMMA
 from projections.measures import COUNT_NAMES, COUNTS, LASTED, Cohort, UnitDay
+from projections.months import Month, roll_up, roll_up_region
 
 BUCKETS = {"ln_gamma": math.log(GAMMA), "count_max": COUNT_MAX}
 DAY: LiteralString = "region, day, municipality"
@@ -149,6 +150,11 @@ def recompute(connection: psycopg.Connection, touched: Touched) -> None:
         durations["measures"] = [measure for _, measure in touched.durations]
         connection.execute(_forget("daily_duration", GIVEN_DURATIONS, DURATION), durations)
         connection.execute(TIME_DURATIONS, durations | BUCKETS)
+        roll_up(connection, {_month(unit, measure) for unit, measure in touched.durations})
+
+
+def _month(unit: UnitDay, measure: str) -> Month:
+    return Month(measure, unit.region, unit.day.replace(day=1), unit.municipality)
 
 
 def _arrays(units: Collection[UnitDay]) -> dict[str, list[Any]]:
@@ -168,3 +174,4 @@ def count_region(connection: psycopg.Connection, region: str) -> None:
     """Make the rows of all units of a region, of which there are none yet."""
     connection.execute(COUNT_REGION, {"region": region})
     connection.execute(TIME_REGION, {"region": region} | BUCKETS)
+    roll_up_region(connection, region)

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from projections.figures import Duration, Figures, Period, ranks_of, share
 from projections.histogram import at_ranks, counts
 from projections.measures import CENSORED, COUNT_NAMES, COUNTS, DURATION_NAMES, settled
+from projections.months import none_of, whole_months
 
 Key = TypeVar("Key", str, date)
 
@@ -42,7 +43,7 @@ async def sums_of(
     """By region and municipality. Of the durations only those named: each costs milliseconds."""
     cursor = await connection.execute(
         _query("region, municipality", "region, municipality"),
-        _given(period, today, municipalities, durations),
+        _given(period, whole_months(period) or none_of(period), today, municipalities, durations),
         binary=True,
     )
     return {(region, place): _sums(row, durations) async for region, place, *row in cursor}
@@ -58,7 +59,7 @@ async def sums_by_step(
     """All regions together, by the first day of each step that has anything."""
     cursor = await connection.execute(
         _query("first", "date_trunc('" + step.value + "', day)::date AS first"),
-        _given(period, today, [municipality], DURATION_NAMES),
+        _given(period, none_of(period), today, [municipality], DURATION_NAMES),
         binary=True,
     )
     return {first: _sums(row, DURATION_NAMES) async for first, *row in cursor}
@@ -66,6 +67,7 @@ async def sums_by_step(
 
 def _given(
     period: Period,
+    months: Period,
     today: Mapping[str, date],
     municipalities: Collection[str],
     durations: Collection[str],
@@ -77,6 +79,8 @@ def _given(
         "measures": list(durations),
         "first": period.first,
         "last": period.last,
+        "first_in_months": months.first,
+        "last_in_months": months.last,
     }
 
 
@@ -97,10 +101,9 @@ def _query(key: LiteralString, selected: LiteralString) -> LiteralString:
         for cohort, counts in COUNTS.items()
         for name in counts
     ]
-    within: LiteralString = """
+    of_units: LiteralString = """
          WHERE region = ANY (%(regions)s)
            AND municipality = ANY (%(municipalities)s)
-           AND day BETWEEN %(first)s AND %(last)s
         """
     return (
         "WITH counted AS (SELECT "
@@ -109,8 +112,8 @@ def _query(key: LiteralString, selected: LiteralString) -> LiteralString:
           FROM daily
           JOIN unnest(%(regions)s::text[], %(today)s::date[]) AS unit (region, today)
          USING (region)"""
-        + within
-        + " GROUP BY "
+        + of_units
+        + " AND day BETWEEN %(first)s AND %(last)s GROUP BY "
         + key
         + "), timed AS (SELECT "
         + selected
@@ -118,9 +121,21 @@ def _query(key: LiteralString, selected: LiteralString) -> LiteralString:
                measure,
                sum(seconds)::float8 AS seconds,
                string_agg(histogram, '') AS histogram
-          FROM daily_duration"""
-        + within
-        + " AND measure = ANY (%(measures)s) GROUP BY measure, "
+          FROM (SELECT region, municipality, day, measure, seconds, histogram
+                  FROM daily_duration"""
+        + of_units
+        + """
+                   AND measure = ANY (%(measures)s)
+                   AND (day BETWEEN %(first)s AND %(first_in_months)s::date - 1
+                        OR day BETWEEN %(last_in_months)s::date + 1 AND %(last)s)
+                 UNION ALL
+                SELECT region, municipality, month, measure, seconds, histogram
+                  FROM monthly_duration"""
+        + of_units
+        + """
+                   AND measure = ANY (%(measures)s)
+                   AND month BETWEEN %(first_in_months)s AND %(last_in_months)s) AS of
+         GROUP BY measure, """
         + key
         + """)
         SELECT counted.*, lasted.measures, lasted.seconds, lasted.histograms

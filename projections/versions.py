@@ -81,7 +81,7 @@ def rebuild(
             progress(done, max(done, in_all))
         connection.execute("ANALYZE incident, change")
         projector.count_all()
-        connection.execute("ANALYZE daily, daily_duration")
+        connection.execute("ANALYZE daily, daily_duration, monthly_duration")
         with connection.transaction():
             _hold_served(connection)
             _take_over_skips(connection)

@@ -40,6 +40,7 @@ OPERATION_COST = 50  # of any: to take it in, to read it, to answer
 REFUSED_COST = 100  # of what is none, or may not be asked
 SCHEMA_COST = 3_000  # of introspection, which is bounded by the schema
 LIST_SIZE = 10  # of lists that declare none
+COSTS_KEPT = 100  # of a document with different variables
 SLICE_MAX = 100  # more is refused by the resolver
 
 
@@ -89,6 +90,19 @@ class Prices:
         self, document: Document, operation: OperationDefinitionNode, variables: Mapping[str, Any]
     ) -> int:
         """Of a valid document. A fragment is looked at once for each list size it is spread in."""
+        of = operation.name.value if operation.name else ""
+        named = [each.variable.name.value for each in operation.variable_definitions or ()]
+        key = of, *(_weighed(variables.get(name, Undefined)) for name in named)
+        cost = document.costs.get(key)
+        if cost is None:
+            cost = self._cost_of(document, operation, variables)
+            if len(document.costs) < COSTS_KEPT:
+                document.costs[key] = cost
+        return cost
+
+    def _cost_of(
+        self, document: Document, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+    ) -> int:
         root = self.schema.get_root_type(operation.operation)
         defaults = {
             each.variable.name.value: value_from_ast_untyped(each.default_value)
@@ -97,6 +111,13 @@ class Prices:
         }
         asked = _Asked(self, document, {**defaults, **variables})
         return OPERATION_COST + (asked.selected(operation.selection_set, root) if root else 0)
+
+
+def _weighed(value: object) -> object:
+    """What of a variable may matter: how many, and whether there is any."""
+    return (
+        value if value is None or value is Undefined or isinstance(value, int) else (bool(value),)
+    )
 
 
 def _price(field: GraphQLField) -> Price:

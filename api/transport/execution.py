@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
@@ -23,8 +24,9 @@ from api.telemetry.observing import observed
 from api.transport.budget import Budgets, Principal, RateLimited
 from api.transport.compiled import CompiledExecutor
 from api.transport.cost import COST_MAX, REFUSED_COST, Prices, TooCostly
-from api.transport.groups import Subscribed, Told
+from api.transport.groups import Sent, Told
 from api.transport.operations import Document, Operations, digest_of
+from api.transport.shared import SharedAnswers
 from api.transport.streams import Streams
 from domain.errors import DomainError, InvalidInput, NotFound
 
@@ -155,6 +157,7 @@ class Execution:
         self.prices = Prices(schema)
         self.cost_max = min(COST_MAX, budgets.budget.points)
         self.streams = Streams(schema)
+        self.shared = SharedAnswers(schema)
 
     def admit(self, asked: Asked, principal: Principal) -> Admitted:
         """What is asked for, paid by the principal. Raises Refused, which costs as well."""
@@ -207,11 +210,29 @@ class Execution:
         """Of a query or a mutation. Raises Refused."""
         try:
             async with asyncio.timeout(OPERATION_SECONDS_MAX):
-                found = execute(self.schema, **_given(admitted.document, asked, context))
-                result = found if isinstance(found, ExecutionResult) else await found
+                result = await self._result(admitted, asked, context)
         except TimeoutError as error:
             raise Refused(_because_of(error)) from None
         return told(result) | {"extensions": {"cost": admitted.cost}}
+
+    async def _result(self, admitted: Admitted, asked: Asked, context: Context) -> ExecutionResult:
+        seconds = self.shared.seconds_of(admitted.operation)
+        # Who may open personal data is logged each time, so that nothing is told to them again.
+        if not seconds or context.bearer.personal_data:
+            return await self._executed(admitted, asked, context)
+        sent = Sent(admitted.document, admitted.operation, asked.variables)
+        return await self.shared.answer(
+            sent,
+            context.rights,
+            seconds,
+            partial(self._executed, admitted, asked, context.shared()),
+        )
+
+    async def _executed(
+        self, admitted: Admitted, asked: Asked, context: Context
+    ) -> ExecutionResult:
+        found = execute(self.schema, **_given(admitted.document, asked, context))
+        return found if isinstance(found, ExecutionResult) else await found
 
     def stream(self, asked: Asked, context: Context) -> AsyncGenerator[Told, None]:
         """What is told of any operation, in order; one that is refused ends with its errors."""
@@ -226,7 +247,7 @@ class Execution:
         except Refused as refused:
             yield Told(errors=refused.errors)
             return
-        subscribed = Subscribed(admitted.document, admitted.operation, asked.variables)
+        subscribed = Sent(admitted.document, admitted.operation, asked.variables)
         async with aclosing(self.streams.follow(subscribed, context)) as following:
             async for told in following:
                 yield told

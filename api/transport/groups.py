@@ -43,7 +43,7 @@ class Told(NamedTuple):
         return Told(errors=errors, cursor=cursor)
 
 
-class Subscribed(NamedTuple):
+class Sent(NamedTuple):
     """An operation as somebody sent it."""
 
     document: Document
@@ -66,9 +66,16 @@ class Subscribed(NamedTuple):
         return built
 
     def key(self, rights: Viewer) -> Hashable:
-        """What equal operations of equal rights have in common, wherever each begins."""
+        """What equal operations of equal rights have in common."""
+        return self._key(rights, set())
+
+    def group_key(self, rights: Viewer) -> Hashable:
+        """The same, wherever in a stream each begins."""
+        return self._key(rights, {_cursor_variable(self.operation)})
+
+    def _key(self, rights: Viewer, besides: set[str | None]) -> Hashable:
         declared = {each.variable.name.value for each in self.operation.variable_definitions or ()}
-        names = sorted(declared & self.variables.keys() - {_cursor_variable(self.operation)})
+        names = sorted(declared & self.variables.keys() - besides)
         given = orjson.dumps([(name, self.variables[name]) for name in names])
         return id(self.document), id(self.operation), given, rights
 

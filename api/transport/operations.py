@@ -2,7 +2,7 @@
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 
@@ -76,6 +76,7 @@ class Document:
     errors: tuple[GraphQLError, ...] = ()
     digest: str = ""  # of its text: SHA-256, in hexadecimal
     plans: Plans | None = None
+    costs: dict[tuple[object, ...], int] = field(default_factory=dict, compare=False)  # cost.py
 
     @property
     def characters(self) -> int:

@@ -21,7 +21,7 @@ from api.context import Context
 from api.presenting import presented
 from api.source_event import SourceEvent, Watermark
 from api.transport.budget import Principal
-from api.transport.groups import Group, Subscribed, Told
+from api.transport.groups import Group, Sent, Told
 from domain.errors import DomainError
 
 STREAMS_MAX = 200  # at once of one name, or of one address without a token
@@ -51,7 +51,7 @@ class Streams:
         self.none_open = asyncio.Event()
         self.none_open.set()
 
-    async def follow(self, asked: Subscribed, context: Context) -> AsyncGenerator[Told, None]:
+    async def follow(self, asked: Sent, context: Context) -> AsyncGenerator[Told, None]:
         """What a client is told, in order; the last has the errors that ended it."""
         cursor: str | None = None
         last: bytes | None = None
@@ -94,8 +94,8 @@ class Streams:
             if not self.open:
                 self.none_open.set()
 
-    def _group(self, asked: Subscribed, context: Context) -> Group:
-        key = asked.key(context.rights)
+    def _group(self, asked: Sent, context: Context) -> Group:
+        key = asked.group_key(context.rights)
         group = self.groups.get(key)
         if group is None:
             executor = asked.executor(self.schema, context.shared())

@@ -5,6 +5,7 @@ from typing import Annotated
 import strawberry
 from strawberry.scalars import JSON
 
+from api.cache_control import A_SECOND
 from api.context import Info
 from api.cost_directives import Cost, ListSize
 from api.types.figures import PeriodInput
@@ -122,7 +123,7 @@ class MapQuery:
     @strawberry.field(
         description="Where incidents registered in the period lie, in hexagons. Cells of fewer "
         "than 5 are hidden unless the viewer's scope covers all of it.",
-        directives=[Cost(weight="1500")],
+        directives=[Cost(weight="1500"), A_SECOND],
     )
     async def heat_map(
         self,
@@ -154,7 +155,7 @@ class MapQuery:
 
     @strawberry.field(
         description="Which topics grow against their own season, the most first.",
-        directives=[Cost(weight="1500")],
+        directives=[Cost(weight="1500"), A_SECOND],
     )
     async def topic_pulse(
         self,

@@ -23,9 +23,13 @@ RANKING: Final = """query ($period: PeriodInput!) { ranking(period: $period) { r
 } } }"""
 
 
-def days(today: date) -> tuple[date, date]:
-    """Of the ranking: the thirty before today."""
-    return today - timedelta(days=30), today - timedelta(days=1)
+def periods(today: date) -> list[dict[str, str]]:
+    """Fifty of the ranking, thirty days or 29: until yesterday, and until each day before."""
+    return [
+        {"first": f"{last - timedelta(days=more)}", "last": f"{last}"}
+        for last in (today - timedelta(days=back) for back in range(1, 26))
+        for more in (29, 28)
+    ]
 
 
 async def page(connection: AsyncConnection[Any]) -> Mapping[str, Any]:
@@ -93,15 +97,16 @@ def _incident(row: tuple[Any, ...]) -> dict[str, Any]:
     }
 
 
-async def ranking(connection: AsyncConnection[Any], catalogue: Catalogue) -> Mapping[str, Any]:
+async def ranking(
+    connection: AsyncConnection[Any], catalogue: Catalogue, period: Mapping[str, str]
+) -> Mapping[str, Any]:
     """What RANKING is answered. The statistics are the product's, for all alike."""
-    now = datetime.now(UTC)
-    first, last = days(now.date())
+    first, last = (date.fromisoformat(period[name]) for name in ("first", "last"))
     found = await federal.ranking(
         connection,
         RankingQuestion(first=first, last=last),
         catalogue=catalogue,
-        now=now,
+        now=datetime.now(UTC),
         durations=("reply",),
     )
     return {"ranking": {"rows": [_row(each, catalogue) for each in found.standings]}}

@@ -24,12 +24,12 @@ def endpoint(settings: Settings) -> Starlette:
     catalogue, readers = load_catalogue(settings.catalogue), read_pool(settings.database_url or "")
 
     async def answer(request: Request) -> Response:
-        asked = orjson.loads(await request.body())["query"]
+        asked = orjson.loads(await request.body())
         async with readers.connection() as connection:
             found = await (
                 questions.page(connection)
-                if asked == questions.PAGE
-                else questions.ranking(connection, catalogue)
+                if asked["query"] == questions.PAGE
+                else questions.ranking(connection, catalogue, asked["variables"]["period"])
             )
         return Response(orjson.dumps({"data": found}), media_type="application/json")
 
@@ -76,9 +76,9 @@ def ariadne(settings: Settings) -> Starlette:
         async with readers.connection() as connection:
             return (await questions.page(connection))["incidents"]
 
-    async def ranking(*_: object, **given: object) -> Any:
+    async def ranking(*_: object, period: dict[str, str]) -> Any:
         async with readers.connection() as connection:
-            return (await questions.ranking(connection, catalogue))["ranking"]
+            return (await questions.ranking(connection, catalogue, period))["ranking"]
 
     query.set_field("incidents", incidents)
     query.set_field("ranking", ranking)

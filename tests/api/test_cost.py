@@ -43,6 +43,21 @@ def test_a_page_costs_what_first_says() -> None:
         assert cost(f"query ($n: Int!) {page}", n=absurd) == 100 + 1 + counted * 2 + 1
 
 
+def test_a_document_that_was_asked_before_costs_what_a_new_one_costs() -> None:
+    page = "query ($n: Int = 7, $exact: Boolean = false, $after: String) "
+    page += f"{{ incidents(first: $n, after: $after) {{ edges {{ cursor }} }} ranking({DAY}, "
+    page += f"exact: $exact) {{ {ROWS} }} }}"
+    several: list[dict[str, Any]] = [
+        {name: value for name, value in (("n", n), ("exact", exact)) if value != ()}
+        for n in ((), None, 1, True, 2, "2", 0, False, 2.5, [], [1], {})
+        for exact in ((), None, True, False, 0, 1, "no")
+    ]
+    for variables in (*several, *several):
+        new = Operations(schema._schema).read(page)
+        expected = PRICES.cost_of(new, new.operation(None), variables) - OPERATION_COST
+        assert cost(page, **variables, after="any") == expected, variables
+
+
 def test_a_fragment_counts_as_often_as_the_page_it_is_spread_in() -> None:
     text = "{ a: incidents(first: 1) { ...E } b: incidents(first: 100) { ...E } } "
     text += "fragment E on IncidentConnection { edges { cursor } }"

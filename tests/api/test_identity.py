@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from api import cli, issuer_keys
 from api.claims import ClaimsInvalid, read_claims
-from api.identity import CLOCK_SKEW_SECONDS, IssuedTokens
+from api.identity import CLOCK_SKEW_SECONDS, KEPT_MAX, IssuedTokens, Remembered
 from api.issuer_keys import FRESH_SECONDS, KEPT_SECONDS_MAX, PAUSE_SECONDS, IssuerKeys, read_key
 from api.viewer import VISITOR, IssuerUnavailable, Viewer
 from domain.commands import Citizen
@@ -530,3 +530,46 @@ def test_claims_give_the_right_to_personal_data_and_each_opening_is_logged(
             assert connection.execute("SELECT count(*) FROM access_log").fetchone() == (
                 len(logged),
             )
+
+
+@dataclass
+class CountingReader:
+    """Names whoever a token is; `bad` is none."""
+
+    valid_seconds: float
+    asked: list[str | None] = field(default_factory=list)
+
+    async def __call__(self, authorization: str | None) -> Viewer:
+        self.asked.append(authorization)
+        if authorization == "bad":
+            raise NotPermitted
+        expires_at = datetime.fromtimestamp(self.valid_seconds, UTC)
+        return Viewer(str(authorization), Role.CURATOR, Scope("63"), expires_at=expires_at)
+
+
+def test_a_token_is_read_once_a_minute_and_never_believed_after_it_expired() -> None:
+    reader, clock = CountingReader(valid_seconds=100), iter((0, 30, 59.9, 60, 99.9, 100, 101, 102))
+    who = Remembered(reader, clock=lambda: next(clock))
+    for _ in range(7):
+        assert asyncio.run(who("a")).name == "a"
+    assert len(reader.asked) == 4  # at 0, at 60, and whenever only the issuer may say that it holds
+    assert asyncio.run(who("b")).name == "b"
+
+
+def test_a_refused_token_is_read_again_each_time() -> None:
+    reader = CountingReader(valid_seconds=100)
+    who = Remembered(reader, clock=lambda: 0.0)
+    for _ in range(2):
+        with pytest.raises(NotPermitted):
+            asyncio.run(who("bad"))
+    assert asyncio.run(who(None)) is VISITOR
+    assert reader.asked == ["bad", "bad"]
+
+
+def test_no_more_tokens_are_remembered_than_there_is_room_for() -> None:
+    reader = CountingReader(valid_seconds=100)
+    who = Remembered(reader, clock=lambda: 0.0)
+    names = [str(number) for number in range(3 * KEPT_MAX)]
+    for name in [*names, *names]:
+        assert asyncio.run(who(name)).name == name
+    assert len(who._known) <= KEPT_MAX

@@ -15,7 +15,7 @@ from api import hub
 from api.schema import schema
 from api.source_event import SourceEvent
 from api.transport import streams
-from api.transport.groups import Group, Subscribed, Told
+from api.transport.groups import Group, Sent, Told
 from api.transport.operations import Document
 from api.viewer import Viewer
 from domain.rights import Scope
@@ -124,23 +124,25 @@ def test_who_opens_personal_data_is_logged_though_others_open_the_same(
     assert opened == ["ivanov", "petrova"]
 
 
-def subscribed(text: str, **variables: Any) -> Subscribed:
+def subscribed(text: str, **variables: Any) -> Sent:
     document = Document(parse(text))
-    return Subscribed(document, document.operation(None), variables)
+    return Sent(document, document.operation(None), variables)
 
 
 def test_where_a_stream_begins_makes_no_difference_unless_it_is_asked_elsewhere() -> None:
     viewer = Viewer("", Role.MONITOR, Scope())
     one = subscribed(CHANGES, region="BRONX", after="BRONX:1")
-    assert one.key(viewer) == one._replace(variables={"region": "BRONX"}).key(viewer)
-    assert one.key(viewer) != one._replace(variables={"region": "QUEENS"}).key(viewer)
+    assert one.group_key(viewer) == one._replace(variables={"region": "BRONX"}).group_key(viewer)
+    assert one.group_key(viewer) != one._replace(variables={"region": "QUEENS"}).group_key(viewer)
     text = """
     subscription ($after: String) {
       incidentChanges(region: "BRONX", after: $after) { incident { elsewhere(as: $after) } }
     }
     """
     other = subscribed(text, after="BRONX:1")
-    assert other.key(viewer) != other._replace(variables={"after": "BRONX:2"}).key(viewer)
+    assert other.group_key(viewer) != other._replace(variables={"after": "BRONX:2"}).group_key(
+        viewer
+    )
 
 
 def test_who_leaves_in_the_midst_takes_the_answer_from_nobody() -> None:

@@ -70,7 +70,7 @@ def rows_by_version(node: Node, incident: UUID) -> list[IncidentRow]:
     """The rows that the projector had, one after each event of the only incident there is."""
     versions.ensure(node.url, node.catalogue, lambda done, in_all: None)
     with versions.connect(node.url) as connection:
-        connection.execute("TRUNCATE incident, change, daily, daily_duration")
+        connection.execute("TRUNCATE incident, change, daily, daily_duration, monthly_duration")
         connection.execute("UPDATE tracking SET pos = 0")
         projector = Projector(connection, node.catalogue, batch_events=1)
         return [incidents.load(connection, [incident])[incident] for _ in iter(projector.step, 0)]

@@ -109,7 +109,7 @@ def numbers(node: Node) -> dict[str, Any]:
 
 def project_anew(node: Node, batch_events: int) -> None:
     with versions.connect(node.url) as connection:
-        connection.execute("TRUNCATE incident, change, daily, daily_duration")
+        connection.execute("TRUNCATE incident, change, daily, daily_duration, monthly_duration")
         connection.execute("UPDATE tracking SET pos = 0")
         projector = Projector(connection, node.catalogue, batch_events=batch_events)
         while projector.step():

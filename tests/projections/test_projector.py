@@ -51,7 +51,16 @@ Project = Callable[[], int]
 
 DEADLINE_SECONDS = 30
 KILLS = 12
-TABLES = ("built", "tracking", "dead_letter", "incident", "change", "daily", "daily_duration")
+TABLES = (
+    "built",
+    "tracking",
+    "dead_letter",
+    "incident",
+    "change",
+    "daily",
+    "daily_duration",
+    "monthly_duration",
+)
 
 
 def digests(url: str) -> dict[str, object]:
@@ -237,7 +246,7 @@ def test_the_size_of_the_batches_changes_nothing(node: Node) -> None:
     digest = rebuild(node)
     with versions.connect(node.url) as connection:
         for batch_events in (1, 7, 20_000):
-            connection.execute("TRUNCATE incident, change, daily, daily_duration")
+            connection.execute("TRUNCATE incident, change, daily, daily_duration, monthly_duration")
             connection.execute("UPDATE tracking SET pos = 0")
             projector = Projector(connection, node.catalogue, batch_events=batch_events)
             assert max(iter(projector.step, 0)) <= batch_events
