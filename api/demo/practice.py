@@ -27,7 +27,7 @@ MINUTE = 60.0  # seconds
 
 # First reply: "lognormal, median ~1-1.5 h, sigma 1.3-1.6"; true regional medians spread by 0.35
 # (lifecycle-and-metrics 3.5, simulation). What is drawn lies below, nights add to both.
-REPLY_MEDIAN = 58 * MINUTE
+REPLY_MEDIAN = 42 * MINUTE
 REPLY_MEDIAN_SIGMA = 0.30
 REPLY_SIGMA = (1.3, 1.6)
 REPLY_SECONDS = (MINUTE, 30 * DAY)  # nobody is faster or slower
@@ -63,8 +63,8 @@ REOPENED_SHARE = 0.03
 AUTO_SHARE = 0.12
 INTERIM_SHARE = 0.25
 POINT_SHARE = 0.82  # of the located
-REST_AT_NIGHT = 0.75  # steps that fall into the night and wait for the morning
-NIGHT = (22, 8)  # local hours
+REST_AT_NIGHT = 0.8  # steps that fall into the night and wait for the morning
+NIGHT = (20, 9)  # local hours: centres keep office hours, or working time would count nothing
 RESIDENTS_PER_KM2 = 2500
 
 KINDS = Choice(
