@@ -20,7 +20,7 @@ from api.torture import torture
 from api.up import Demo, run_everything
 from projections import versions
 from projections.feed import progress_now
-from regions import federation
+from regions import federation, refilling
 from regions.catalogue import Catalogue, load_catalogue
 from regions.federation import FederationRefused
 from regions.node import database
@@ -112,6 +112,21 @@ def resync(name: NodeArgument) -> None:
         _receive(hub, node, name)
         federation.settle(hub.connection, node, name)
     console.print(f"The hub follows {name} again.")
+
+
+@cli.command()
+def refill(name: NodeArgument) -> None:
+    """Give a node that was restored from a backup the events back that the hub has received since.
+
+    Before its processes start. Then `resync`.
+    """
+    with _hub() as hub, _there(hub, name) as (node, _):
+        regions = hub.topology.place(name).regions
+        found = refilling.refill(hub.connection, node, name=name, regions=regions)
+    for region, events in found.items():
+        if events:
+            console.print(f"Region {region}: {events:,} events")
+    console.print(f"{name} has what the hub has. Now: tsur federation resync {name}")
 
 
 @cli.command()
