@@ -8,7 +8,6 @@ PostgreSQL. Only `tsur api` reads a token, weighs the operation, and asks behind
 import http.client
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from psycopg.conninfo import conninfo_to_dict
 from api.progress import bar
 from api.viewer import Viewer, issue_token, read_token_key
 from bench.cost import Cost, Meter
+from bench.growth import free_port
 from bench.peers import questions
 from bench.rebuild import ready
 from bench.result import Result, at_least, info
@@ -38,6 +38,7 @@ from domain.vocabulary import Role
 ROUNDS, ASKED = 12, 50
 WARM = 30  # questions before anything counts: what compiles has compiled
 START_SECONDS, SETTLE_SECONDS, IDLE_SECONDS = 60.0, 2.0, 3.0
+SERVED = [sys.executable, "-m", "bench.peers.servers"]
 ARIADNE = "ariadne==1.1.1"
 MERCURIUS = Path(__file__).parent / "peers" / "mercurius"
 GOALS = {
@@ -185,19 +186,19 @@ def _started(scratch: Scratch, url: str, stack: ExitStack) -> dict[str, Peer]:
     token = issue_token(
         read_token_key(scratch.home), viewer, now=datetime.now(UTC), valid=timedelta(hours=12)
     )
-    port = _free_port()
+    port = free_port()
     process = stack.enter_context(scratch.running(url, "api", port=port))
     ours = Peer(port, scratch.meter(process.pid), {"authorization": f"Bearer {token}"})
-    served = [sys.executable, "-m", "bench.peers.servers"]
-    commands = {"strawberry": [*served, "strawberry"], "endpoint": [*served, "endpoint"]}
     paths = {"ariadne": _ariadne(stack)}
-    commands["ariadne"] = [*served, "ariadne"]
+    commands = {name: [*SERVED, name] for name in ("strawberry", "endpoint", "ariadne")}
     if shutil.which("npm"):
         commands["mercurius"] = ["node", str(_mercurius())]
-    return {"tsur": ours} | {
-        name: stack.enter_context(_served(scratch, url, command, paths.get(name, "")))
-        for name, command in commands.items()
-    }
+    found = {"tsur": ours}
+    for name, command in commands.items():
+        port = free_port()
+        peer = stack.enter_context(served(scratch, url, [*command, str(port)], paths.get(name, "")))
+        found[name] = Peer(port, scratch.meter(peer.pid), {})
+    return found
 
 
 def _ariadne(stack: ExitStack) -> str:
@@ -216,8 +217,10 @@ def _mercurius() -> Path:
 
 
 @contextmanager
-def _served(scratch: Scratch, url: str, command: list[str], path: str) -> Iterator[Peer]:
-    port = _free_port()
+def served(
+    scratch: Scratch, url: str, command: list[str], path: str = ""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A peer, on a database of ours, until the end of the block."""
     place = conninfo_to_dict(url)
     environment = {
         **os.environ,
@@ -232,16 +235,9 @@ def _served(scratch: Scratch, url: str, command: list[str], path: str) -> Iterat
         "TSUR_CATALOGUE": str(RUSSIA),
         "PYTHONPATH": path,
     }
-    process = subprocess.Popen([*command, str(port)], env=environment, start_new_session=True)
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
-        yield Peer(port, scratch.meter(process.pid), {})
+        yield process
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -113,6 +113,8 @@ def _rows(url: str) -> dict[str, list[str]]:
         "daily": "SELECT to_jsonb(daily) FROM read.daily ORDER BY region, municipality, day",
         "durations": "SELECT to_jsonb(lasted) FROM read.daily_duration AS lasted"
         " ORDER BY region, municipality, day, measure",
+        "months": "SELECT to_jsonb(lasted) FROM read.monthly_duration AS lasted"
+        " ORDER BY region, municipality, month, measure",
     }
     with psycopg.connect(url) as connection:
         return {

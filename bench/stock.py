@@ -84,7 +84,7 @@ OF_LIBRARY = frozenset({"originator_id", "originator_version", "timestamp"})
 
 
 class StockView(PostgresTrackingRecorder):
-    """Our tables `incident`, `change`, `daily` and `daily_duration`, kept event by event."""
+    """Our tables of incidents, changes and statistics, kept event by event."""
 
     catalogue: Catalogue  # set before the runner makes it
 

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
+from psycopg.rows import tuple_row
 
 from projections.figures import Period
 from projections.histogram import merged
@@ -102,7 +103,7 @@ def roll_up_region(connection: psycopg.Connection, region: str) -> None:
 
 def _insert(connection: psycopg.Connection, totals: LiteralString, given: dict[str, Any]) -> None:
     """Of months with their seconds and the histograms of their days, one after the other."""
-    with connection.cursor(binary=True) as cursor:
+    with connection.cursor(binary=True, row_factory=tuple_row) as cursor:
         found = cursor.execute(totals, given).fetchall()
         if not found:
             return

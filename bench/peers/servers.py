@@ -11,7 +11,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from bench.peers import questions
 from projections.pool import ReadPool, read_pool
@@ -59,8 +59,14 @@ def strawberry(settings: Settings) -> Starlette:
         async def get_context(self, request: Any, response: Any) -> Any:
             return make_context(Viewer("bench", Role.FEDERAL_OVERSEER, Scope()), Caller())
 
+    plain = Plain(schema)
     return Starlette(
-        routes=[Route("/graphql", Plain(schema))], lifespan=app.router.lifespan_context
+        routes=[
+            Route("/graphql", plain),
+            WebSocketRoute("/graphql", plain),
+            *(each for each in app.routes if isinstance(each, Route) and each.path == "/readyz"),
+        ],
+        lifespan=app.router.lifespan_context,
     )
 
 
