@@ -43,6 +43,7 @@ class Follower(asyncio.Protocol):
     upgraded: bool = False
     closed: bytes = b""
     refused: object = None
+    stalled: bool = False
     transport: asyncio.Transport = field(init=False)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -125,12 +126,17 @@ class Followers:
     def __init__(self, pipe: Connection) -> None:
         self.pipe = pipe
 
-    def join(self, port: int, tokens: Sequence[str], queries: Sequence[str], after: str) -> None:
-        """One for each token and query; returns when all are served."""
-        self._told("join", port, tokens, queries, after)
+    def join(
+        self, port: int, tokens: Sequence[str], queries: Sequence[str], after: str, *, stalled: int
+    ) -> None:
+        """One for each token and query; returns when all are served.
+
+        The first `stalled` of them read nothing from then on, though they stay.
+        """
+        self._told("join", port, tokens, queries, after, stalled)
 
     def heard(self, each: int) -> list[Heard]:
-        """What each has heard, once all have heard so many; they leave."""
+        """What each that reads has heard, once all have heard so many; all leave."""
         self.pipe.send(("heard", each))
         found: list[Heard] = self.pipe.recv()
         return found
@@ -163,21 +169,25 @@ async def _obey(pipe: Connection) -> None:
     joined: list[Follower] = []
     while True:
         match await loop.run_in_executor(None, pipe.recv):
-            case "join", port, tokens, queries, after:
+            case "join", port, tokens, queries, after, stalled:
                 made = [Follower(*each, after) for each in zip(tokens, queries, strict=True)]
                 limit = asyncio.Semaphore(CONNECTING)
                 await asyncio.gather(*(_join(each, port, limit) for each in made))
+                for one in made[:stalled]:
+                    one.stalled = True
+                    one.transport.pause_reading()
                 joined += made
                 pipe.send("done")
             case "heard", each:
-                while min(len(one.heard.at) for one in joined) < each:
+                reading = [one for one in joined if not one.stalled]
+                while min(len(one.heard.at) for one in reading) < each:
                     await asyncio.sleep(0.05)
                     assert not (refused := next((o.refused for o in joined if o.refused), None)), (
                         refused
                     )
                 for one in joined:
                     one.transport.abort()
-                pipe.send([one.heard for one in joined])
+                pipe.send([one.heard for one in reading])
                 joined = []
 
 

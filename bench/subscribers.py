@@ -40,6 +40,7 @@ CHANGES, CHANGES_PLAIN = 30, 10
 PLAIN_SECONDS = 3.0  # between two changes: each keeps strawberry busy for most of them
 IDLE_SECONDS = 5.0
 OF_A_NAME = 100
+STALLED = 5  # of them read nothing: the others must not notice
 LATE_MS_MAX = 500
 GAIN_MIN = 20  # times less processor time for a delivery
 QUERY = """subscription Changes($after: String) {
@@ -107,7 +108,7 @@ class Served:
         apart = pause or number / DELIVERIES_PER_SECOND
         with followers() as crowd:
             begin = self._register()[0]
-            crowd.join(self.port, tokens, queries, begin)
+            crowd.join(self.port, tokens, queries, begin, stalled=STALLED)
             memory = (self.api.memory_info().rss - self.memory) / number / 1024
             idle = self._idle()
             with bar(f"Telling {number:,}") as progress:
@@ -130,7 +131,7 @@ class Served:
         """All come back at once, with their last cursor, to what they have missed."""
         missed = [self._register()[0] for _ in range(5)]
         began = time.monotonic()
-        crowd.join(self.port, tokens, queries, last)
+        crowd.join(self.port, tokens, queries, last, stalled=0)
         _check(crowd.heard(len(missed)), missed)
         return time.monotonic() - began
 
