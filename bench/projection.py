@@ -114,7 +114,7 @@ def _rows(url: str) -> dict[str, list[str]]:
         "durations": "SELECT to_jsonb(lasted) FROM read.daily_duration AS lasted"
         " ORDER BY region, municipality, day, measure",
         "months": "SELECT to_jsonb(lasted) FROM read.monthly_duration AS lasted"
-        " ORDER BY region, municipality, month, measure",
+        " ORDER BY region, month, measure",
     }
     with psycopg.connect(url) as connection:
         return {

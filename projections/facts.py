@@ -1,6 +1,7 @@
 """What an incident tells the statistics: only what changes of it has to be counted anew."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from operator import attrgetter
 from typing import NamedTuple
@@ -15,13 +16,12 @@ PLACES = {
     of: [place for place, name in enumerate(MEASURED) if name in words]
     for of, words in WORDS.items()
 }
+READ_BY = [
+    [of for of, places in PLACES.items() if place in places] for place in range(len(MEASURED))
+]
+EVERYTHING: tuple[str, ...] = (*Cohort, *DURATION_NAMES)
+COHORTS: dict[str, int] = {cohort: number for number, cohort in enumerate(Cohort)}
 DAYS, CELLS = attrgetter(*Cohort), attrgetter(*MEASURED)
-
-
-class Fact(NamedTuple):
-    unit_day: UnitDay
-    of: Cohort | str  # in which cohort it counts, or which duration this is
-    cells: tuple[object, ...]
 
 
 class Told(NamedTuple):
@@ -32,36 +32,31 @@ class Told(NamedTuple):
     days: tuple[date | None, ...] = ()  # by cohort
     cells: tuple[object, ...] = ()  # by MEASURED
 
-    def facts(self) -> set[Fact]:
-        return {
-            Fact(UnitDay(self.region, day, municipality), of, cells)
-            for municipality in self.municipalities
-            for day, of, cells in self._of_days()
-        }
+    def units(self, of: str) -> Iterator[UnitDay]:
+        """What it counts for in a cohort, or by a duration."""
+        if self.municipalities:
+            day = self.days[COHORTS.get(of, COHORTS[Cohort.REGISTERED])]
+            if day is not None and (of in COHORTS or self._lasted(of)):
+                for municipality in self.municipalities:
+                    yield UnitDay(self.region, day, municipality)
 
-    def _of_days(self) -> Iterator[tuple[date, Cohort | str, tuple[object, ...]]]:
-        for cohort, day in zip(Cohort, self.days, strict=True):
-            if day is not None:
-                yield day, cohort, self._cells_of(cohort)
-            if day is not None and cohort is Cohort.REGISTERED:
-                for name in DURATION_NAMES:
-                    cells = self._cells_of(name)
-                    if None not in cells and () not in cells:
-                        yield day, name, cells
+    def _lasted(self, of: str) -> bool:
+        cells = [self.cells[place] for place in PLACES[of]]
+        return None not in cells and () not in cells
 
-    def _cells_of(self, of: str) -> tuple[object, ...]:
-        return tuple(self.cells[place] for place in PLACES[of])
+
+NOTHING = Told()
 
 
 def told_of(row: IncidentRow) -> Told:
     if not row.counted:
-        return Told()
+        return NOTHING
     return Told(
         row.region,
         ("",) if row.municipality is None else ("", row.municipality),
         DAYS(row),
         # A list grows in place; what it was is to be compared with what it is.
-        tuple(tuple(cell) if isinstance(cell, list) else cell for cell in CELLS(row)),
+        tuple([tuple(cell) if cell.__class__ is list else cell for cell in CELLS(row)]),
     )
 
 
@@ -74,12 +69,26 @@ class Touched(NamedTuple):
 
 def touched(before: Mapping[UUID, Told], rows: Iterable[IncidentRow]) -> Touched:
     """What the rows tell otherwise than before: where they told it, and where they tell it now."""
-    changed: set[Fact] = set()
+    found: dict[str, set[UnitDay]] = defaultdict(set)
     for row in rows:
-        was, is_now = before.get(row.id, Told()), told_of(row)
-        if was != is_now:
-            changed |= was.facts() ^ is_now.facts()
-    return Touched(
-        {fact.unit_day for fact in changed if isinstance(fact.of, Cohort)},
-        {(fact.unit_day, fact.of) for fact in changed if not isinstance(fact.of, Cohort)},
-    )
+        was, is_now = before.get(row.id, NOTHING), told_of(row)
+        for of in _changed(was, is_now):
+            found[of].update(was.units(of), is_now.units(of))
+    days = set().union(*(found[cohort] for cohort in Cohort))
+    return Touched(days, {(unit, name) for name in DURATION_NAMES for unit in found[name]})
+
+
+def _changed(was: Told, is_now: Told) -> Collection[str]:
+    """In which cohorts, and of which durations, it may tell something else."""
+    if was == is_now:
+        return ()
+    if was[:2] != is_now[:2]:
+        return EVERYTHING
+    changed: set[str] = set()
+    for cohort, day, new_day in zip(Cohort, was.days, is_now.days, strict=True):
+        if day != new_day:
+            changed.update(EVERYTHING if cohort is Cohort.REGISTERED else [cohort])
+    for read_by, cell, new_cell in zip(READ_BY, was.cells, is_now.cells, strict=True):
+        if cell != new_cell:
+            changed.update(read_by)
+    return changed

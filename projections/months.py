@@ -1,4 +1,4 @@
-"""Durations of whole months, made anew from the histograms of their days."""
+"""Durations of whole months of regions, made anew from the histograms of their days."""
 
 from calendar import monthrange
 from collections.abc import Collection
@@ -18,7 +18,6 @@ class Month(NamedTuple):
     measure: str
     region: str
     first: date  # of its days
-    municipality: str  # "": the whole region
 
 
 def whole_months(period: Period) -> Period | None:
@@ -40,11 +39,8 @@ def _days(month: date) -> int:
     return monthrange(month.year, month.month)[1]
 
 
-KEY: LiteralString = "measure, region, month, municipality"
-GIVEN: LiteralString = (
-    "unnest(%(measures)s::text[], %(regions)s::text[], %(months)s::date[],"
-    " %(municipalities)s::text[])"
-)
+KEY: LiteralString = "measure, region, month"
+GIVEN: LiteralString = "unnest(%(measures)s::text[], %(regions)s::text[], %(months)s::date[])"
 
 
 def roll_up(connection: psycopg.Connection, months: Collection[Month]) -> None:
@@ -56,7 +52,7 @@ def roll_up(connection: psycopg.Connection, months: Collection[Month]) -> None:
         + " AS given ("
         + KEY
         + ") WHERE known.measure = given.measure AND known.region = given.region"
-        " AND known.month = given.month AND known.municipality = given.municipality",
+        " AND known.month = given.month",
         given,
     )
     # A subquery for each, or the planner takes days of all measures for few enough to be joined.
@@ -71,7 +67,7 @@ def roll_up(connection: psycopg.Connection, months: Collection[Month]) -> None:
               FROM daily_duration AS days
              WHERE days.measure = given.measure
                AND days.region = given.region
-               AND days.municipality = given.municipality
+               AND days.municipality = ''
                AND days.day >= given.month
                AND days.day < given.month + interval '1 month'
             ) AS total
@@ -89,12 +85,12 @@ def roll_up_region(connection: psycopg.Connection, region: str) -> None:
         SELECT measure,
                region,
                date_trunc('month', day)::date AS month,
-               municipality,
                sum(seconds),
                string_agg(histogram, '')
           FROM daily_duration
          WHERE region = %(region)s
-         GROUP BY measure, region, month, municipality
+           AND municipality = ''
+         GROUP BY measure, region, month
          ORDER BY measure, month
         """,
         {"region": region},
@@ -123,5 +119,4 @@ def _arrays(months: Collection[Month]) -> dict[str, list[Any]]:
         "measures": [month.measure for month in months],
         "regions": [month.region for month in months],
         "months": [month.first for month in months],
-        "municipalities": [month.municipality for month in months],
     }

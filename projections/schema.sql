@@ -268,17 +268,14 @@ CREATE TABLE duration_of_municipality PARTITION OF daily_duration DEFAULT;
 ALTER TABLE duration_of_region ADD PRIMARY KEY (measure, day, region);
 ALTER TABLE duration_of_municipality ADD PRIMARY KEY (measure, region, day, municipality);
 
--- The same of whole calendar months, always the sum of their days: a longer period reads these, for
--- buckets fill up while the histograms of many days only pile up.
+-- The same of whole calendar months of whole regions, always the sum of their days: a longer period
+-- reads these, for buckets fill up while the histograms of many days only pile up. Those of
+-- municipalities have few cases a day: their months would cost more to keep than they save.
 CREATE TABLE monthly_duration (
-    measure      text NOT NULL,
-    municipality text NOT NULL,
-    month        date NOT NULL,             -- its first day
-    region       text NOT NULL,
-    seconds      numeric NOT NULL,
-    histogram    bytea STORAGE EXTERNAL NOT NULL
-) PARTITION BY LIST (municipality);
-CREATE TABLE month_of_region PARTITION OF monthly_duration FOR VALUES IN ('');
-CREATE TABLE month_of_municipality PARTITION OF monthly_duration DEFAULT;
-ALTER TABLE month_of_region ADD PRIMARY KEY (measure, month, region);
-ALTER TABLE month_of_municipality ADD PRIMARY KEY (measure, region, month, municipality);
+    measure   text NOT NULL,
+    month     date NOT NULL,                -- its first day
+    region    text NOT NULL,
+    seconds   numeric NOT NULL,
+    histogram bytea STORAGE EXTERNAL NOT NULL,
+    PRIMARY KEY (measure, month, region)
+);

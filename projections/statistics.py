@@ -18,13 +18,13 @@ BUCKETS = {"ln_gamma": math.log(GAMMA), "count_max": COUNT_MAX}
 DAY: LiteralString = "region, day, municipality"
 DURATION: LiteralString = DAY + ", measure"
 GIVEN_DAYS: LiteralString = (
-    "unnest(%(regions)s::text[], %(days)s::date[], %(municipalities)s::text[]) AS unit ("
+    "unnest(%(regions)b::text[], %(days)b::date[], %(municipalities)b::text[]) AS unit ("
     + DAY
     + ")"
 )
 GIVEN_DURATIONS: LiteralString = (
-    "unnest(%(regions)s::text[], %(days)s::date[], %(municipalities)s::text[],"
-    " %(measures)s::text[]) AS unit (" + DURATION + ")"
+    "unnest(%(regions)b::text[], %(days)b::date[], %(municipalities)b::text[],"
+    " %(measures)b::text[]) AS unit (" + DURATION + ")"
 )
 
 
@@ -150,11 +150,15 @@ def recompute(connection: psycopg.Connection, touched: Touched) -> None:
         durations["measures"] = [measure for _, measure in touched.durations]
         connection.execute(_forget("daily_duration", GIVEN_DURATIONS, DURATION), durations)
         connection.execute(TIME_DURATIONS, durations | BUCKETS)
-        roll_up(connection, {_month(unit, measure) for unit, measure in touched.durations})
+        roll_up(connection, _months(touched))
 
 
-def _month(unit: UnitDay, measure: str) -> Month:
-    return Month(measure, unit.region, unit.day.replace(day=1), unit.municipality)
+def _months(touched: Touched) -> set[Month]:
+    return {
+        Month(measure, unit.region, unit.day.replace(day=1))
+        for unit, measure in touched.durations
+        if unit.municipality == ""
+    }
 
 
 def _arrays(units: Collection[UnitDay]) -> dict[str, list[Any]]:

@@ -41,9 +41,10 @@ async def sums_of(
     durations: Collection[str] = DURATION_NAMES,
 ) -> dict[tuple[str, str], Sums]:
     """By region and municipality. Of the durations only those named: each costs milliseconds."""
+    whole = whole_months(period) if set(municipalities) == {""} else None
     cursor = await connection.execute(
         _query("region, municipality", "region, municipality"),
-        _given(period, whole_months(period) or none_of(period), today, municipalities, durations),
+        _given(period, whole or none_of(period), today, municipalities, durations),
         binary=True,
     )
     return {(region, place): _sums(row, durations) async for region, place, *row in cursor}
@@ -129,10 +130,9 @@ def _query(key: LiteralString, selected: LiteralString) -> LiteralString:
                    AND (day BETWEEN %(first)s AND %(first_in_months)s::date - 1
                         OR day BETWEEN %(last_in_months)s::date + 1 AND %(last)s)
                  UNION ALL
-                SELECT region, municipality, month, measure, seconds, histogram
-                  FROM monthly_duration"""
-        + of_units
-        + """
+                SELECT region, '', month, measure, seconds, histogram
+                  FROM monthly_duration
+                 WHERE region = ANY (%(regions)s)
                    AND measure = ANY (%(measures)s)
                    AND month BETWEEN %(first_in_months)s AND %(last_in_months)s) AS of
          GROUP BY measure, """

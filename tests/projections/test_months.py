@@ -10,16 +10,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from domain.commands import Relocate
+from domain.commands import Reject
+from domain.vocabulary import RejectReason
 from projections.figures import Period
 from projections.histogram import COUNT_MAX, PAIR_BYTES, counts, merged
 from projections.measures import DURATION_NAMES
 from projections.months import whole_months
 from projections.sums import Sums, sums_of
 from regions.node import Node
-from tests.projections.lives import FINAL, NEW_YORK, RESOLVE, due, live
+from tests.projections.lives import CURATOR, FINAL, NEW_YORK, RESOLVE, due, live
 from tests.projections.test_past import reading
-from tests.scenarios import ask
+from tests.scenarios import NOON, ask, registered
 
 BEGIN, END = date(2026, 1, 1), date(2026, 4, 30)
 DAYS = (date(2026, 1, 31), date(2026, 2, 1), date(2026, 2, 28), date(2026, 3, 1), date(2026, 3, 9))
@@ -56,38 +57,38 @@ def lived(node: Node) -> None:
         live(queens, at(day, 11), (1, due(queens)))
 
 
-def told(node: Node, period: Period) -> dict[tuple[str, str], Sums]:
+def told(node: Node, period: Period, place: str = "") -> dict[tuple[str, str], Sums]:
     today = dict.fromkeys(("BRONX", "QUEENS"), END + timedelta(days=1))
 
     async def asked(one: psycopg.AsyncConnection[Any]) -> dict[tuple[str, str], Sums]:
-        return await sums_of(one, period, today, ["", "BRONX-01"])
+        return await sums_of(one, period, today, [place])
 
     return reading(node, asked)
 
 
-@pytest.fixture
-def told_by_day(node: Node, project: Callable[[], int]) -> dict[date, dict[tuple[str, str], Sums]]:
+@pytest.fixture(params=["", "BRONX-01"])
+def place(node: Node, project: Callable[[], int], request: pytest.FixtureRequest) -> str:
+    """Where incidents have lived: the whole region, or a municipality."""
     lived(node)
     project()
-    return {day: told(node, Period(day, day)) for day in DAYS}
+    found: str = request.param
+    return found
 
 
 @pytest.mark.parametrize("first", [BEGIN, date(2026, 1, 31), date(2026, 2, 1), date(2026, 2, 2)])
 @pytest.mark.parametrize("last", [date(2026, 2, 28), date(2026, 3, 1), date(2026, 3, 31), END])
-def test_a_period_is_the_sum_of_its_days(
-    node: Node, told_by_day: dict[date, dict[tuple[str, str], Sums]], first: date, last: date
-) -> None:
-    found = told(node, Period(first, last))
-    days = [sums for day, sums in told_by_day.items() if first <= day <= last]
+def test_a_period_is_the_sum_of_its_days(node: Node, place: str, first: date, last: date) -> None:
+    by_day = [told(node, Period(day, day), place) for day in DAYS if first <= day <= last]
+    found = told(node, Period(first, last), place)
+    assert found.keys() == {unit for day in by_day for unit in day}
     for unit, sums in found.items():
-        of_days = [day[unit] for day in days if unit in day]
-        assert sums.counts == tuple(map(sum, zip(*(each.counts for each in of_days), strict=True)))
+        days = [day[unit] for day in by_day if unit in day]
+        assert sums.counts == tuple(map(sum, zip(*(each.counts for each in days), strict=True)))
         for number in range(len(DURATION_NAMES)):
-            whole = b"".join(each.histograms[number] for each in of_days)
+            whole = b"".join(each.histograms[number] for each in days)
             assert pairs_of([sums.histograms[number]]) == pairs_of([whole])
-            assert sums.seconds[number] == pytest.approx(
-                sum(each.seconds[number] for each in of_days)
-            )
+            seconds = sum(each.seconds[number] for each in days)
+            assert sums.seconds[number] == pytest.approx(seconds)
 
 
 def pairs_of(stored: list[bytes]) -> list[dict[int, int]]:
@@ -98,8 +99,8 @@ def pairs_of(stored: list[bytes]) -> list[dict[int, int]]:
 
 def months(read: psycopg.Connection) -> list[tuple[Any, ...]]:
     return read.execute(
-        "SELECT municipality, month, seconds::int, length(histogram) FROM monthly_duration"
-        " WHERE measure = 'reply' ORDER BY municipality, month"
+        "SELECT region, month, seconds::int, length(histogram) FROM monthly_duration"
+        " WHERE measure = 'capture' ORDER BY region, month"
     ).fetchall()
 
 
@@ -107,21 +108,15 @@ def test_a_month_follows_what_happens_to_its_days(
     node: Node, project: Callable[[], int], read: psycopg.Connection
 ) -> None:
     bronx = node.centre("BRONX")
-    february = date(2026, 2, 1)
-    for day in (2, 20):
-        moved = live(bronx, at(date(2026, 2, day), 9), (10, FINAL), municipality="BRONX-01")
-        project()
-    assert months(read) == [
-        ("", february, 1200, PAIR_BYTES),
-        ("BRONX-01", february, 1200, PAIR_BYTES),
-    ]
-    ask(bronx, moved, Relocate(municipality="BRONX-02"), 60)
+    live(bronx, at(date(2026, 3, 2), 9), waited=10)
     project()
-    assert months(read) == [
-        ("", february, 1200, PAIR_BYTES),
-        ("BRONX-01", february, 600, PAIR_BYTES),
-        ("BRONX-02", february, 600, PAIR_BYTES),
-    ]
+    assert months(read) == [("BRONX", date(2026, 3, 1), 600, PAIR_BYTES)]
+    incident = registered(bronx, published_at=NOON - timedelta(minutes=30)).incident_id
+    project()
+    assert months(read) == [("BRONX", date(2026, 3, 1), 2400, 2 * PAIR_BYTES)]
+    ask(bronx, incident, Reject(reason=RejectReason.ADVERT), 60, by=CURATOR)
+    project()
+    assert months(read) == [("BRONX", date(2026, 3, 1), 600, PAIR_BYTES)]
 
 
 HISTOGRAMS = st.lists(st.tuples(st.integers(0, 1200), st.integers(1, COUNT_MAX)), max_size=12)
