@@ -19,6 +19,7 @@ from api import graphiql
 from api.context import Context
 from api.door import METHODS, Door
 from api.downloads import Downloads
+from api.handovers import HandoverDoor
 from api.hub import ChangeHub
 from api.identity import viewer_of
 from api.intake import IntakeDoors
@@ -40,9 +41,17 @@ from projections.pool import ReadPool, read_pool
 from projections.release import version_of
 from regions.catalogue import load_catalogue
 from regions.inbox import Inbox
-from regions.node import COMMANDS_AT_ONCE, Node, check_vault, command_pool, make_node
+from regions.node import (
+    COMMANDS_AT_ONCE,
+    Node,
+    check_vault,
+    command_pool,
+    make_node,
+    read_membership,
+)
 from regions.reading.suggestions import Suggestion
 from regions.settings import Settings
+from regions.topology import read_federation_key
 from regions.vault import Vault, read_secret
 from workers.platforms.connections import Connections
 
@@ -62,7 +71,8 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     catalogue = load_catalogue(settings.catalogue)
     vault = Vault(read_secret(settings.home / "vault.key"))
     check_vault(url, vault)
-    node = make_node(settings.catalogue, url, catalogue, vault, command_pool(url))
+    membership = read_membership(settings, catalogue)
+    node = make_node(settings.catalogue, url, catalogue, vault, command_pool(url), membership)
     token_key = read_token_key(settings.home)
     server = Server(node, read_pool(url), clock, token_key)
     connections = Connections(settings.home, lambda source: "")  # the doors only read secrets
@@ -92,6 +102,7 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
             Route("/graphql", door, methods=METHODS),
             WebSocketRoute("/graphql", door),
             *doors.routes(),
+            *_doors_for_nodes(settings, server),
             Route("/exports/{id}/{filename}", downloads.answer),
             Route("/metrics", monitors.answer),
             Route("/metrics/server", monitors.answer_server),
@@ -103,6 +114,15 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     )
     app.state.say_goodbye = say_goodbye  # api/serving.py
     return app
+
+
+def _doors_for_nodes(settings: Settings, server: "Server") -> Sequence[Route]:
+    """Where there are other nodes, and this has something that they may hand over to."""
+    membership = server.node.membership
+    if membership is None or not membership.writes:
+        return []
+    key = read_federation_key(settings.home)
+    return HandoverDoor(server.node, key, server.clock, server.threads).routes()
 
 
 class Server:
