@@ -19,6 +19,7 @@ from api import graphiql
 from api.context import Context
 from api.door import METHODS, Door
 from api.downloads import Downloads
+from api.drill_down import DrillDown
 from api.handovers import HandoverDoor
 from api.hub import ChangeHub
 from api.identity import viewer_of
@@ -134,6 +135,7 @@ class Server:
         self.clock = clock
         self.token_key = token_key
         self.hub = ChangeHub(readers)
+        self.drill_down = DrillDown(node)
         self.threads = CapacityLimiter(COMMANDS_AT_ONCE)
         self.usage = Usage(schema._schema)
         self.following: asyncio.Task[None] | None = None  # the hub's loop
@@ -154,8 +156,9 @@ class Server:
                     task.cancel()
                     with suppress(asyncio.CancelledError):
                         await task
+                await self.drill_down.close()
 
-    def context(self, viewer: Viewer, caller: Caller) -> Context:
+    def context(self, viewer: Viewer, caller: Caller, authorization: str | None = None) -> Context:
         context = Context(
             principal=principal_of(viewer, caller.address),
             node=self.node,
@@ -165,11 +168,13 @@ class Server:
             caller=caller,
             clock=self.clock,
             threads=self.threads,
+            authorization=authorization,
             token_key=self.token_key,
             # Batches only: the context of a socket lives long, and what it kept would grow old.
             histories=DataLoader(partial(load_histories, self.readers), cache=False),
             sights=DataLoader(self.open_all, cache=False),
             repeats=DataLoader(self.repeated_all, cache=False),
+            drill_down=self.drill_down,
         )
         self.contexts.add(context)
         if self.stopping:

@@ -240,6 +240,7 @@ def serving(
     claims: str = "",
     budget: Budget = UNBOUNDED,
     port: int = 0,
+    token_key: bytes = SECRET,
     **changes: Any,
 ) -> Iterator[Api]:
     """The API of a database with the catalogue of a folder, without a projector.
@@ -257,8 +258,9 @@ def serving(
         if send_buffer is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         cut_stalled(listener, stalled_seconds)
-        for name in ("vault.key", "token.key", FEDERATION_KEY):
+        for name in ("vault.key", FEDERATION_KEY):
             (Path(home) / name).write_bytes(SECRET)
+        (Path(home) / "token.key").write_bytes(token_key)
         (Path(home) / "sources.toml").write_text(sources)
         if issuer is not None:
             (Path(home) / "claims.toml").write_text(claims)
@@ -269,7 +271,7 @@ def serving(
             running(create_app(settings, url, clock), listener) as server,
             httpx.Client(base_url=address, timeout=DEADLINE_SECONDS) as client,
         ):
-            yield Api(address, url, load_catalogue(folder), clock, client, server)
+            yield Api(address, url, load_catalogue(folder), clock, client, server, token_key)
 
 
 @contextmanager
