@@ -119,10 +119,9 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
 
 def _doors_for_nodes(settings: Settings, server: "Server") -> Sequence[Route]:
     """Where there are other nodes, and this has something that they may hand over to."""
-    membership = server.node.membership
-    if membership is None or not membership.writes:
+    key = read_federation_key(settings.home, server.node.membership)
+    if key is None:
         return []
-    key = read_federation_key(settings.home)
     return HandoverDoor(server.node, key, server.clock, server.threads).routes()
 
 

@@ -93,11 +93,14 @@ class Membership:
         return frozenset(code for name, at in places if name != self.name for code in at.regions)
 
 
-def read_federation_key(home: Path) -> bytes:
-    """By which nodes know each other. No node makes one: it would be no other node's.
+def read_federation_key(home: Path, membership: Membership | None) -> bytes | None:
+    """By which nodes know each other; None where nothing is handed over.
 
-    Raises TopologyInvalid if there is none, and VaultKeyInvalid.
+    No node makes one: it would be no other node's. Raises TopologyInvalid if it is missing, and
+    VaultKeyInvalid.
     """
+    if membership is None or not membership.writes:
+        return None
     file = home / FEDERATION_KEY
     if not file.is_file():
         raise TopologyInvalid(f"{file} is missing: the same 32 random bytes at each node")

@@ -77,8 +77,7 @@ def crew(
 
 def make_handovers(node: Node, home: Path, now: Callable[[], datetime]) -> Handovers:
     """Raises TopologyInvalid for a node without the federation's key."""
-    has_others = node.membership is not None and node.membership.writes
-    return Handovers(node, read_federation_key(home) if has_others else None, now)
+    return Handovers(node, read_federation_key(home, node.membership), now)
 
 
 def make_work(

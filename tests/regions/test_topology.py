@@ -43,9 +43,15 @@ def test_nodes_speak_where_nobody_reads_along(
         load_topology(file, catalogue)
 
 
-def test_a_node_makes_no_key_of_the_federation_by_itself(tmp_path: Path) -> None:
+def test_a_node_makes_no_key_of_the_federation_by_itself(
+    file: Path, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    topology = load_topology(file, catalogue)
+    first = Membership(topology, "first")
     with pytest.raises(TopologyInvalid, match=FEDERATION_KEY):
-        read_federation_key(tmp_path)
+        read_federation_key(tmp_path, first)
+    for without in (None, Membership(topology, "hub")):
+        assert read_federation_key(tmp_path, without) is None
     assert not (tmp_path / FEDERATION_KEY).exists()
     (tmp_path / FEDERATION_KEY).write_bytes(b"1" * 32)
-    assert read_federation_key(tmp_path) == b"1" * 32
+    assert read_federation_key(tmp_path, first) == b"1" * 32
