@@ -19,6 +19,8 @@ from api import graphiql
 from api.context import Context
 from api.door import METHODS, Door
 from api.downloads import Downloads
+from api.drill_down import DrillDown
+from api.handovers import HandoverDoor
 from api.hub import ChangeHub
 from api.identity import viewer_of
 from api.intake import IntakeDoors
@@ -40,9 +42,17 @@ from projections.pool import ReadPool, read_pool
 from projections.release import version_of
 from regions.catalogue import load_catalogue
 from regions.inbox import Inbox
-from regions.node import COMMANDS_AT_ONCE, Node, check_vault, command_pool, make_node
+from regions.node import (
+    COMMANDS_AT_ONCE,
+    Node,
+    check_vault,
+    command_pool,
+    make_node,
+    read_membership,
+)
 from regions.reading.suggestions import Suggestion
 from regions.settings import Settings
+from regions.topology import read_federation_key
 from regions.vault import Vault, read_secret
 from workers.platforms.connections import Connections
 
@@ -62,7 +72,8 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     catalogue = load_catalogue(settings.catalogue)
     vault = Vault(read_secret(settings.home / "vault.key"))
     check_vault(url, vault)
-    node = make_node(settings.catalogue, url, catalogue, vault, command_pool(url))
+    membership = read_membership(settings, catalogue)
+    node = make_node(settings.catalogue, url, catalogue, vault, command_pool(url), membership)
     token_key = read_token_key(settings.home)
     server = Server(node, read_pool(url), clock, token_key)
     connections = Connections(settings.home, lambda source: "")  # the doors only read secrets
@@ -92,6 +103,7 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
             Route("/graphql", door, methods=METHODS),
             WebSocketRoute("/graphql", door),
             *doors.routes(),
+            *_doors_for_nodes(settings, server),
             Route("/exports/{id}/{filename}", downloads.answer),
             Route("/metrics", monitors.answer),
             Route("/metrics/server", monitors.answer_server),
@@ -105,6 +117,14 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     return app
 
 
+def _doors_for_nodes(settings: Settings, server: "Server") -> Sequence[Route]:
+    """Where there are other nodes, and this has something that they may hand over to."""
+    key = read_federation_key(settings.home, server.node.membership)
+    if key is None:
+        return []
+    return HandoverDoor(server.node, key, server.clock, server.threads).routes()
+
+
 class Server:
     """What the requests of one process share."""
 
@@ -114,6 +134,7 @@ class Server:
         self.clock = clock
         self.token_key = token_key
         self.hub = ChangeHub(readers)
+        self.drill_down = DrillDown(node)
         self.threads = CapacityLimiter(COMMANDS_AT_ONCE)
         self.usage = Usage(schema._schema)
         self.following: asyncio.Task[None] | None = None  # the hub's loop
@@ -134,8 +155,9 @@ class Server:
                     task.cancel()
                     with suppress(asyncio.CancelledError):
                         await task
+                await self.drill_down.close()
 
-    def context(self, viewer: Viewer, caller: Caller) -> Context:
+    def context(self, viewer: Viewer, caller: Caller, authorization: str | None = None) -> Context:
         context = Context(
             principal=principal_of(viewer, caller.address),
             node=self.node,
@@ -145,11 +167,13 @@ class Server:
             caller=caller,
             clock=self.clock,
             threads=self.threads,
+            authorization=authorization,
             token_key=self.token_key,
             # Batches only: the context of a socket lives long, and what it kept would grow old.
             histories=DataLoader(partial(load_histories, self.readers), cache=False),
             sights=DataLoader(self.open_all, cache=False),
             repeats=DataLoader(self.repeated_all, cache=False),
+            drill_down=self.drill_down,
         )
         self.contexts.add(context)
         if self.stopping:

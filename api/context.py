@@ -15,6 +15,7 @@ from psycopg.pq import PipelineStatus
 from strawberry.dataloader import DataLoader
 from strawberry.types.info import Info as StrawberryInfo
 
+from api.drill_down import DrillDown, Look, Opened
 from api.hub import ChangeHub, Ended
 from api.loaders import Sight
 from api.telemetry.caller import Caller
@@ -53,13 +54,16 @@ class Context:
     histories: DataLoader[HistoryKey, Sequence[PastEvent]]
     sights: DataLoader[Sight, bytes | None]
     repeats: DataLoader[HistoryKey, list[Suggestion]]
+    drill_down: DrillDown
     caller: Caller = field(default_factory=Caller)
+    authorization: str | None = field(default=None, repr=False)  # as it was shown, to forward it
     resume: str | None = None  # the cursor that its browser remembers for it
     ended: Ended = field(default_factory=not_ended)  # its streams end, for this reason
 
     def __post_init__(self) -> None:
         # Batches only: what it kept would grow old.
         self.incidents = DataLoader(self._incidents_seen, cache=False)
+        self.looks = DataLoader(self._looked, cache=False)
 
     async def _incidents_seen(self, ids: Sequence[UUID]) -> list[IncidentRow | None]:
         """Those the viewer may see, in the order of the ids. Raises NotPermitted for a visitor."""
@@ -73,6 +77,9 @@ class Context:
             else None
             for row in found
         ]
+
+    async def _looked(self, wanted: list[Look]) -> Sequence[Opened | DomainError]:
+        return await self.drill_down.look(self.authorization, wanted)
 
     @property
     def viewer(self) -> Viewer:

@@ -28,7 +28,7 @@ class Door:
     def __init__(
         self,
         execution: Execution,
-        make_context: Callable[[Viewer, Caller], Context],
+        make_context: Callable[[Viewer, Caller, str | None], Context],  # with its Authorization
         viewer_of: ViewerOf,
         page: Callable[[Request], Response],
     ) -> None:
@@ -101,7 +101,8 @@ class Door:
         return Response(status_code=202)
 
     def _context(self, viewer: Viewer, request: Request) -> Context:
-        return self.make_context(viewer, Caller.of(request.headers, request.client))
+        caller = Caller.of(request.headers, request.client)
+        return self.make_context(viewer, caller, request.headers.get("authorization"))
 
     async def _follow(self, socket: WebSocket) -> None:
         try:
@@ -112,10 +113,12 @@ class Door:
 
         async def authenticate(given: dict[str, Any]) -> Context:
             # A browser cannot set headers on a socket: its token comes with connection_init.
-            token = given.get("Authorization") or given.get("authorization")
-            viewer = bearer if token is None else await self.viewer_of(str(token))
+            given_token = given.get("Authorization") or given.get("authorization")
+            token = socket.headers.get("authorization") if given_token is None else f"{given_token}"
+            viewer = bearer if given_token is None else await self.viewer_of(token)
             named = {name: str(given[name]) for name in CLIENT_HEADERS if given.get(name)}
-            return self.make_context(viewer, Caller.of({**socket.headers, **named}, socket.client))
+            caller = Caller.of({**socket.headers, **named}, socket.client)
+            return self.make_context(viewer, caller, token)
 
         await Socket(socket, self.execution, authenticate).run()
 

@@ -18,6 +18,7 @@ from api.processes import PARENT_HOLDS_STDIN, Children, end_with_parent, is_read
 from api.progress import bar, console, show
 from api.torture import torture
 from api.up import Demo, run_everything
+from api.viewer import TOKEN_KEY
 from projections import versions
 from projections.feed import progress_now
 from regions import federation, refilling
@@ -26,7 +27,8 @@ from regions.federation import FederationRefused
 from regions.node import database
 from regions.server import PostgresUnavailable
 from regions.settings import SettingInvalid, Settings, read_settings
-from regions.topology import Place, Topology, load_topology, write_local
+from regions.topology import FEDERATION_KEY, Place, Topology, load_topology, write_local
+from regions.vault import put_secret, read_secret
 
 cli = typer.Typer(help="A hub over many nodes.", no_args_is_help=True)
 
@@ -234,6 +236,7 @@ def up(
     if not path.exists():
         write_local(path, catalogue, nodes=nodes, port=settings.port)
     topology = load_topology(path, catalogue)
+    _share_keys(topology)
     commands = {
         f"federation run {name}" + (" --demo" if demo and place.regions else ""): name
         for name, place in topology.nodes.items()
@@ -249,6 +252,18 @@ def up(
                     console.print(f"[yellow]{commands[command]} ended.[/] Again: tsur {command}")
         finally:
             children.stop()
+
+
+def _share_keys(topology: Topology) -> None:
+    """Let the nodes of this machine know each other, and take the tokens of its hub."""
+    hub = topology.place(topology.hub).home
+    if hub is None:
+        return
+    for name in (TOKEN_KEY, FEDERATION_KEY):
+        key = read_secret(hub / name)
+        for place in topology.followed.values():
+            if place.home is not None:
+                put_secret(place.home / name, key)
 
 
 def _follow_all(topology: Topology, stop: Event) -> None:

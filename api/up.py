@@ -20,6 +20,7 @@ from projections.versions import Progress
 from regions.catalogue import load_catalogue
 from regions.node import Database, Node, database, open_node
 from regions.settings import SettingInvalid, Settings
+from regions.topology import read_federation_key
 
 SUPERVISE_SECONDS = 0.5  # between two looks at the children
 JOINED_SECONDS = 1.0  # between two tries to have the database for ourselves
@@ -56,6 +57,7 @@ def run_everything(settings: Settings, demo: Demo | None) -> None:
 
 def _prepare(settings: Settings, url: str, demo: Demo | None, stop: threading.Event) -> None:
     with open_node(settings, url) as node:
+        read_federation_key(settings.home, node.membership)  # else its children end at once
         with bar("Building the read models") as progress:
             versions.ensure(url, node.catalogue, _unless(stop, progress))
         if demo is not None:

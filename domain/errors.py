@@ -133,6 +133,10 @@ class RegionElsewhere(DomainError):
     field = "region"
 
 
+class RegionAway(DomainError):
+    """The node of region {region} does not answer now; what only it can open is not shown."""
+
+
 class CursorInvalid(InvalidInput):
     """{field} is not a cursor of this list or stream."""
 

@@ -1,7 +1,8 @@
 """What must hold of a log, whatever happened to the machines: told by what does not."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -70,3 +71,57 @@ def of_commands(
             told = (incident, version, position.pos)
             if found.get(command_id) != told:
                 yield f"command {command_id}: told {told}, recorded {found.get(command_id)}"
+
+
+class Transfer(NamedTuple):
+    """As both ends tell it."""
+
+    origin_region: str
+    origin: UUID
+    region: str
+    correlation: UUID
+
+
+# An incident leaves its region once: it comes back as another one.
+LEFT: LiteralString = """
+SELECT region,
+       originator_id,
+       (payload->>'to_region') || CASE WHEN region ~ '~' THEN '~sandbox' ELSE '' END,
+       (payload->>'correlation')::uuid
+  FROM events
+ WHERE topic = 'IncidentTransferredOut'
+"""
+CAME: LiteralString = """
+SELECT payload->>'origin_region',
+       (payload->>'origin')::uuid,
+       region,
+       (payload->>'correlation')::uuid
+  FROM events
+ WHERE topic = 'IncidentTransferredIn'
+"""
+
+
+def of_transfers(*connections: psycopg.Connection) -> Iterator[str]:
+    """Transfers between the regions of these databases that are recorded at one end only, or twice.
+
+    What is still on its way is named as well. Of a hub one connection is enough: it has both ends.
+    """
+    regions = {
+        region
+        for connection in connections
+        for (region,) in connection.execute("SELECT region FROM region_head")
+    }
+    left, came = (_transfers(connections, each, regions) for each in (LEFT, CAME))
+    for transfer in sorted(left | came):
+        if left[transfer] != came[transfer]:
+            yield (
+                f"incident {transfer.origin} of region {transfer.origin_region}: went to "
+                f"{transfer.region} {left[transfer]} times, came there {came[transfer]} times"
+            )
+
+
+def _transfers(
+    connections: Collection[psycopg.Connection], query: LiteralString, regions: Collection[str]
+) -> Counter[Transfer]:
+    rows = (Transfer(*row) for each in connections for row in each.execute(query))
+    return Counter(row for row in rows if {row.origin_region, row.region} <= set(regions))

@@ -101,13 +101,16 @@ class Centre(Application[UUID]):
         vault: Vault,
         terms: Terms = NO_TERMS,
         templates: Collection[Template] = (),
+        others: Collection[str] = (),
     ) -> None:
+        """`others`: the regions of other nodes, to which incidents are handed over."""
         self.region = catalogue.network if region == NETWORK else catalogue.region(region)
         self.pool = pool
         self.catalogue = catalogue
         self.vault = vault
         self.terms = terms
         self.templates = templates
+        self.others = others
         super().__init__()
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
@@ -248,7 +251,7 @@ class Centre(Application[UUID]):
                 self.catalogue.municipality(place, region=region)
             case c.TransferOut(to_region=other):
                 self.catalogue.region(other)
-                self._check_here(other)
+                self._check_taken(other)
             case c.Classify(topic=topic) | c.Reclassify(topic=topic):
                 self.catalogue.topic(topic)
             case c.Assign(organisation=body) | c.Reassign(organisation=body):
@@ -265,9 +268,12 @@ class Centre(Application[UUID]):
             ):
                 self.catalogue.channel(command.channel or "")
 
-    def _check_here(self, region: str) -> None:
-        """Raises RegionElsewhere: nobody carries an incident to another node."""
-        if self.row("SELECT FROM region_head WHERE region = %s", region) is None:
+    def _check_taken(self, region: str) -> None:
+        """Raises RegionElsewhere for one that is neither here nor in a node that is known."""
+        if (
+            region not in self.others
+            and self.row("SELECT FROM region_head WHERE region = %s", region) is None
+        ):
             raise RegionElsewhere(region=region)
 
     def begin(
@@ -459,8 +465,25 @@ class Centre(Application[UUID]):
                     raise
                 time.sleep(0.05)  # seconds; the pool replaces its dead connections meanwhile
 
+    def result_of(self, command_id: UUID) -> Result | None:
+        """What the command of this id led to, in whatever words it was given; None: nothing yet.
+
+        Raises StoreUnavailable.
+        """
+        stored = self.patiently(lambda: self._stored_result(command_id))
+        return stored[0] if stored else None
+
     def _earlier_result(self, command_id: UUID, fingerprint: bytes) -> Result | None:
         """What the command led to before, or None. Raises CommandIdReused."""
+        stored = self._stored_result(command_id)
+        if stored is None:
+            return None
+        if stored[1] != fingerprint:
+            raise CommandIdReused
+        return stored[0]
+
+    def _stored_result(self, command_id: UUID) -> tuple[Result, bytes] | None:
+        """With the fingerprint of the command."""
         row = self.row(
             """
             SELECT incident_id,
@@ -475,10 +498,8 @@ class Centre(Application[UUID]):
         )
         if row is None:
             return None
-        incident_id, version, region, pos, stored_fingerprint = row
-        if stored_fingerprint != fingerprint:
-            raise CommandIdReused
-        return Result(incident_id, version, Position(region, pos))
+        incident_id, version, region, pos, fingerprint = row
+        return Result(incident_id, version, Position(region, pos)), fingerprint
 
     def _own_result(self, command_id: UUID, fingerprint: bytes, by: Actor) -> Result | None:
         """What this very command led to, if it was they who gave it."""

@@ -26,7 +26,7 @@ from regions.settings import SettingInvalid, Settings
 from regions.statements import CountedCursor
 from regions.templates import Templates, load_templates
 from regions.terms import NetworkTerms, load_terms
-from regions.topology import load_topology
+from regions.topology import Membership, Place, load_topology
 from regions.vault import Vault, VaultKeyInvalid, read_secret
 
 COMMANDS_AT_ONCE = 10  # connections for commands; each command holds one for about a millisecond
@@ -41,6 +41,7 @@ class Node:
     terms: NetworkTerms | None = None  # None: nothing has a deadline
     templates: Templates | None = None  # None: a reply begins with an empty page
     routing: Routing | None = None  # None: people alone say who gets what
+    membership: Membership | None = None  # None: this node is all there is
     centres: dict[str, Centre] = field(default_factory=dict)
 
     def centre(self, region: str) -> Centre:
@@ -55,8 +56,13 @@ class Node:
                 self.vault,
                 terms,
                 tuple(self.templates.by_code.values()) if self.templates else (),
+                self.membership.others if self.membership else (),
             )
         return self.centres[region]
+
+    def elsewhere(self, region: str) -> Place | None:
+        """The node that has the region, if it is another than this one."""
+        return self.membership.elsewhere(region) if self.membership else None
 
     @cached_property
     def network(self) -> Centre:
@@ -120,15 +126,21 @@ def database(settings: Settings) -> Iterator[Database]:
 def open_node(settings: Settings, url: str) -> Iterator[Node]:
     """The centres of a database that `database` gave, its schema brought to this release."""
     catalogue = load_catalogue(settings.catalogue)
-    prepare(url, catalogue, regions_here(settings, catalogue))
+    membership = read_membership(settings, catalogue)
+    prepare(url, catalogue, regions_here(membership, catalogue))
     vault = Vault(read_secret(settings.home / "vault.key"))
     check_vault(url, vault)
     with command_pool(url) as pool:
-        yield make_node(settings.catalogue, url, catalogue, vault, pool)
+        yield make_node(settings.catalogue, url, catalogue, vault, pool, membership)
 
 
 def make_node(
-    folder: Path, url: str, catalogue: Catalogue, vault: Vault, pool: ConnectionPool
+    folder: Path,
+    url: str,
+    catalogue: Catalogue,
+    vault: Vault,
+    pool: ConnectionPool,
+    membership: Membership | None = None,
 ) -> Node:
     """A node with all that the catalogue's folder says. Raises CatalogueInvalid."""
     calendars = load_calendars(folder, catalogue)
@@ -140,6 +152,7 @@ def make_node(
         load_terms(folder, catalogue, calendars),
         load_templates(folder, catalogue),
         load_routing(folder, catalogue, calendars),
+        membership,
     )
 
 
@@ -178,13 +191,22 @@ def check_vault(url: str, vault: Vault) -> None:
         )
 
 
-def regions_here(settings: Settings, catalogue: Catalogue) -> tuple[str, ...]:
-    """The regions whose events this node writes. Raises TopologyInvalid and SettingInvalid."""
+def read_membership(settings: Settings, catalogue: Catalogue) -> Membership | None:
+    """Raises TopologyInvalid and SettingInvalid."""
     if settings.topology is None:
-        return tuple(catalogue.regions)
+        return None
     if settings.node is None:
         raise SettingInvalid("TSUR_NODE must name which node of TSUR_TOPOLOGY this is")
-    return load_topology(settings.topology, catalogue).place(settings.node).regions
+    topology = load_topology(settings.topology, catalogue)
+    topology.place(settings.node)
+    return Membership(topology, settings.node)
+
+
+def regions_here(membership: Membership | None, catalogue: Catalogue) -> tuple[str, ...]:
+    """The regions whose events this node writes."""
+    if membership is None:
+        return tuple(catalogue.regions)
+    return membership.topology.place(membership.name).regions
 
 
 def prepare(url: str, catalogue: Catalogue, regions: Collection[str] | None = None) -> None:

@@ -22,11 +22,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
+from domain.rights import region_proper
 from regions.catalogue import Catalogue
+from regions.vault import read_secret
 
+FEDERATION_KEY = "federation.key"
 NAME = re.compile("[a-z][a-z0-9_]{0,40}")  # it is part of the name of a replication slot
 
 
@@ -65,6 +69,44 @@ class Topology:
         return {name: node for name, node in self.nodes.items() if name != self.hub}
 
 
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Which node of a topology this is."""
+
+    topology: Topology
+    name: str
+
+    @property
+    def writes(self) -> bool:
+        """Whether it has regions of its own; a hub has none, and hands nothing over."""
+        return bool(self.topology.place(self.name).regions)
+
+    def elsewhere(self, region: str) -> Place | None:
+        """The node that has a region or its sandbox, if it is another than this one."""
+        name = self.topology.node_of(region_proper(region))
+        return None if name in (None, self.name) else self.topology.place(name)
+
+    @property
+    def others(self) -> frozenset[str]:
+        """The regions of other nodes."""
+        places = self.topology.nodes.items()
+        return frozenset(code for name, at in places if name != self.name for code in at.regions)
+
+
+def read_federation_key(home: Path, membership: Membership | None) -> bytes | None:
+    """By which nodes know each other; None where nothing is handed over.
+
+    No node makes one: it would be no other node's. Raises TopologyInvalid if it is missing, and
+    VaultKeyInvalid.
+    """
+    if membership is None or not membership.writes:
+        return None
+    file = home / FEDERATION_KEY
+    if not file.is_file():
+        raise TopologyInvalid(f"{file} is missing: the same 32 random bytes at each node")
+    return read_secret(file)
+
+
 def load_topology(path: Path, catalogue: Catalogue) -> Topology:
     """Raises TopologyInvalid."""
     try:
@@ -83,11 +125,20 @@ def load_topology(path: Path, catalogue: Catalogue) -> Topology:
     for name, node in topology.nodes.items():
         if (node.database is None) == (node.home is None):
             raise TopologyInvalid(f"{path}: node {name!r} needs a database or a home, one of them")
+        if not _is_private(node.api):
+            raise TopologyInvalid(f"{path}: the api of {name!r} is https, or http of this machine")
         if not NAME.fullmatch(name):
             raise TopologyInvalid(f"{path}: {name!r} is no name of a node: a-z, 0-9 and _ only")
         if (name == topology.hub) == bool(node.regions):
             raise TopologyInvalid(f"{path}: the hub has no regions of its own, every node has some")
     return topology
+
+
+def _is_private(address: str) -> bool:
+    """Whether nobody on the way reads what citizens wrote, or a token."""
+    url = urlsplit(address)
+    ours = url.scheme == "http" and url.hostname in ("127.0.0.1", "::1", "localhost")
+    return bool(url.hostname) and (ours or url.scheme == "https") and url.username is None
 
 
 def write_local(path: Path, catalogue: Catalogue, *, nodes: int, port: int) -> None:

@@ -2,7 +2,8 @@
 
 Both streams carry one correlation id. The region it came from knows it as transferred; the one it
 went to decides anew whether it is an incident, for which place and by when. What the citizen wrote
-is sealed anew, under a key of the region that has it now.
+is sealed anew, under a key of the region that has it now, which may be in another node: what is
+handed over between the two is a `Handover`.
 """
 
 from datetime import datetime
@@ -19,27 +20,70 @@ from regions.event_store import decode_event
 from regions.node import Node
 
 
-def receive(node: Node, region: str, incident_id: UUID, version: int, *, at: datetime) -> Result:
-    """Take over what `region` transferred by the event of this version; once, however often asked.
+class Handover(msgspec.Struct, frozen=True, kw_only=True):
+    """What the origin tells of an incident, with what the citizen wrote in plain."""
+
+    origin_region: str
+    incident: UUID
+    version: int  # of the event that handed it over
+    to_region: str
+    correlation: UUID
+    first: c.Capture
+    further: list[c.AddMessage]
+    at: datetime
+
+
+def hand_over(origin: Centre, incident_id: UUID, version: int) -> Handover:
+    """What was transferred by the event of this version; the opening of it is written down.
 
     Raises IncidentNotFound if that event is none, and StoreUnavailable.
     """
-    origin = node.centre(region)
+    region = origin.region.code
     past = _past(origin, incident_id, version)
     handed = past[-1] if past else None
     if not isinstance(handed, e.IncidentTransferredOut):
         raise IncidentNotFound(incident=incident_id, region=region)
     destination = sandbox_of(handed.to_region) if is_sandbox(region) else handed.to_region
     origin.note(SYSTEM, c.TransferOut.NAME, incident_id, "OPENED")
-    first, further = _first(origin, incident_id, past), _further(origin, incident_id, past)
-    arrived = c.TransferIn(origin_region=region, origin=incident_id, correlation=handed.correlation)
-    return node.centre(destination).capture(
-        first,
-        command_id=uuid5(incident_id, f"transfer {version}"),
-        at=max(at, handed.occurred_at),
+    return Handover(
+        origin_region=region,
+        incident=incident_id,
+        version=version,
+        to_region=destination,
+        correlation=handed.correlation,
+        first=_first(origin, incident_id, past),
+        further=_further(origin, incident_id, past),
+        at=handed.occurred_at,
+    )
+
+
+def receive(node: Node, handover: Handover, *, at: datetime) -> Result:
+    """Take over what another region transferred: once, however often it is handed over.
+
+    Raises UnknownRegion, RegionElsewhere, InvalidInput, CommandIdReused and StoreUnavailable.
+    """
+    node.catalogue.region(handover.origin_region)
+    destination = node.centre(handover.to_region)
+    command_id = uuid5(handover.incident, f"transfer {handover.version}")
+    # Not by its words: those that are erased meanwhile at the origin do not come again. But by what
+    # it led to: clients choose ids as well.
+    earlier = destination.result_of(command_id)
+    if earlier is not None and earlier.position.region == handover.to_region:
+        found = destination.incident(earlier.incident_id)
+        if found.correlation == handover.correlation:
+            return earlier
+    arrived = c.TransferIn(
+        origin_region=handover.origin_region,
+        origin=handover.incident,
+        correlation=handover.correlation,
+    )
+    return destination.capture(
+        handover.first,
+        command_id=command_id,
+        at=max(at, handover.at),
         by=SYSTEM,
-        then=(arrived, *further),
-        taken_from=incident_id,
+        then=(arrived, *handover.further),
+        taken_from=handover.incident,
     )
 
 

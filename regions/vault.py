@@ -93,6 +93,15 @@ def read_secret(file: Path) -> bytes:
     return key
 
 
+def put_secret(file: Path, key: bytes) -> None:
+    """Let a secret be this one, readable by its owner only."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)
+    with os.fdopen(descriptor, "wb") as opened:
+        opened.write(key)
+    Path(draft).replace(file)
+
+
 def _make_secret(file: Path) -> None:
     """Whole or not at all; of two processes at once one wins, since link() replaces nothing."""
     descriptor, draft = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)

@@ -64,6 +64,15 @@ def server() -> Iterator[Server]:
             yield server
 
 
+@pytest.fixture(scope="module")
+def second_server() -> Iterator[Server]:
+    """Of a hub: it cannot follow a node of its own server."""
+    with tempfile.TemporaryDirectory(prefix="tsur-tests-") as folder:
+        Path(folder).chmod(0o711)
+        with embedded(Path(folder) / "home", SERVER_SETTINGS) as server:
+            yield server
+
+
 def _memory() -> Path | None:
     """Where the machine keeps files in memory, if it has enough of it."""
     roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN

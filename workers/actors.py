@@ -10,13 +10,14 @@ import dramatiq
 from dramatiq.middleware import CurrentMessage
 from opentelemetry.trace import SpanKind
 
-from regions import tracing, transfers
+from regions import tracing
 from regions.exports import WRITE_EXPORT
 from regions.jobs import Queue
 from regions.node import Node
 from regions.routing import Routing
 from workers.deliveries import Deliveries
 from workers.exports import EXPORT_SECONDS_MAX, ExportWriter
+from workers.handovers import Handovers
 from workers.intake import Intake
 from workers.routes import route
 
@@ -29,6 +30,7 @@ class Work:
     intake: Intake
     routing: Routing
     deliveries: Deliveries
+    handovers: Handovers
     now: Callable[[], datetime]
 
     def take_in(self, delivery_id: str) -> None:
@@ -39,7 +41,7 @@ class Work:
         route(centre, self.routing, UUID(incident_id), version, at=self.now())
 
     def receive_transfer(self, region: str, incident_id: str, version: int) -> None:
-        transfers.receive(self.node, region, UUID(incident_id), version, at=self.now())
+        self.handovers.carry(region, UUID(incident_id), version)
 
     def plan_deliveries(self, region: str, incident_id: str, version: int) -> None:
         self.deliveries.plan(region, UUID(incident_id), version, at=self.now())

@@ -28,6 +28,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolClosed
 
 from regions.jobs import job
+from workers.platforms.clients import Postponed
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +131,8 @@ class Attempts(Middleware):
             self._execute("DELETE FROM job WHERE message_id = %s", [message.message_id])
             return
         attempts = self._attempts(message)
-        given_up = attempts >= ATTEMPTS_MAX
+        # That another node is away says nothing against the job: it comes again, however often.
+        given_up = attempts >= ATTEMPTS_MAX and not isinstance(exception, Postponed)
         self._note(message, type(exception).__name__, quarantined=given_up)
         log.warning("%s, attempt %s: %s", message.actor_name, attempts, type(exception).__name__)
         if not given_up:

@@ -11,10 +11,12 @@ from regions.inbox import Inbox
 from regions.jobs import Queue
 from regions.node import Node
 from regions.routing import load_routing
+from regions.topology import read_federation_key
 from workers.actors import Work, declare, declare_exports
 from workers.broker import QuorumBroker, postgres_broker, relay, working
 from workers.deliveries import Deliveries
 from workers.exports import ExportWriter
+from workers.handovers import Handovers
 from workers.intake import Intake
 from workers.memory import Memory
 from workers.platforms.connections import Connections
@@ -60,18 +62,30 @@ def crew(
     """
     rabbit = QuorumBroker(broker_url, node.pool) if broker_url else None
     broker = rabbit or postgres_broker(node.url, node.pool)
-    with closing(Connections(home, lambda source: group_of(node, source))) as connections:
+    with (
+        closing(Connections(home, lambda source: group_of(node, source))) as connections,
+        closing(make_handovers(node, home, now)) as handovers,
+    ):
         match queue:
             case Queue.DEFAULT:
-                declare(broker, make_work(node, folder, connections, now))
+                declare(broker, make_work(node, folder, connections, handovers, now))
             case Queue.EXPORTS:
                 declare_exports(broker, ExportWriter(node), now)
         with working(broker, threads=threads or THREADS[queue]):
             yield lambda: relay(node.pool, rabbit) if rabbit else 0
 
 
+def make_handovers(node: Node, home: Path, now: Callable[[], datetime]) -> Handovers:
+    """Raises TopologyInvalid for a node without the federation's key."""
+    return Handovers(node, read_federation_key(home, node.membership), now)
+
+
 def make_work(
-    node: Node, folder: Path, connections: Connections, now: Callable[[], datetime]
+    node: Node,
+    folder: Path,
+    connections: Connections,
+    handovers: Handovers,
+    now: Callable[[], datetime],
 ) -> Work:
     """Raises CatalogueInvalid; takes a second."""
     routing = load_routing(folder, node.catalogue, load_calendars(folder, node.catalogue))
@@ -83,7 +97,7 @@ def make_work(
         Memory(node.pool, node.vault),
     )
     deliveries = Deliveries(node, connections.client)
-    return Work(node, intake, routing, deliveries, now)
+    return Work(node, intake, routing, deliveries, handovers, now)
 
 
 def group_of(node: Node, source: str) -> str:

@@ -11,6 +11,7 @@ import strawberry
 
 from api.context import Info
 from api.cost_directives import Cost
+from api.drill_down import Look, Opened
 from api.loaders import Sight
 from api.types.asked import names_asked
 from api.types.backed import backed_by
@@ -84,6 +85,7 @@ class HistoryEntry:
     sealed_by: strawberry.Private[type[commands.Command] | None]
     incident_id: strawberry.Private[UUID]
     region_code: strawberry.Private[str]
+    look: strawberry.Private[Look]
 
     @strawberry.field(
         description="What was written: a reply, a draft, a question, a dispute. Null once erased. "
@@ -92,6 +94,8 @@ class HistoryEntry:
     async def text(self, info: Info) -> str | None:
         if self.sealed is None or self.sealed_by is None:
             return None
+        if info.context.node.elsewhere(self.region_code):
+            return (await opened_elsewhere(info, self.look)).text(self.version)
         content = await unsealed(
             info, self.region_code, self.incident_id, self.sealed, self.sealed_by
         )
@@ -101,7 +105,7 @@ class HistoryEntry:
         return written if isinstance(written, str) else written.text
 
     @classmethod
-    def of(cls, key: HistoryKey, past: PastEvent) -> "HistoryEntry":
+    def of(cls, key: HistoryKey, past: PastEvent, look: Look) -> "HistoryEntry":
         event: Any = past.event  # one entry shows every kind of event
         deadline = getattr(event, "deadline", None) or next(
             (one for one in getattr(event, "deadlines", ()) if one.clock is Clock.SOLUTION), None
@@ -134,6 +138,7 @@ class HistoryEntry:
             sealed_by=SEALED_BY.get(type(event)),
             incident_id=key.incident_id,
             region_code=key.region,
+            look=look,
         )
 
 
@@ -366,8 +371,9 @@ class Incident(Node):
     async def timeline(self, info: Info) -> list[HistoryEntry]:
         key = HistoryKey(self.row.region, self.row.id)
         past = await info.context.histories.load(key)
+        look = self._look(past, texts=True)
         return [
-            HistoryEntry.of(key, one)
+            HistoryEntry.of(key, one, look)
             for one in past
             if self.as_of is None or one.event.occurred_at <= self.as_of
         ]
@@ -381,6 +387,12 @@ class Incident(Node):
         first = past[0].event if past else None
         if not isinstance(first, Beginning) or first.citizen is None:
             return None
+        if info.context.node.elsewhere(self.row.region):
+            look = self._look(past, texts=False)
+            found = (await opened_elsewhere(info, look)).citizen
+            if found is None:
+                return None
+            return Citizen(name=found.name, contact=found.contact, text=found.text)
         captured = isinstance(first, events.MessageCaptured)
         sealed_by = commands.Capture if captured else commands.Register
         content = await unsealed(info, self.row.region, self.row.id, first.citizen, sealed_by)
@@ -389,11 +401,22 @@ class Incident(Node):
         citizen = msgspec.json.decode(content, type=commands.Citizen)
         return Citizen(name=citizen.name, contact=citizen.contact, text=citizen.text)
 
+    def _look(self, past: Sequence[PastEvent], *, texts: bool) -> Look:
+        began = past[0].pos if past else 0
+        return Look(self.row.region, self.row.id, texts, self.as_of, began)
+
 
 async def incidents_seen(info: Info, ids: Sequence[UUID]) -> dict[UUID, IncidentRow]:
     """Those of the ids that the viewer may see. Raises NotPermitted for a visitor."""
     found = await info.context.incidents.load_many(list(ids))
     return {row.id: row for row in found if row is not None}
+
+
+async def opened_elsewhere(info: Info, look: Look) -> Opened:
+    """What the region's own node opens, and logs. Raises NotPermitted and RegionAway."""
+    # Streams of those who may not are shared: what a node shows to one of them is not all others'.
+    info.context.viewer.require_personal_data()
+    return await info.context.looks.load(look)
 
 
 async def unsealed(

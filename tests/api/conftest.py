@@ -32,6 +32,7 @@ from regions.node import Node, command_pool
 from regions.postgres import Server
 from regions.server import create_database
 from regions.settings import Budget, Issuer, Settings
+from regions.topology import FEDERATION_KEY
 from regions.vault import Vault
 from tests.conftest import NEW_YORK
 from tests.scenarios import NOON
@@ -238,25 +239,28 @@ def serving(
     issuer: Issuer | None = None,
     claims: str = "",
     budget: Budget = UNBOUNDED,
+    port: int = 0,
+    token_key: bytes = SECRET,
     **changes: Any,
 ) -> Iterator[Api]:
     """The API of a database with the catalogue of a folder, without a projector.
 
     `sources` is the content of its sources.toml, `claims` that of its claims.toml; `changes` are
-    other settings.
+    other settings. Without `port` it is a free one.
 
     With `send_buffer`, the kernel keeps so many bytes for a slow reader, instead of megabytes.
     """
     clock = Clock(now)
     with (
         tempfile.TemporaryDirectory() as home,
-        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_server(("127.0.0.1", port)) as listener,
     ):
         if send_buffer is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         cut_stalled(listener, stalled_seconds)
-        for name in ("vault.key", "token.key"):
+        for name in ("vault.key", FEDERATION_KEY):
             (Path(home) / name).write_bytes(SECRET)
+        (Path(home) / "token.key").write_bytes(token_key)
         (Path(home) / "sources.toml").write_text(sources)
         if issuer is not None:
             (Path(home) / "claims.toml").write_text(claims)
@@ -267,7 +271,7 @@ def serving(
             running(create_app(settings, url, clock), listener) as server,
             httpx.Client(base_url=address, timeout=DEADLINE_SECONDS) as client,
         ):
-            yield Api(address, url, load_catalogue(folder), clock, client, server)
+            yield Api(address, url, load_catalogue(folder), clock, client, server, token_key)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def told() -> Iterator[tuple[str, str]]:
 def document(module: str) -> str:
     if module.startswith("api.formats"):
         return "import.md"
-    return "platforms.md" if module == "api.intake" else "api.md"
+    return {"api.intake": "platforms.md", "api.handovers": "operations.md"}.get(module, "api.md")
 
 
 def refusals(of: type[DomainError]) -> Iterator[type[DomainError]]:

@@ -8,7 +8,7 @@ import pytest
 
 from domain.vocabulary import Role
 from regions.node import Node
-from regions.transfers import receive
+from regions.transfers import hand_over, receive
 from tests.api.commands import GIVEN, TOPIC, given
 from tests.api.conftest import Api
 from tests.scenarios import NOON
@@ -90,7 +90,9 @@ def test_an_incident_handed_on_is_found_in_the_other_region(
     assert left["incident"]["status"] == "TRANSFERRED"
     assert left["incident"]["transferredTo"] == "QUEENS"
     uuid = shared_node.centre("BRONX").recorder.select_notifications(None, 10_000)[-1]
-    there = receive(shared_node, "BRONX", uuid.originator_id, uuid.originator_version, at=NOON)
+    bronx = shared_node.centre("BRONX")
+    left = hand_over(bronx, uuid.originator_id, uuid.originator_version)
+    there = receive(shared_node, left, at=NOON)
     found = shared_api.ask(
         'query ($after: [String!]) { incidents(filter: {region: "QUEENS"}, readAfter: $after)'
         " { edges { node { status origin { region incident } citizen { text } } } } }",

@@ -1,49 +1,31 @@
 """A hub and a node on two real servers: what is written at the node comes to the hub, all of it."""
 
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from domain.commands import TransferOut
+from domain.commands import Citizen, ErasePersonalData, PublishReply, TransferOut
 from domain.errors import RegionElsewhere
 from domain.rights import Actor
-from domain.vocabulary import Role
+from domain.vocabulary import ReplyKind, Role
 from projections import versions
 from projections.feed import Progress, progress_now
 from projections.projector import Projector
 from regions import federation
 from regions.catalogue import Catalogue
 from regions.federation import Difference, FederationRefused
-from regions.node import Node, command_pool, prepare
-from regions.postgres import Server, embedded
-from regions.server import create_database
+from regions.node import Node, command_pool
+from regions.postgres import Server
 from regions.vault import Vault
-from tests.conftest import SERVER_SETTINGS, numbers
+from tests import federated
+from tests.federated import database, wait_until
 from tests.scenarios import ask, closed, registered
 
 MONITOR = Actor("monitor", Role.MONITOR)
+SAID = "Seit Montag kein Wasser im Haus 7"  # no other test says that
 HERE = ("BRONX", "QUEENS")  # written at the node; the hub follows them
-WAIT_SECONDS = 30.0
-
-
-@pytest.fixture(scope="module")
-def second_server() -> Iterator[Server]:
-    """Of the hub; that of the nodes is the session's."""
-    with tempfile.TemporaryDirectory(prefix="tsur-tests-") as folder:
-        Path(folder).chmod(0o711)
-        with embedded(Path(folder) / "home", SERVER_SETTINGS) as server:
-            yield server
-
-
-def database(server: Server, catalogue: Catalogue, regions: tuple[str, ...]) -> str:
-    url = create_database(server.url, f"federated_{next(numbers)}")
-    prepare(url, catalogue, regions)
-    versions.ensure(url, catalogue, lambda done, in_all: None)
-    return url
 
 
 @pytest.fixture
@@ -75,32 +57,24 @@ def at_node(bronx_and_queens: Node) -> Iterator[psycopg.Connection]:
 
 
 def join(at_hub: psycopg.Connection, at_node: psycopg.Connection, conninfo: str) -> None:
-    federation.join(at_hub, at_node, name="first", regions=HERE, conninfo=conninfo)
-    wait_until(lambda: federation.received(at_hub, "first"))
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    federated.join(at_hub, at_node, conninfo, HERE)
 
 
 def wait_for_all(at_hub: psycopg.Connection, at_node: psycopg.Connection) -> None:
-    wait_until(lambda: federation.recorded(at_hub, HERE) == federation.recorded(at_node, HERE))
+    federated.wait_for_all(at_hub, at_node, HERE)
 
 
 def found(at_hub: psycopg.Connection, at_node: psycopg.Connection) -> list[Difference]:
     return [each for code in HERE for each in federation.differences(at_hub, at_node, code)]
 
 
-def projected(node: Node) -> list[str]:
+def projected(node: Node) -> list[dict[str, object]]:
     with versions.connect(node.url) as connection:
         versions.add_regions(connection)
         projector = Projector(connection, node.catalogue)
         while projector.step():
             pass
-        rows = connection.execute("SELECT incident::text FROM incident ORDER BY id")
+        rows = connection.execute("SELECT to_jsonb(incident) FROM incident ORDER BY id")
         return [row for (row,) in rows]
 
 
@@ -153,6 +127,53 @@ def test_keys_and_sandboxes_stay_where_they_are(
     assert at_node.execute("SELECT count(*) FROM subject_key").fetchone() == (2,)
     assert at_hub.execute("SELECT count(*) FROM subject_key").fetchone() == (0,)
     assert at_hub.execute("SELECT DISTINCT region FROM events").fetchall() == [("BRONX",)]
+
+
+def test_the_hub_can_open_nothing(
+    hub: Node, bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
+) -> None:
+    bronx = bronx_and_queens.centre("BRONX")
+    incident = registered(
+        bronx, citizen=Citizen(name="Кунигунда", contact="kunigunda@example", text=SAID)
+    ).incident_id
+    ask(bronx, incident, PublishReply(kind=ReplyKind.INTERIM, text=SAID[::-1]), 5)
+    keys = at_node.execute("SELECT subject, wrapped FROM subject_key").fetchall()
+    sealed = at_node.execute("SELECT payload->'citizen'->>'ciphertext' FROM events").fetchall()
+    join(at_hub, at_node, bronx_and_queens.url)
+    registered(bronx)  # comes by the stream, as the others came by the copy
+    wait_for_all(at_hub, at_node)
+    before = projected(hub)
+
+    for connection in (at_hub, at_node):
+        connection.execute("CHECKPOINT")
+    words = [word.encode() for word in ("Кунигунда", "kunigunda@example", SAID, SAID[::-1])]
+    opens = [vault_key for _, wrapped in keys for vault_key in (wrapped, wrapped.hex().encode())]
+    opens += [bronx_and_queens.vault.unwrap(*key).key for key in keys]
+    assert on_disk(at_hub, [*words, *opens]) == []
+    assert on_disk(at_node, words) == []
+    # That we look in the right place: the node's keys lie there, and what is sealed lies at both.
+    assert on_disk(at_node, [wrapped for _, wrapped in keys]) != []
+    marks = [mark.encode() for (mark,) in sealed if mark]
+    assert on_disk(at_hub, marks) == marks != []
+    assert at_hub.execute("SELECT count(*) FROM subject_key").fetchone() == (0,)
+
+    ask(bronx, incident, ErasePersonalData(), 10)
+    wait_for_all(at_hub, at_node)
+    assert [numbers_of(row) for row in projected(hub)] == [numbers_of(row) for row in before]
+
+
+def numbers_of(row: dict[str, object]) -> dict[str, object]:
+    """All but which event is the last."""
+    last = {"version", "pos", "changed_at"}
+    return {name: value for name, value in row.items() if name not in last}
+
+
+def on_disk(connection: psycopg.Connection, marks: Collection[bytes]) -> list[bytes]:
+    """Which of these bytes lie in the files of the server, its log of writes included."""
+    row = connection.execute("SHOW data_directory").fetchone()
+    assert row is not None
+    files = [file for file in Path(row[0]).rglob("*") if file.is_file() and not file.is_symlink()]
+    return [mark for mark in marks if any(mark in file.read_bytes() for file in files)]
 
 
 def test_to_join_twice_is_to_join_once(

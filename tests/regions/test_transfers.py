@@ -27,7 +27,7 @@ from domain.vocabulary import Role, Status
 from regions.centre import Centre, Result
 from regions.event_store import decode_event
 from regions.node import Node
-from regions.transfers import receive
+from regions.transfers import hand_over, receive
 from tests.scenarios import NOON, ask, contents, registered
 
 MONITOR = Actor("Смирнова", Role.MONITOR, Scope("BRONX"))
@@ -49,7 +49,8 @@ def handed_on(centre: Centre, to: str = "QUEENS", **changes: object) -> Result:
 
 
 def arrived(node: Node, result: Result, region: str = "BRONX") -> Result:
-    return receive(node, region, result.incident_id, result.version, at=LATER)
+    handover = hand_over(node.centre(region), result.incident_id, result.version)
+    return receive(node, handover, at=LATER)
 
 
 def events(centre: Centre, incident: UUID) -> list[object]:
@@ -95,6 +96,15 @@ def test_however_often_it_is_received_it_arrives_once(node: Node, bronx: Centre)
     assert contents(node.url)["public.events"] == before
 
 
+def test_what_is_erased_before_it_is_received_again_arrived_all_the_same(
+    node: Node, bronx: Centre
+) -> None:
+    left = handed_on(bronx)
+    first = arrived(node, left)
+    ask(bronx, left.incident_id, ErasePersonalData(), 400)
+    assert arrived(node, left) == first
+
+
 def test_the_message_is_the_other_region_s_from_then_on(
     node: Node, bronx: Centre, read: psycopg.Connection
 ) -> None:
@@ -114,7 +124,7 @@ def test_it_may_be_sent_back_under_the_same_correlation(node: Node, bronx: Centr
         at=LATER,
         by=here,
     )
-    again = receive(node, "QUEENS", back.incident_id, back.version, at=LATER)
+    again = arrived(node, back, "QUEENS")
     assert again.incident_id != left.incident_id
     correlation = bronx.incident(left.incident_id).correlation
     assert bronx.incident(again.incident_id).correlation == correlation == left.incident_id
@@ -141,7 +151,7 @@ def test_what_was_not_handed_over_is_not_received(node: Node, bronx: Centre) -> 
         arrived(node, result)
     left = handed_on(bronx)
     with pytest.raises(IncidentNotFound):
-        receive(node, "BRONX", left.incident_id, 1, at=LATER)
+        hand_over(bronx, left.incident_id, 1)
     with pytest.raises(ForbiddenTransition):
         ask(bronx, left.incident_id, TransferOut(to_region="QUEENS"), 20, by=MONITOR)
 

@@ -1,0 +1,216 @@
+"""What a hub cannot open is asked of the region's node: rights are decided, looks logged there."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.drill_down import DrillDown, Look, Opened
+from api.types.node import incident_id, read_incident_id
+from domain.commands import ErasePersonalData
+from domain.errors import DomainError, NotPermitted
+from projections import versions
+from regions import federation
+from regions.catalogue import Catalogue
+from regions.node import Node
+from regions.postgres import Server
+from regions.topology import Membership, load_topology
+from tests import federated
+from tests.api.conftest import Api, catch_up, node_on, projecting, serving
+from tests.federated import database, write_topology
+from tests.platforms import free_port
+from tests.scenarios import NOON, answered, ask
+
+HERE = ("BRONX",)
+QUERY = """
+query ($id: ID!, $asOf: DateTime) {
+  incident(id: $id, asOf: $asOf) { status citizen { name text } timeline { event text } }
+}
+"""
+
+
+@dataclass
+class HubAndNode:
+    hub: Api
+    node_url: str
+    topology: Path
+    ports: dict[str, int]
+    incident: str  # of the node, as both name it
+    events: list[str]
+
+    @contextmanager
+    def node(self, **changes: Any) -> Iterator[Api]:
+        port = self.ports["first"]
+        with serving(
+            self.node_url, port=port, topology=self.topology, node="first", **changes
+        ) as api:
+            yield api
+
+    def ask(self, *, personal_data: bool = True, **variables: Any) -> dict[str, Any]:
+        token = self.hub.token(name="Орлова", personal_data=personal_data)
+        return self.hub.answer(QUERY, token=token, id=self.incident, **variables)
+
+
+@pytest.fixture(scope="module")
+def federated_api(
+    server: Server,
+    second_server: Server,
+    catalogue: Catalogue,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[HubAndNode]:
+    """A hub that followed a node to its end; the API of the node is a test's matter."""
+    ports = {"hub": free_port(), "first": free_port()}
+    topology = write_topology(
+        tmp_path_factory.mktemp("federation") / "topology.toml",
+        {"hub": (ports["hub"], ()), "first": (ports["first"], HERE)},
+    )
+    hub_url, node_url = database(second_server, catalogue, ()), database(server, catalogue, HERE)
+    with ExitStack() as stack:
+        at_hub = stack.enter_context(federation.connect(hub_url))
+        at_node = stack.enter_context(federation.connect(node_url))
+        node = stack.enter_context(node_on(node_url, catalogue))
+        bronx = node.centre("BRONX")
+        found = answered(bronx).incident_id
+        federated.join(at_hub, at_node, node_url, HERE)
+        stack.callback(federation.leave, at_hub, at_node, "first")
+        federated.wait_for_all(at_hub, at_node, HERE)
+        with versions.connect(hub_url) as served:
+            versions.add_regions(served)
+        for url in (hub_url, node_url):
+            stack.enter_context(projecting(url, catalogue))
+            catch_up(url)
+        hub = stack.enter_context(
+            serving(hub_url, port=ports["hub"], topology=topology, node="hub")
+        )
+        events = [stored.topic for stored in bronx.recorder.select_events(found)]
+        yield HubAndNode(hub, node_url, topology, ports, incident_id("BRONX", found), events)
+
+
+def looks(url: str) -> list[tuple[str, str]]:
+    with federation.connect(url) as connection:
+        rows = connection.execute("SELECT actor, action FROM access_log ORDER BY action").fetchall()
+        connection.execute("TRUNCATE access_log")
+    return [(actor, action) for actor, action in rows]
+
+
+def refusals(answer: dict[str, Any]) -> dict[tuple[Any, ...], str]:
+    return {tuple(each["path"]): each["extensions"]["code"] for each in answer["errors"]}
+
+
+def sealed_paths(of: HubAndNode) -> set[tuple[Any, ...]]:
+    reply = of.events.index("ReplyPublished")
+    return {("incident", "citizen"), ("incident", "timeline", reply, "text")}
+
+
+def the_rest_stands(answer: dict[str, Any], of: HubAndNode) -> bool:
+    found = answer["data"]["incident"]
+    return (
+        found["status"] == "IN_PROGRESS"
+        and found["citizen"] is None
+        and [each["event"] for each in found["timeline"]] == of.events
+        and not any(each["text"] for each in found["timeline"])
+    )
+
+
+def test_it_is_opened_through_the_hub_and_logged_at_the_node(federated_api: HubAndNode) -> None:
+    with federated_api.node():
+        answer = federated_api.ask()
+        before = federated_api.ask(asOf=(NOON + timedelta(minutes=5)).isoformat())
+    assert "errors" not in answer
+    found = answer["data"]["incident"]
+    assert found["citizen"] == {"name": "Анна", "text": "Нет воды"}
+    assert [each["text"] for each in found["timeline"] if each["text"]] == ["Вода есть"]
+    assert before["data"]["incident"]["citizen"]["text"] == "Нет воды"
+    # What was not yet there at that moment was not opened for it.
+    assert looks(federated_api.node_url) == [
+        ("Орлова", "publishReply"),
+        ("Орлова", "register"),
+        ("Орлова", "register"),
+    ]
+    assert looks(federated_api.hub.url) == []
+
+
+def test_over_a_socket_the_token_of_its_beginning_is_forwarded(federated_api: HubAndNode) -> None:
+    hub = federated_api.hub
+    token = hub.token(name="Орлова", personal_data=True)
+    query = f'{{ incident(id: "{federated_api.incident}") {{ citizen {{ text }} }} }}'
+    with federated_api.node(), hub.open_socket(token) as client:
+        client.subscribe(query)
+        payload = client.message()["payload"]
+    assert payload["data"] == {"incident": {"citizen": {"text": "Нет воды"}}}
+    assert looks(federated_api.node_url) == [("Орлова", "register")]
+
+
+def test_while_the_node_is_away_the_rest_stands(federated_api: HubAndNode) -> None:
+    answer = federated_api.ask()
+    assert refusals(answer) == dict.fromkeys(sealed_paths(federated_api), "REGION_AWAY")
+    assert the_rest_stands(answer, federated_api)
+
+
+def test_a_node_that_says_nothing_is_waited_for_three_seconds(federated_api: HubAndNode) -> None:
+    with socket.create_server(("127.0.0.1", federated_api.ports["first"])):
+        answer = federated_api.ask()
+    assert refusals(answer) == dict.fromkeys(sealed_paths(federated_api), "REGION_AWAY")
+    assert the_rest_stands(answer, federated_api)
+
+
+def test_who_may_not_opens_nothing_and_asks_nobody(federated_api: HubAndNode) -> None:
+    with federated_api.node():
+        answer = federated_api.ask(personal_data=False)
+    assert refusals(answer) == dict.fromkeys(sealed_paths(federated_api), "NOT_PERMITTED")
+    assert the_rest_stands(answer, federated_api)
+    assert looks(federated_api.node_url) == []
+
+
+def test_whom_the_node_refuses_the_hub_refuses(federated_api: HubAndNode) -> None:
+    """Here: it does not take the hub's tokens."""
+    with federated_api.node(token_key=b"7" * 32):
+        answer = federated_api.ask()
+    assert refusals(answer) == dict.fromkeys(sealed_paths(federated_api), "NOT_PERMITTED")
+    assert looks(federated_api.node_url) == []
+
+
+def test_the_node_decides_by_itself_whatever_the_hub_thinks(
+    federated_api: HubAndNode, catalogue: Catalogue
+) -> None:
+    region, found = read_incident_id(federated_api.incident)
+    wanted = [Look(region, found, texts, None, began=1) for texts in (True, False)]
+
+    async def asked(node: Node, authorization: str) -> list[Opened | DomainError]:
+        drill_down = DrillDown(node)
+        try:
+            return await drill_down.look(authorization, wanted)
+        finally:
+            await drill_down.close()
+
+    with federated_api.node() as api, node_on(federated_api.hub.url, catalogue) as hub:
+        hub.membership = Membership(load_topology(federated_api.topology, catalogue), "hub")
+        for token in (api.token(), api.token("QUEENS", personal_data=True), "nonsense"):
+            refused = asyncio.run(asked(hub, f"Bearer {token}"))
+            assert [type(each) for each in refused] == [NotPermitted, NotPermitted]
+    assert looks(federated_api.node_url) == []
+
+
+def test_what_is_erased_is_null(federated_api: HubAndNode, catalogue: Catalogue) -> None:
+    with node_on(federated_api.node_url, catalogue) as node:
+        bronx = node.centre("BRONX")
+        erased = answered(bronx).incident_id
+        last = ask(bronx, erased, ErasePersonalData(), 400).position
+    with federated_api.node(), federation.connect(federated_api.hub.url) as at_hub:
+        with federation.connect(federated_api.node_url) as at_node:
+            federated.wait_for_all(at_hub, at_node, HERE)
+        catch_up(federated_api.hub.url)
+        answer = federated_api.hub.answer(
+            QUERY,
+            token=federated_api.hub.token(personal_data=True),
+            id=incident_id(last.region, erased),
+        )
+    assert "errors" not in answer
+    assert answer["data"]["incident"]["citizen"] is None
+    looks(federated_api.node_url)

@@ -1,0 +1,63 @@
+"""A federation for tests: databases of some regions only, a topology, and waiting for a hub."""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+import psycopg
+
+from projections import versions
+from regions import federation
+from regions.catalogue import Catalogue
+from regions.node import prepare
+from regions.postgres import Server
+from regions.server import create_database
+from tests.conftest import numbers
+
+WAIT_SECONDS = 30.0
+
+
+def database(server: Server, catalogue: Catalogue, regions: tuple[str, ...]) -> str:
+    url = create_database(server.url, f"federated_{next(numbers)}")
+    prepare(url, catalogue, regions)
+    versions.ensure(url, catalogue, lambda done, in_all: None)
+    return url
+
+
+def write_topology(file: Path, nodes: Mapping[str, tuple[int, Collection[str]]]) -> Path:
+    """Of nodes on this machine, by name: port of the API, and regions. `hub` is the hub."""
+    lines = ['hub = "hub"']
+    for name, (port, regions) in nodes.items():
+        lines += [
+            f"[nodes.{name}]",
+            f'api = "http://127.0.0.1:{port}"',
+            f'home = "{file.parent / name}"',
+            f"regions = {list(regions)}",
+        ]
+    file.write_text("\n".join(lines))
+    return file
+
+
+def join(
+    at_hub: psycopg.Connection,
+    at_node: psycopg.Connection,
+    conninfo: str,
+    regions: Collection[str],
+) -> None:
+    federation.join(at_hub, at_node, name="first", regions=regions, conninfo=conninfo)
+    wait_until(lambda: federation.received(at_hub, "first"))
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def wait_for_all(
+    at_hub: psycopg.Connection, at_node: psycopg.Connection, regions: Collection[str]
+) -> None:
+    wait_until(
+        lambda: federation.recorded(at_hub, regions) == federation.recorded(at_node, regions)
+    )

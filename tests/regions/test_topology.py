@@ -1,0 +1,57 @@
+"""Which node has a region, and what a topology must not say."""
+
+from pathlib import Path
+
+import pytest
+
+from regions.catalogue import Catalogue
+from regions.topology import (
+    FEDERATION_KEY,
+    Membership,
+    TopologyInvalid,
+    load_topology,
+    read_federation_key,
+)
+from tests.federated import write_topology
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    nodes = {"hub": (8000, ()), "first": (8001, ("BRONX",)), "second": (8002, ("QUEENS",))}
+    return write_topology(tmp_path / "topology.toml", nodes)
+
+
+def test_a_region_is_elsewhere_if_another_node_has_it(file: Path, catalogue: Catalogue) -> None:
+    topology = load_topology(file, catalogue)
+    first, hub = Membership(topology, "first"), Membership(topology, "hub")
+    assert first.elsewhere("BRONX") is None
+    assert first.elsewhere("BROOKLYN") is None  # nobody's
+    for code in ("QUEENS", "QUEENS~sandbox"):
+        assert first.elsewhere(code) == hub.elsewhere(code) == topology.place("second")
+    assert (first.others, hub.others) == ({"QUEENS"}, {"BRONX", "QUEENS"})
+    assert (first.writes, hub.writes) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://volga.example", "https://", "ftp://127.0.0.1", "https://me@volga.example"]
+)
+def test_nodes_speak_where_nobody_reads_along(
+    file: Path, catalogue: Catalogue, address: str
+) -> None:
+    file.write_text(file.read_text().replace("http://127.0.0.1:8001", address))
+    with pytest.raises(TopologyInvalid, match="'first'"):
+        load_topology(file, catalogue)
+
+
+def test_a_node_makes_no_key_of_the_federation_by_itself(
+    file: Path, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    topology = load_topology(file, catalogue)
+    first = Membership(topology, "first")
+    with pytest.raises(TopologyInvalid, match=FEDERATION_KEY):
+        read_federation_key(tmp_path, first)
+    for without in (None, Membership(topology, "hub")):
+        assert read_federation_key(tmp_path, without) is None
+    assert not (tmp_path / FEDERATION_KEY).exists()
+    (tmp_path / FEDERATION_KEY).write_bytes(b"1" * 32)
+    assert read_federation_key(tmp_path, first) == b"1" * 32
