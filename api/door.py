@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -121,11 +121,6 @@ class Door:
             return self.make_context(viewer, caller, token)
 
         await Socket(socket, self.execution, authenticate).run()
-
-
-def _address(asked: HTTPConnection) -> str:
-    """Of the client, as uvicorn learns it from a proxy that it trusts."""
-    return asked.client.host if asked.client else ""
 
 
 def _wants_page(request: Request) -> bool:

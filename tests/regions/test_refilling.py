@@ -18,13 +18,12 @@ from tests.regions.test_federation import (
     join,
     lose_slot,
     projected,
-    second_server,
     wait_for_all,
     wait_until,
 )
 from tests.scenarios import ask, closed, registered, some_topic
 
-__all__ = ["at_hub", "at_node", "bronx_and_queens", "hub", "second_server"]  # fixtures
+__all__ = ["at_hub", "at_node", "bronx_and_queens", "hub"]  # fixtures
 
 
 def rewind(at_node: psycopg.Connection, pos: int) -> None:
