@@ -23,14 +23,19 @@ from projections.feed import progress_now
 from regions import federation
 from regions.catalogue import Catalogue, load_catalogue
 from regions.federation import FederationRefused
+from regions.moving import End, Move
 from regions.node import database
 from regions.server import PostgresUnavailable
 from regions.settings import SettingInvalid, Settings, read_settings
 from regions.topology import Place, Topology, load_topology, write_local
+from regions.vault import Vault, read_secret
 
 cli = typer.Typer(help="A hub over many nodes.", no_args_is_help=True)
 
 NodeArgument = Annotated[str, typer.Argument(help="Its name in the topology.")]
+KeyOption = Annotated[
+    Path | None, typer.Option(help="The vault.key of that node; else that of its home.")
+]
 LOOK_SECONDS = 0.2
 DEMO = Demo(incidents=20_000, days=60)  # of the whole network; each node has its part
 
@@ -129,6 +134,61 @@ def leave(
             with _there(hub, name) as (node, _):
                 federation.leave(hub.connection, node, name)
     console.print(f"The hub follows {name} no more.")
+
+
+@cli.command()
+def move(
+    region: Annotated[str, typer.Argument(help="Code of the region.")],
+    to: Annotated[str, typer.Option(help="The node that is to write it.")],
+    from_key: KeyOption = None,
+    to_key: KeyOption = None,
+) -> None:
+    """Move a region's log and all that belongs to it to another node; to be repeated if broken off.
+
+    The topology names its old node until this has ended, and the new one afterwards.
+    """
+    with _hub() as hub:
+        old = hub.topology.node_of(hub.catalogue.region(region).code)
+        if old is None or old == to or to == hub.topology.hub:
+            raise FederationRefused(
+                f"By the topology {region} lives in {old or 'no node'}, and cannot move to {to}. "
+                "It names the old node until a region has moved: put that back, move, then edit it"
+            )
+        with _there(hub, old) as (node, url), _there(hub, to) as (other, other_url):
+            ends = (
+                End(old, node, _vault(hub.topology.place(old), from_key)),
+                End(to, other, _vault(hub.topology.place(to), to_key)),
+            )
+            for done in Move(region, *ends, hub.connection, _a_moment).steps():
+                console.print(done)
+            _project_anew(region, url, other_url, hub.catalogue)
+    console.print(f"{region} lives in {to}. Write that into the topology of every node now.")
+
+
+def _a_moment() -> None:
+    time.sleep(LOOK_SECONDS)
+
+
+def _vault(place: Place, file: Path | None) -> Vault:
+    """Raises FederationRefused where there is no vault key; none is made."""
+    if file is None and place.home is not None:
+        file = place.home / "vault.key"
+    if file is None or not file.is_file():
+        raise FederationRefused(
+            "What is sealed is wrapped anew: give both vault keys, --from-key and --to-key"
+        )
+    return Vault(read_secret(file))
+
+
+def _project_anew(region: str, old: str, new: str, catalogue: Catalogue) -> None:
+    """The new node takes the region in; the read models of the old one are made without it."""
+    with versions.connect(new) as served:
+        versions.add_regions(served)
+    with versions.connect(old) as served:
+        known = served.execute("SELECT FROM tracking WHERE region = %s", [region]).fetchone()
+    if known is not None:
+        with bar("Building the read models of the node it left") as progress:
+            versions.rebuild(old, catalogue, progress)
 
 
 @cli.command()

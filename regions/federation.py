@@ -248,6 +248,13 @@ def digest(connection: psycopg.Connection, region: str, after: int, upto: int) -
     return Digest(*row)
 
 
+def last_position(connection: psycopg.Connection, region: str) -> int:
+    row = connection.execute(
+        "SELECT coalesce(max(pos), 0) FROM events WHERE region = %s", [region]
+    ).fetchone()
+    return row[0] if row else 0
+
+
 class Difference(NamedTuple):
     """An event that is not at the hub as it is at its node."""
 
@@ -260,10 +267,7 @@ def differences(
     hub: psycopg.Connection, node: psycopg.Connection, region: str
 ) -> Iterator[Difference]:
     """Compare what the hub has of a region with the node, in growing positions."""
-    row = hub.execute(
-        "SELECT coalesce(max(pos), 0) FROM events WHERE region = %s", [region]
-    ).fetchone()
-    upto = row[0] if row else 0
+    upto = last_position(hub, region)
     for after in range(0, upto, RANGE_EVENTS):
         yield from _within(hub, node, region, after, min(after + RANGE_EVENTS, upto))
 

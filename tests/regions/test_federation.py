@@ -1,9 +1,6 @@
 """A hub and a node on two real servers: what is written at the node comes to the hub, all of it."""
 
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -18,32 +15,14 @@ from projections.projector import Projector
 from regions import federation
 from regions.catalogue import Catalogue
 from regions.federation import Difference, FederationRefused
-from regions.node import Node, command_pool, prepare
-from regions.postgres import Server, embedded
-from regions.server import create_database
+from regions.node import Node, command_pool
+from regions.postgres import Server
 from regions.vault import Vault
-from tests.conftest import SERVER_SETTINGS, numbers
+from tests.regions.federated import database, projected, wait_until
 from tests.scenarios import ask, closed, registered
 
 MONITOR = Actor("monitor", Role.MONITOR)
 HERE = ("BRONX", "QUEENS")  # written at the node; the hub follows them
-WAIT_SECONDS = 30.0
-
-
-@pytest.fixture(scope="module")
-def second_server() -> Iterator[Server]:
-    """Of the hub; that of the nodes is the session's."""
-    with tempfile.TemporaryDirectory(prefix="tsur-tests-") as folder:
-        Path(folder).chmod(0o711)
-        with embedded(Path(folder) / "home", SERVER_SETTINGS) as server:
-            yield server
-
-
-def database(server: Server, catalogue: Catalogue, regions: tuple[str, ...]) -> str:
-    url = create_database(server.url, f"federated_{next(numbers)}")
-    prepare(url, catalogue, regions)
-    versions.ensure(url, catalogue, lambda done, in_all: None)
-    return url
 
 
 @pytest.fixture
@@ -79,29 +58,12 @@ def join(at_hub: psycopg.Connection, at_node: psycopg.Connection, conninfo: str)
     wait_until(lambda: federation.received(at_hub, "first"))
 
 
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def wait_for_all(at_hub: psycopg.Connection, at_node: psycopg.Connection) -> None:
     wait_until(lambda: federation.recorded(at_hub, HERE) == federation.recorded(at_node, HERE))
 
 
 def found(at_hub: psycopg.Connection, at_node: psycopg.Connection) -> list[Difference]:
     return [each for code in HERE for each in federation.differences(at_hub, at_node, code)]
-
-
-def projected(node: Node) -> list[str]:
-    with versions.connect(node.url) as connection:
-        versions.add_regions(connection)
-        projector = Projector(connection, node.catalogue)
-        while projector.step():
-            pass
-        rows = connection.execute("SELECT incident::text FROM incident ORDER BY id")
-        return [row for (row,) in rows]
 
 
 def test_the_history_comes_first_and_then_what_happens(
