@@ -23,8 +23,9 @@ from projections.feed import progress_now
 from regions import federation
 from regions.catalogue import Catalogue, load_catalogue
 from regions.federation import FederationRefused
+from regions.migration import MigrationMismatch, read_migrations
 from regions.moving import End, Move
-from regions.node import database
+from regions.node import database, prepare
 from regions.server import PostgresUnavailable
 from regions.settings import SettingInvalid, Settings, read_settings
 from regions.topology import Place, Topology, load_topology, write_local
@@ -50,14 +51,17 @@ class Hub(NamedTuple):
 @contextmanager
 def _hub() -> Iterator[Hub]:
     """Of TSUR_TOPOLOGY or, without one, of the federation on this machine."""
-    settings = read_settings()
-    catalogue = load_catalogue(settings.catalogue)
-    topology = load_topology(settings.topology or _local(settings), catalogue)
+    catalogue, topology = _topology(read_settings())
     with (
         _database(topology.place(topology.hub)) as url,
         federation.connect(url) as connection,
     ):
         yield Hub(topology, catalogue, url, connection)
+
+
+def _topology(settings: Settings) -> tuple[Catalogue, Topology]:
+    catalogue = load_catalogue(settings.catalogue)
+    return catalogue, load_topology(settings.topology or _local(settings), catalogue)
 
 
 def _local(settings: Settings) -> Path:
@@ -81,6 +85,37 @@ def _there(hub: Hub, name: str) -> Iterator[tuple[psycopg.Connection, str]]:
             yield node, url
     except (PostgresUnavailable, psycopg.OperationalError):
         raise FederationRefused(f"The database of {name} does not answer") from None
+
+
+def let_hub_go_first(settings: Settings) -> None:
+    """Raises FederationRefused at a node whose hub is of an earlier release."""
+    if settings.topology is None:
+        return
+    topology = load_topology(settings.topology, load_catalogue(settings.catalogue))
+    url = topology.place(topology.hub).database
+    if url is not None and settings.node != topology.hub:
+        federation.check_hub_is_ready(url, read_migrations())
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the hub to this release, then each node; stops where one fails, to be run again."""
+    catalogue, topology = _topology(read_settings())
+    for name in (topology.hub, *topology.followed):
+        try:
+            _migrate(topology.place(name), catalogue)
+        except (MigrationMismatch, PostgresUnavailable) as error:
+            raise FederationRefused(f"{name}, and what comes after it, was left: {error}") from None
+        except psycopg.Error as error:  # its text may name the host and the user
+            kind = type(error).__name__
+            raise FederationRefused(f"{name}, and what comes after it, was left: {kind}") from error
+        console.print(f"{name} is ready for this release.")
+
+
+def _migrate(place: Place, catalogue: Catalogue) -> None:
+    with _database(place) as url, bar("Building the read models") as progress:
+        prepare(url, catalogue, place.regions)
+        versions.ensure(url, catalogue, progress)
 
 
 @cli.command()

@@ -4,11 +4,14 @@ Positions are gapless in each region, so at any moment the hub can tell whether 
 and what it has can be compared with its origin by digests, range by range.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import LiteralString, NamedTuple
 
 import psycopg
 from psycopg import sql
+
+from regions.migration import Migration, last_applied
 
 # Of events only that they were recorded: who changes or removes one here changes nothing there.
 # Sandboxes are nobody's figures.
@@ -37,6 +40,18 @@ class FederationRefused(Exception):
 def connect(conninfo: str) -> psycopg.Connection:
     """Raises psycopg.OperationalError soon if nobody answers."""
     return psycopg.connect(conninfo, autocommit=True, connect_timeout=CONNECT_SECONDS)
+
+
+def check_hub_is_ready(conninfo: str, migrations: Sequence[Migration]) -> None:
+    """A column that a node has and its hub has not would stop the replication.
+
+    Raises FederationRefused if the hub is of an earlier release; one that is away says nothing.
+    """
+    with suppress(psycopg.OperationalError), connect(conninfo) as hub:
+        if last_applied(hub) < migrations[-1].number:
+            raise FederationRefused(
+                "The hub is of an earlier release and goes first: tsur federation migrate"
+            )
 
 
 def beat(node: psycopg.Connection) -> None:
