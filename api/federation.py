@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import Annotated, NamedTuple
@@ -20,7 +21,7 @@ from api.torture import torture
 from api.up import Demo, run_everything
 from projections import versions
 from projections.feed import progress_now
-from regions import federation
+from regions import federation, watching
 from regions.catalogue import Catalogue, load_catalogue
 from regions.federation import FederationRefused
 from regions.migration import MigrationMismatch, read_migrations
@@ -259,6 +260,20 @@ def audit(
     if found:
         raise typer.Exit(1)
     console.print("The hub has what its nodes have, event by event.")
+
+
+@cli.command()
+def watch() -> None:
+    """Compare what the hub has with its nodes all the time; `tsur up` does it at the hub."""
+    end_with_parent()
+    with _hub() as hub, stop_signal() as stop:
+
+        def to(name: str) -> psycopg.Connection:
+            # A node on this machine may be away: its server is not ours to start.
+            given = hub.topology.place(name).database
+            return federation.connect(given or federation.conninfo_of(hub.url, name))
+
+        watching.run(hub.url, to, stop, lambda: datetime.now(UTC))
 
 
 @cli.command("torture")

@@ -207,6 +207,18 @@ def leave(hub: psycopg.Connection, node: psycopg.Connection | None, name: str) -
         _drop_slot(node, name)
 
 
+def conninfo_of(hub_conninfo: str, name: str) -> str:
+    """How the hub's server reaches a node. Raises psycopg.OperationalError if it does not."""
+    with connect(hub_conninfo) as hub:
+        row = hub.execute(
+            "SELECT subconninfo FROM pg_subscription WHERE subname = %s", [subscription_of(name)]
+        ).fetchone()
+    if row is None:
+        raise psycopg.OperationalError(f"{name} is not followed")
+    found: str = row[0]
+    return found
+
+
 def subscription_of(name: str) -> str:
     """The subscription to a node, and the slot at the node, by its name."""
     return f"tsur_{name}"
@@ -284,19 +296,20 @@ def differences(
     """Compare what the hub has of a region with the node, in growing positions."""
     upto = last_position(hub, region)
     for after in range(0, upto, RANGE_EVENTS):
-        yield from _within(hub, node, region, after, min(after + RANGE_EVENTS, upto))
+        yield from within(hub, node, region, after, min(after + RANGE_EVENTS, upto))
 
 
-def _within(
+def within(
     hub: psycopg.Connection, node: psycopg.Connection, region: str, after: int, upto: int
 ) -> Iterator[Difference]:
+    """The same in a range of positions; costs one question at each end if there is none."""
     here, there = (digest(each, region, after, upto) for each in (hub, node))
     if here == there:
         return
     if upto - after > 1:
         middle = (after + upto) // 2
-        yield from _within(hub, node, region, after, middle)
-        yield from _within(hub, node, region, middle, upto)
+        yield from within(hub, node, region, after, middle)
+        yield from within(hub, node, region, middle, upto)
         return
     what = "MISSING" if not here.events else "FOREIGN" if not there.events else "OTHER"
     yield Difference(region, upto, what)

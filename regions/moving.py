@@ -48,6 +48,8 @@ STAYS: dict[str, str] = {
     "migration": "tells of the database",
     "moving": "tells of the database",
     "followed": "only a hub has any",
+    "compared": "only a hub has any",
+    "difference": "only a hub has any",
     "export": "is its viewer's, who may ask for it again",
     "export_part": "is its viewer's, who may ask for it again",
     "field_usage": "counts what was asked of this API",
