@@ -225,14 +225,24 @@ def subscription_of(name: str) -> str:
 
 
 def _drop_slot(node: psycopg.Connection, name: str) -> None:
+    slot = [subscription_of(name)]
+    # Its reader at the hub is gone; what serves it here may not have noticed yet.
+    node.execute(
+        """
+        SELECT pg_terminate_backend(active_pid, 5000)
+          FROM pg_replication_slots
+         WHERE slot_name = %s
+           AND active
+        """,
+        slot,
+    )
     node.execute(
         """
         SELECT pg_drop_replication_slot(slot_name)
           FROM pg_replication_slots
          WHERE slot_name = %s
-           AND NOT active
         """,
-        [subscription_of(name)],
+        slot,
     )
 
 
