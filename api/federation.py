@@ -136,8 +136,12 @@ def _join(hub: Hub, name: str) -> None:
     console.print(f"The hub follows {name} with {len(regions)} regions.")
 
 
+def _regions(hub: Hub, name: str) -> list[str]:
+    return federation.regions_of(hub.connection, name, hub.topology.place(name).regions)
+
+
 def _receive(hub: Hub, node: psycopg.Connection, name: str) -> None:
-    regions = hub.topology.place(name).regions
+    regions = _regions(hub, name)
     with bar(f"Receiving the history of {name}") as progress:
         while not federation.received(hub.connection, name):
             progress(*(federation.recorded(each, regions) for each in (hub.connection, node)))
@@ -148,7 +152,7 @@ def _receive(hub: Hub, node: psycopg.Connection, name: str) -> None:
 def resync(name: NodeArgument) -> None:
     """Go on following a node whose replication slot was lost, from what the hub has of it."""
     with _hub() as hub, _there(hub, name) as (node, url):
-        regions = hub.topology.place(name).regions
+        regions = _regions(hub, name)
         federation.resync(hub.connection, node, name=name, regions=regions, conninfo=url)
         _receive(hub, node, name)
         federation.settle(hub.connection, node, name)
@@ -253,7 +257,7 @@ def audit(
     with _hub() as hub:
         for name in names or hub.topology.followed:
             with _there(hub, name) as (node, _):
-                for region in hub.topology.place(name).regions:
+                for region in _regions(hub, name):
                     for each in federation.differences(hub.connection, node, region):
                         console.print(f"[red]{each.what}[/] at {name}: {region}:{each.pos}")
                         found += 1

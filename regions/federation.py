@@ -170,6 +170,14 @@ def _subscribe(
     )
 
 
+def regions_of(hub: psycopg.Connection, name: str, named: Collection[str]) -> list[str]:
+    """The regions of a node: those the topology names, but for what moved before it was edited."""
+    rows = hub.execute("SELECT region, node FROM followed").fetchall()
+    followed: dict[str, str] = dict(rows)
+    own = set(named) | {region for region, node in followed.items() if node == name}
+    return sorted(region for region in own if followed.get(region, name) == name)
+
+
 def recorded(connection: psycopg.Connection, regions: Collection[str]) -> int:
     """How many events of these regions there are."""
     row = connection.execute(

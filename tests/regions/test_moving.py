@@ -198,6 +198,21 @@ def test_it_moves_back(network: Network) -> None:
     network.is_whole("first", "BRONX", "QUEENS")
 
 
+def test_a_lost_slot_is_made_good_though_the_topology_is_not_edited_yet(network: Network) -> None:
+    few(network)
+    list(network.move().steps())
+    hub, there = network.at_hub, network.connections["second"]
+    assert federation.regions_of(hub, "first", PARTS["first"]) == ["QUEENS"]
+    regions = federation.regions_of(hub, "second", PARTS["second"])
+    assert regions == ["BRONX", "BROOKLYN"]
+    conninfo = network.nodes["second"].url
+    federation.resync(hub, there, name="second", regions=regions, conninfo=conninfo)
+    registered(network.nodes["second"].centre("BRONX"))
+    wait_until(lambda: federation.received(hub, "second"))
+    federation.settle(hub, there, "second")
+    network.is_whole("second", "BRONX", "BROOKLYN")
+
+
 def test_personal_data_is_opened_where_it_is_now(network: Network) -> None:
     """Under the vault key of that node: each keeps its own."""
     known = registered(network.nodes["first"].centre("BRONX")).incident_id
