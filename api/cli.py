@@ -169,6 +169,7 @@ def documents() -> None:
 def migrate() -> None:
     """Bring the database to this release, its read models included; `tsur up` does it by itself."""
     settings = _settings()
+    federation.let_hub_go_first(settings)
     with (
         database(settings) as served,
         open_node(settings, served.url) as node,

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import Annotated, NamedTuple
@@ -21,18 +22,23 @@ from api.up import Demo, run_everything
 from api.viewer import TOKEN_KEY
 from projections import versions
 from projections.feed import progress_now
-from regions import federation, refilling
+from regions import federation, refilling, watching
 from regions.catalogue import Catalogue, load_catalogue
 from regions.federation import FederationRefused
-from regions.node import database
+from regions.migration import MigrationMismatch, read_migrations
+from regions.moving import End, Move
+from regions.node import database, prepare
 from regions.server import PostgresUnavailable
 from regions.settings import SettingInvalid, Settings, read_settings
 from regions.topology import FEDERATION_KEY, Place, Topology, load_topology, write_local
-from regions.vault import put_secret, read_secret
+from regions.vault import Vault, put_secret, read_secret
 
 cli = typer.Typer(help="A hub over many nodes.", no_args_is_help=True)
 
 NodeArgument = Annotated[str, typer.Argument(help="Its name in the topology.")]
+KeyOption = Annotated[
+    Path | None, typer.Option(help="The vault.key of that node; else that of its home.")
+]
 LOOK_SECONDS = 0.2
 DEMO = Demo(incidents=20_000, days=60)  # of the whole network; each node has its part
 
@@ -47,14 +53,17 @@ class Hub(NamedTuple):
 @contextmanager
 def _hub() -> Iterator[Hub]:
     """Of TSUR_TOPOLOGY or, without one, of the federation on this machine."""
-    settings = read_settings()
-    catalogue = load_catalogue(settings.catalogue)
-    topology = load_topology(settings.topology or _local(settings), catalogue)
+    catalogue, topology = _topology(read_settings())
     with (
         _database(topology.place(topology.hub)) as url,
         federation.connect(url) as connection,
     ):
         yield Hub(topology, catalogue, url, connection)
+
+
+def _topology(settings: Settings) -> tuple[Catalogue, Topology]:
+    catalogue = load_catalogue(settings.catalogue)
+    return catalogue, load_topology(settings.topology or _local(settings), catalogue)
 
 
 def _local(settings: Settings) -> Path:
@@ -80,6 +89,37 @@ def _there(hub: Hub, name: str) -> Iterator[tuple[psycopg.Connection, str]]:
         raise FederationRefused(f"The database of {name} does not answer") from None
 
 
+def let_hub_go_first(settings: Settings) -> None:
+    """Raises FederationRefused at a node whose hub is of an earlier release."""
+    if settings.topology is None:
+        return
+    topology = load_topology(settings.topology, load_catalogue(settings.catalogue))
+    url = topology.place(topology.hub).database
+    if url is not None and settings.node != topology.hub:
+        federation.check_hub_is_ready(url, read_migrations())
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the hub to this release, then each node; stops where one fails, to be run again."""
+    catalogue, topology = _topology(read_settings())
+    for name in (topology.hub, *topology.followed):
+        try:
+            _migrate(topology.place(name), catalogue)
+        except (MigrationMismatch, PostgresUnavailable) as error:
+            raise FederationRefused(f"{name}, and what comes after it, was left: {error}") from None
+        except psycopg.Error as error:  # its text may name the host and the user
+            kind = type(error).__name__
+            raise FederationRefused(f"{name}, and what comes after it, was left: {kind}") from error
+        console.print(f"{name} is ready for this release.")
+
+
+def _migrate(place: Place, catalogue: Catalogue) -> None:
+    with _database(place) as url, bar("Building the read models") as progress:
+        prepare(url, catalogue, place.regions)
+        versions.ensure(url, catalogue, progress)
+
+
 @cli.command()
 def join(name: NodeArgument) -> None:
     """Let the hub follow a node: its history first, then all that comes."""
@@ -97,8 +137,12 @@ def _join(hub: Hub, name: str) -> None:
     console.print(f"The hub follows {name} with {len(regions)} regions.")
 
 
+def _regions(hub: Hub, name: str) -> list[str]:
+    return federation.regions_of(hub.connection, name, hub.topology.place(name).regions)
+
+
 def _receive(hub: Hub, node: psycopg.Connection, name: str) -> None:
-    regions = hub.topology.place(name).regions
+    regions = _regions(hub, name)
     with bar(f"Receiving the history of {name}") as progress:
         while not federation.received(hub.connection, name):
             progress(*(federation.recorded(each, regions) for each in (hub.connection, node)))
@@ -109,7 +153,7 @@ def _receive(hub: Hub, node: psycopg.Connection, name: str) -> None:
 def resync(name: NodeArgument) -> None:
     """Go on following a node whose replication slot was lost, from what the hub has of it."""
     with _hub() as hub, _there(hub, name) as (node, url):
-        regions = hub.topology.place(name).regions
+        regions = _regions(hub, name)
         federation.resync(hub.connection, node, name=name, regions=regions, conninfo=url)
         _receive(hub, node, name)
         federation.settle(hub.connection, node, name)
@@ -149,6 +193,61 @@ def leave(
 
 
 @cli.command()
+def move(
+    region: Annotated[str, typer.Argument(help="Code of the region.")],
+    to: Annotated[str, typer.Option(help="The node that is to write it.")],
+    from_key: KeyOption = None,
+    to_key: KeyOption = None,
+) -> None:
+    """Move a region's log and all that belongs to it to another node; to be repeated if broken off.
+
+    The topology names its old node until this has ended, and the new one afterwards.
+    """
+    with _hub() as hub:
+        old = hub.topology.node_of(hub.catalogue.region(region).code)
+        if old is None or old == to or to == hub.topology.hub:
+            raise FederationRefused(
+                f"By the topology {region} lives in {old or 'no node'}, and cannot move to {to}. "
+                "It names the old node until a region has moved: put that back, move, then edit it"
+            )
+        with _there(hub, old) as (node, url), _there(hub, to) as (other, other_url):
+            ends = (
+                End(old, node, _vault(hub.topology.place(old), from_key)),
+                End(to, other, _vault(hub.topology.place(to), to_key)),
+            )
+            for done in Move(region, *ends, hub.connection, _a_moment).steps():
+                console.print(done)
+            _project_anew(region, url, other_url, hub.catalogue)
+    console.print(f"{region} lives in {to}. Write that into the topology of every node now.")
+
+
+def _a_moment() -> None:
+    time.sleep(LOOK_SECONDS)
+
+
+def _vault(place: Place, file: Path | None) -> Vault:
+    """Raises FederationRefused where there is no vault key; none is made."""
+    if file is None and place.home is not None:
+        file = place.home / "vault.key"
+    if file is None or not file.is_file():
+        raise FederationRefused(
+            "What is sealed is wrapped anew: give both vault keys, --from-key and --to-key"
+        )
+    return Vault(read_secret(file))
+
+
+def _project_anew(region: str, old: str, new: str, catalogue: Catalogue) -> None:
+    """The new node takes the region in; the read models of the old one are made without it."""
+    with versions.connect(new) as served:
+        versions.add_regions(served)
+    with versions.connect(old) as served:
+        known = served.execute("SELECT FROM tracking WHERE region = %s", [region]).fetchone()
+    if known is not None:
+        with bar("Building the read models of the node it left") as progress:
+            versions.rebuild(old, catalogue, progress)
+
+
+@cli.command()
 def status() -> None:
     """How each region stands at the hub: received, taken in, and when its node was heard of."""
     with _hub() as hub, versions.connect(hub.url) as served:
@@ -174,13 +273,27 @@ def audit(
     with _hub() as hub:
         for name in names or hub.topology.followed:
             with _there(hub, name) as (node, _):
-                for region in hub.topology.place(name).regions:
+                for region in _regions(hub, name):
                     for each in federation.differences(hub.connection, node, region):
                         console.print(f"[red]{each.what}[/] at {name}: {region}:{each.pos}")
                         found += 1
     if found:
         raise typer.Exit(1)
     console.print("The hub has what its nodes have, event by event.")
+
+
+@cli.command()
+def watch() -> None:
+    """Compare what the hub has with its nodes all the time; `tsur up` does it at the hub."""
+    end_with_parent()
+    with _hub() as hub, stop_signal() as stop:
+
+        def to(name: str) -> psycopg.Connection:
+            # A node on this machine may be away: its server is not ours to start.
+            given = hub.topology.place(name).database
+            return federation.connect(given or federation.conninfo_of(hub.url, name))
+
+        watching.run(hub.url, to, stop, lambda: datetime.now(UTC))
 
 
 @cli.command("torture")

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from api.transport.http import BodyTooLarge, read_body
-from domain.errors import DomainError, InvalidInput, NotPermitted
+from domain.errors import DomainError, InvalidInput, NotPermitted, RegionElsewhere
 from projections.offices import SourceRow
 from projections.pool import ReadPool
 from regions.event_store import StoreUnavailable
@@ -56,6 +56,7 @@ STATUS: dict[type[DomainError], int] = {
     BodyTooLarge: 413,
     DeliveryInvalid: 400,
     RateLimited: 429,
+    RegionElsewhere: 503,  # it has moved: the platform comes again, to the other node
 }
 
 

@@ -167,6 +167,12 @@ class ServerState(Collector):
                 ("questions_waiting", "For a connection to the database.", busy),
             )
         )
+        differences = GaugeMetricFamily(
+            "tsur_federation_differences", "Events not as at their node.", labels=["region"]
+        )
+        for region, number in state.differences.items():
+            differences.add_metric([region], number)
+        yield differences
 
 
 def _open(state: RegionState) -> dict[str, int]:

@@ -20,7 +20,7 @@ from projections.versions import Progress
 from regions.catalogue import load_catalogue
 from regions.node import Database, Node, database, open_node
 from regions.settings import SettingInvalid, Settings
-from regions.topology import read_federation_key
+from regions.topology import load_topology, read_federation_key
 
 SUPERVISE_SECONDS = 0.5  # between two looks at the children
 JOINED_SECONDS = 1.0  # between two tries to have the database for ourselves
@@ -125,13 +125,21 @@ def _write(note: Path, facts: dict[str, object]) -> None:
     draft.replace(note)
 
 
+def hub_commands(settings: Settings) -> list[str]:
+    """What else runs at a hub."""
+    if settings.topology is None:
+        return []
+    topology = load_topology(settings.topology, load_catalogue(settings.catalogue))
+    return ["federation watch"] if settings.node == topology.hub else []
+
+
 def _supervise(
     settings: Settings, served: Database, demo: Demo | None, stop: threading.Event
 ) -> None:
     """Run the children until `stop` is set or the database has died."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
-    commands = [*COMMANDS, *(demo_commands(settings) if demo else [])]
+    commands = [*COMMANDS, *hub_commands(settings), *(demo_commands(settings) if demo else [])]
     environment = {
         "TSUR_DATABASE_URL": served.url,
         "TSUR_HOME": str(settings.home),

@@ -66,6 +66,7 @@ class NodeState:
     quarantined_jobs: int  # given up
     failing_jobs: int  # tried again
     quarantined_deliveries: int  # of platforms
+    differences: Mapping[str, int]  # at a hub: events that are not as at their node, by region
 
 
 async def node_state(connection: AsyncConnection[Any], *, now: datetime) -> NodeState:
@@ -84,9 +85,19 @@ async def node_state(connection: AsyncConnection[Any], *, now: datetime) -> Node
     )
     row = await cursor.fetchone()
     assert row is not None, "an aggregate has a row"  # noqa: S101
-    earliest, *counts = row
+    earliest, dead_letters, quarantined, failing, deliveries = row
     waited = (now - earliest).total_seconds() if earliest else 0.0
-    return NodeState(max(waited, 0.0), *counts)
+    cursor = await connection.execute(
+        """
+        SELECT region,
+               count(difference.pos)
+          FROM followed
+          LEFT JOIN difference USING (region)
+         GROUP BY region
+        """
+    )
+    differences = {region: number async for region, number in cursor}
+    return NodeState(max(waited, 0.0), dead_letters, quarantined, failing, deliveries, differences)
 
 
 async def _open_by_status(

@@ -4,11 +4,14 @@ Positions are gapless in each region, so at any moment the hub can tell whether 
 and what it has can be compared with its origin by digests, range by range.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import LiteralString, NamedTuple
 
 import psycopg
 from psycopg import sql
+
+from regions.migration import Migration, last_applied
 
 # Of events only that they were recorded: who changes or removes one here changes nothing there.
 # Sandboxes are nobody's figures.
@@ -37,6 +40,18 @@ class FederationRefused(Exception):
 def connect(conninfo: str) -> psycopg.Connection:
     """Raises psycopg.OperationalError soon if nobody answers."""
     return psycopg.connect(conninfo, autocommit=True, connect_timeout=CONNECT_SECONDS)
+
+
+def check_hub_is_ready(conninfo: str, migrations: Sequence[Migration]) -> None:
+    """A column that a node has and its hub has not would stop the replication.
+
+    Raises FederationRefused if the hub is of an earlier release; one that is away says nothing.
+    """
+    with suppress(psycopg.OperationalError), connect(conninfo) as hub:
+        if last_applied(hub) < migrations[-1].number:
+            raise FederationRefused(
+                "The hub is of an earlier release and goes first: tsur federation migrate"
+            )
 
 
 def beat(node: psycopg.Connection) -> None:
@@ -155,6 +170,14 @@ def _subscribe(
     )
 
 
+def regions_of(hub: psycopg.Connection, name: str, named: Collection[str]) -> list[str]:
+    """The regions of a node: those the topology names, but for what moved before it was edited."""
+    rows = hub.execute("SELECT region, node FROM followed").fetchall()
+    followed: dict[str, str] = dict(rows)
+    own = set(named) | {region for region, node in followed.items() if node == name}
+    return sorted(region for region in own if followed.get(region, name) == name)
+
+
 def recorded(connection: psycopg.Connection, regions: Collection[str]) -> int:
     """How many events of these regions there are."""
     row = connection.execute(
@@ -192,20 +215,42 @@ def leave(hub: psycopg.Connection, node: psycopg.Connection | None, name: str) -
         _drop_slot(node, name)
 
 
+def conninfo_of(hub_conninfo: str, name: str) -> str:
+    """How the hub's server reaches a node. Raises psycopg.OperationalError if it does not."""
+    with connect(hub_conninfo) as hub:
+        row = hub.execute(
+            "SELECT subconninfo FROM pg_subscription WHERE subname = %s", [subscription_of(name)]
+        ).fetchone()
+    if row is None:
+        raise psycopg.OperationalError(f"{name} is not followed")
+    found: str = row[0]
+    return found
+
+
 def subscription_of(name: str) -> str:
     """The subscription to a node, and the slot at the node, by its name."""
     return f"tsur_{name}"
 
 
 def _drop_slot(node: psycopg.Connection, name: str) -> None:
+    slot = [subscription_of(name)]
+    # Its reader at the hub is gone; what serves it here may not have noticed yet.
+    node.execute(
+        """
+        SELECT pg_terminate_backend(active_pid, 5000)
+          FROM pg_replication_slots
+         WHERE slot_name = %s
+           AND active
+        """,
+        slot,
+    )
     node.execute(
         """
         SELECT pg_drop_replication_slot(slot_name)
           FROM pg_replication_slots
          WHERE slot_name = %s
-           AND NOT active
         """,
-        [subscription_of(name)],
+        slot,
     )
 
 
@@ -248,6 +293,13 @@ def digest(connection: psycopg.Connection, region: str, after: int, upto: int) -
     return Digest(*row)
 
 
+def last_position(connection: psycopg.Connection, region: str) -> int:
+    row = connection.execute(
+        "SELECT coalesce(max(pos), 0) FROM events WHERE region = %s", [region]
+    ).fetchone()
+    return row[0] if row else 0
+
+
 class Difference(NamedTuple):
     """An event that is not at the hub as it is at its node."""
 
@@ -260,24 +312,22 @@ def differences(
     hub: psycopg.Connection, node: psycopg.Connection, region: str
 ) -> Iterator[Difference]:
     """Compare what the hub has of a region with the node, in growing positions."""
-    row = hub.execute(
-        "SELECT coalesce(max(pos), 0) FROM events WHERE region = %s", [region]
-    ).fetchone()
-    upto = row[0] if row else 0
+    upto = last_position(hub, region)
     for after in range(0, upto, RANGE_EVENTS):
-        yield from _within(hub, node, region, after, min(after + RANGE_EVENTS, upto))
+        yield from within(hub, node, region, after, min(after + RANGE_EVENTS, upto))
 
 
-def _within(
+def within(
     hub: psycopg.Connection, node: psycopg.Connection, region: str, after: int, upto: int
 ) -> Iterator[Difference]:
+    """The same in a range of positions; costs one question at each end if there is none."""
     here, there = (digest(each, region, after, upto) for each in (hub, node))
     if here == there:
         return
     if upto - after > 1:
         middle = (after + upto) // 2
-        yield from _within(hub, node, region, after, middle)
-        yield from _within(hub, node, region, middle, upto)
+        yield from within(hub, node, region, after, middle)
+        yield from within(hub, node, region, middle, upto)
         return
     what = "MISSING" if not here.events else "FOREIGN" if not there.events else "OTHER"
     yield Difference(region, upto, what)

@@ -12,9 +12,10 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from domain.errors import RegionElsewhere
 from domain.events import Sealed
 from domain.identifiers import new_id
-from regions.event_store import OutboxMessage, unavailable
+from regions.event_store import WRITTEN_ELSEWHERE, OutboxMessage, unavailable
 from regions.jobs import job
 from regions.vault import ALGORITHM, SubjectKey, Vault, seal, unseal
 
@@ -53,30 +54,20 @@ class Inbox:
     _key: tuple[str, SubjectKey] | None = None  # of the last day asked for
 
     def keep(self, source: str, region: str, update_key: str, body: bytes, *, at: datetime) -> bool:
-        """Store a delivery and the job for it; False if it came before."""
+        """Store a delivery and the job for it; False if it came before.
+
+        Raises RegionElsewhere once the region has moved to another node.
+        """
         delivery_id, key = new_id(at), self._key_of(at)
         sealed = seal(key, body, bound_to=str(delivery_id).encode())
         work = job(TAKE_IN, str(delivery_id), available_at=at)
-        rows = self._fetch(
-            """
-              WITH kept AS (
-                   INSERT INTO inbox (id, source, region, update_key, received_at, subject,
-                                      sealed_body)
-                   VALUES (%s, %s, %s, %s, %s, %s, %s)
-                       ON CONFLICT ON CONSTRAINT update_once DO NOTHING
-                RETURNING id
-                   )
-            INSERT INTO dramatiq.queue (message_id, queue_name, state, message, available_at)
-            SELECT %s, %s, 'queued', %s::jsonb, %s
-              FROM kept
-            RETURNING message_id
-            """,
-            [
-                *(delivery_id, source, region, update_key, at, sealed.subject, sealed.ciphertext),
-                *_row(work),
-            ],
-        )
-        return bool(rows)
+        row = (delivery_id, source, region, update_key, at, sealed.subject, sealed.ciphertext)
+        try:
+            return bool(self._fetch(KEEP, [*row, *_row(work)]))
+        except psycopg.DatabaseError as error:
+            if error.sqlstate == WRITTEN_ELSEWHERE:
+                raise RegionElsewhere(region=region) from None
+            raise
 
     def waiting(self, delivery_id: UUID) -> Delivered | None:
         """The delivery, if it is to be taken in still."""
@@ -201,6 +192,18 @@ def _row(work: OutboxMessage) -> tuple[object, ...]:
     return work.message_id, work.queue, work.body.decode(), work.available_at
 
 
+KEEP: LiteralString = """
+  WITH kept AS (
+       INSERT INTO inbox (id, source, region, update_key, received_at, subject, sealed_body)
+       VALUES (%s, %s, %s, %s, %s, %s, %s)
+           ON CONFLICT ON CONSTRAINT update_once DO NOTHING
+    RETURNING id
+       )
+INSERT INTO dramatiq.queue (message_id, queue_name, state, message, available_at)
+SELECT %s, %s, 'queued', %s::jsonb, %s
+  FROM kept
+RETURNING message_id
+"""
 REQUEUE: LiteralString = """
   WITH tried AS (
        UPDATE inbox

@@ -70,6 +70,13 @@ def migrate(connection: psycopg.Connection, migrations: Sequence[Migration]) -> 
     return applied_now
 
 
+def last_applied(connection: psycopg.Connection) -> int:
+    """The number of the last migration of a database; 0 before the first."""
+    if connection.execute("SELECT to_regclass('public.migration')").fetchone() == (None,):
+        return 0
+    return max(_applied(connection), default=0)
+
+
 def _applied(connection: psycopg.Connection) -> dict[int, str]:
     return dict(connection.execute("SELECT number, checksum FROM migration").fetchall())
 

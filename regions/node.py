@@ -234,6 +234,12 @@ def prepare(url: str, catalogue: Catalogue, regions: Collection[str] | None = No
         here = catalogue.regions if regions is None else regions
         network = [NETWORK] if not here or len(here) == len(catalogue.regions) else []
         connection.execute(
-            "INSERT INTO region_head (region) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING",
+            """
+            INSERT INTO region_head (region)
+            SELECT region
+              FROM unnest(%s::text[]) AS here (region)
+             WHERE region NOT IN (SELECT region FROM moving)
+                ON CONFLICT DO NOTHING
+            """,
             [[*here, *map(sandbox_of, here), *network]],
         )

@@ -43,7 +43,9 @@ class Vault:
 
     def new_key(self, subject: UUID | None = None) -> SubjectKey:
         """Of a subject nobody else knows, or of this one."""
-        subject, key = subject or uuid4(), AESGCM.generate_key(256)
+        return self.wrap(subject or uuid4(), AESGCM.generate_key(256))
+
+    def wrap(self, subject: UUID, key: bytes) -> SubjectKey:
         nonce = os.urandom(NONCE_BYTES)
         return SubjectKey(subject, key, nonce + self._wrapping.encrypt(nonce, key, subject.bytes))
 

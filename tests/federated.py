@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
 from projections import versions
+from projections.projector import Projector
 from regions import federation
 from regions.catalogue import Catalogue
-from regions.node import prepare
+from regions.node import Node, prepare
 from regions.postgres import Server
 from regions.server import create_database
 from tests.conftest import numbers
@@ -46,6 +48,17 @@ def join(
 ) -> None:
     federation.join(at_hub, at_node, name="first", regions=regions, conninfo=conninfo)
     wait_until(lambda: federation.received(at_hub, "first"))
+
+
+def projected(node: Node) -> list[dict[str, Any]]:
+    """The rows of all incidents, all events taken in."""
+    with versions.connect(node.url) as connection:
+        versions.add_regions(connection)
+        projector = Projector(connection, node.catalogue)
+        while projector.step():
+            pass
+        rows = connection.execute("SELECT to_jsonb(incident) FROM incident ORDER BY id")
+        return [row for (row,) in rows]
 
 
 def wait_until(true: Callable[[], bool]) -> None:

@@ -68,6 +68,7 @@ def _told(centre: Centre, ids: list[UUID], now: datetime) -> int:
 
 
 def _regions_due(connection: psycopg.Connection, now: datetime) -> list[str]:
+    """Of those that are written here: of others their own node tells the time."""
     rows = connection.execute(
         """
         SELECT region
@@ -76,6 +77,8 @@ def _regions_due(connection: psycopg.Connection, now: datetime) -> list[str]:
                          FROM incident
                         WHERE incident.region = tracking.region
                           AND alarm_at <= %s)
+           AND region IN (SELECT region FROM region_head)
+           AND region NOT IN (SELECT region FROM followed)
          ORDER BY region
         """,
         [now],

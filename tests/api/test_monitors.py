@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -105,3 +106,14 @@ def test_a_monitor_may_ask_in_the_newer_format(watched: Api) -> None:
     answer = watched.client.get("/metrics", headers=headers)
     assert answer.headers["content-type"].startswith("application/openmetrics-text")
     assert answer.text.endswith("# EOF\n")
+
+
+def test_what_differs_at_a_hub_is_told_of_each_region_that_it_follows(watched: Api) -> None:
+    with psycopg.connect(watched.url, autocommit=True) as connection:
+        connection.execute("INSERT INTO followed VALUES ('BROOKLYN', 'a'), ('MANHATTAN', 'a')")
+        connection.execute("INSERT INTO difference VALUES ('BROOKLYN', 7, 'MISSING')")
+        headers = {"authorization": f"Bearer {watched.token()}"}
+        text = watched.client.get("/metrics/server", headers=headers).text
+        connection.execute("DELETE FROM followed")
+    assert 'tsur_federation_differences{region="BROOKLYN"} 1.0' in text
+    assert 'tsur_federation_differences{region="MANHATTAN"} 0.0' in text

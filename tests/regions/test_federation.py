@@ -20,7 +20,7 @@ from regions.node import Node, command_pool
 from regions.postgres import Server
 from regions.vault import Vault
 from tests import federated
-from tests.federated import database, wait_until
+from tests.federated import database, projected, wait_until
 from tests.scenarios import ask, closed, registered
 
 MONITOR = Actor("monitor", Role.MONITOR)
@@ -66,16 +66,6 @@ def wait_for_all(at_hub: psycopg.Connection, at_node: psycopg.Connection) -> Non
 
 def found(at_hub: psycopg.Connection, at_node: psycopg.Connection) -> list[Difference]:
     return [each for code in HERE for each in federation.differences(at_hub, at_node, code)]
-
-
-def projected(node: Node) -> list[dict[str, object]]:
-    with versions.connect(node.url) as connection:
-        versions.add_regions(connection)
-        projector = Projector(connection, node.catalogue)
-        while projector.step():
-            pass
-        rows = connection.execute("SELECT to_jsonb(incident) FROM incident ORDER BY id")
-        return [row for (row,) in rows]
 
 
 def test_the_history_comes_first_and_then_what_happens(

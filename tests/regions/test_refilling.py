@@ -8,6 +8,7 @@ from regions import federation
 from regions.federation import FederationRefused
 from regions.node import Node
 from regions.refilling import refill
+from tests.federated import projected, wait_until
 from tests.regions.test_federation import (
     HERE,
     at_hub,
@@ -17,9 +18,7 @@ from tests.regions.test_federation import (
     hub,
     join,
     lose_slot,
-    projected,
     wait_for_all,
-    wait_until,
 )
 from tests.scenarios import ask, closed, registered, some_topic
 
