@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from uuid import uuid4
 
+import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -114,8 +115,8 @@ def test_only_who_sees_the_whole_country_is_told_of_the_server(
     assert "tsur_" not in answer.text
 
 
-def test_what_waits_for_an_operator_is_told(watched: Api, catalogue: Catalogue) -> None:
-    with node_on(watched.url, catalogue) as node, node.pool.connection() as hand:
+def test_what_waits_for_an_operator_is_told(watched: Api) -> None:
+    with psycopg.connect(watched.url) as hand:
         hand.execute(
             "INSERT INTO job (message_id, actor, arguments, attempts, error, quarantined)"
             " VALUES (gen_random_uuid(), 'deliver', '[]', 5, 'ValueError', true)"
