@@ -168,6 +168,18 @@ def test_no_line_quotes_an_exception(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.text.count("test_telemetry.py") == 2
 
 
+def test_what_is_kept_for_a_hub_is_told(watched: Api) -> None:
+    with psycopg.connect(watched.url, autocommit=True) as connection:
+        connection.execute("SELECT pg_create_logical_replication_slot('tsur_here', 'pgoutput')")
+        try:
+            samples = told(watched)
+        finally:
+            connection.execute("SELECT pg_drop_replication_slot('tsur_here')")
+    assert samples["tsur_replication_slot_retained_bytes", "tsur_here"] >= 0
+    assert samples["tsur_replication_slot_safe_bytes", "tsur_here"] > 2**30
+    assert samples["tsur_replication_slot_lost", "tsur_here"] == 0
+
+
 def test_every_alarm_looks_at_a_metric_that_exists(watched: Api) -> None:
     headers = {"authorization": f"Bearer {watched.token()}"}
     served = "".join(
