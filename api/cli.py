@@ -62,6 +62,7 @@ from regions.migration import MigrationMismatch
 from regions.node import Node, database, open_node
 from regions.publications import publication as published_as
 from regions.publications import published_lately
+from regions.roles import logins
 from regions.server import PostgresUnavailable
 from regions.settings import SettingInvalid, Settings, logs_are_json, read_settings
 from regions.sources import SourcesInvalid
@@ -121,6 +122,10 @@ def main() -> None:
     ) as error:
         Console(stderr=True).print(f"[bold red]tsur:[/] {error}", highlight=False)
         raise SystemExit(1) from None
+    except psycopg.errors.InsufficientPrivilege as error:
+        refusal = f"{error.diag.message_primary}: what is asked for is the owner's"
+        Console(stderr=True).print(f"[bold red]tsur:[/] {refusal}", highlight=False)
+        raise SystemExit(1) from None
     except psycopg.OperationalError:
         # Its text may name the host and the user.
         Console(stderr=True).print("[bold red]tsur:[/] The database went away; try again.")
@@ -177,6 +182,14 @@ def migrate() -> None:
     ):
         versions.ensure(served.url, node.catalogue, progress)
     console.print("The database is ready for this release.")
+
+
+@cli.command()
+def roles(
+    database: Annotated[str, typer.Argument(help="Its name on its server.")],
+) -> None:
+    """Print the SQL that makes a login role for each kind of process; without passwords."""
+    typer.echo(logins(database))
 
 
 @cli.command("projector")

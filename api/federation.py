@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from api.torture import torture
 from api.up import Demo, run_everything
 from api.viewer import TOKEN_KEY
 from projections import versions
-from projections.feed import progress_now
+from projections.feed import Progress, progress_now
 from regions import federation, refilling, watching
 from regions.catalogue import Catalogue, load_catalogue
 from regions.federation import FederationRefused
@@ -130,7 +130,8 @@ def join(name: NodeArgument) -> None:
 def _join(hub: Hub, name: str) -> None:
     regions = hub.topology.place(name).regions
     with _there(hub, name) as (node, url):
-        federation.join(hub.connection, node, name=name, regions=regions, conninfo=url)
+        conninfo = hub.topology.place(name).replication or url
+        federation.join(hub.connection, node, name=name, regions=regions, conninfo=conninfo)
         _receive(hub, node, name)
     with versions.connect(hub.url) as served:
         versions.add_regions(served)
@@ -153,8 +154,8 @@ def _receive(hub: Hub, node: psycopg.Connection, name: str) -> None:
 def resync(name: NodeArgument) -> None:
     """Go on following a node whose replication slot was lost, from what the hub has of it."""
     with _hub() as hub, _there(hub, name) as (node, url):
-        regions = _regions(hub, name)
-        federation.resync(hub.connection, node, name=name, regions=regions, conninfo=url)
+        regions, conninfo = _regions(hub, name), hub.topology.place(name).replication or url
+        federation.resync(hub.connection, node, name=name, regions=regions, conninfo=conninfo)
         _receive(hub, node, name)
         federation.settle(hub.connection, node, name)
     console.print(f"The hub follows {name} again.")
@@ -249,9 +250,18 @@ def _project_anew(region: str, old: str, new: str, catalogue: Catalogue) -> None
 
 @cli.command()
 def status() -> None:
-    """How each region stands at the hub: received, taken in, and when its node was heard of."""
-    with _hub() as hub, versions.connect(hub.url) as served:
-        parts = {part.region: part for part in progress_now(served)}
+    """How each region stands at the hub: received, taken in, and when its node was heard of.
+
+    And what each node keeps of its write-ahead log for the hub.
+    """
+    with _hub() as hub:
+        with versions.connect(hub.url) as served:
+            _show_regions(hub, progress_now(served))
+        show(_kept(hub))
+
+
+def _show_regions(hub: Hub, progress: Iterable[Progress]) -> None:
+    parts = {part.region: part for part in progress}
     table = Table("region", "name", "node", "received", "taken in", "silent for", "state")
     for code, region in hub.catalogue.regions.items():
         node, part = hub.topology.node_of(code), parts.get(code)
@@ -262,6 +272,19 @@ def status() -> None:
         silent = f"{part.silent_seconds:,.0f} s"
         table.add_row(code, region.name, node, f"{part.head}", f"{part.position}", silent, state)
     show(table)
+
+
+def _kept(hub: Hub) -> Table:
+    table = Table("node", "slot", "log kept", "state")
+    for name in hub.topology.followed:
+        try:
+            with _there(hub, name) as (node, _):
+                for slot in federation.slots(node):
+                    kept = f"{slot.retained_bytes / 2**20:,.0f} MiB"
+                    table.add_row(name, slot.name, kept, slot.wal_status)
+        except FederationRefused:
+            table.add_row(name, "", "", "does not answer")
+    return table
 
 
 @cli.command()

@@ -27,6 +27,7 @@ from projections.monitoring import (
 )
 from projections.pool import ReadPool
 from regions.catalogue import Catalogue
+from regions.federation import Slot
 
 
 @dataclass
@@ -173,6 +174,27 @@ class ServerState(Collector):
         for region, number in state.differences.items():
             differences.add_metric([region], number)
         yield differences
+        yield self._of_slots("retained_bytes", "Of the log, kept for a hub.", _retained)
+        yield self._of_slots("safe_bytes", "Written before it may be lost.", _safe)
+        yield self._of_slots("lost", "1: its hub needs a resync.", lambda slot: int(slot.lost))
+
+    def _of_slots(
+        self, name: str, description: str, value_of: Callable[[Slot], int | None]
+    ) -> Metric:
+        gauge = GaugeMetricFamily(f"tsur_replication_slot_{name}", description, labels=["slot"])
+        for slot in self.state.slots:
+            value = value_of(slot)
+            if value is not None:
+                gauge.add_metric([slot.name], value)
+        return gauge
+
+
+def _retained(slot: Slot) -> int:
+    return slot.retained_bytes
+
+
+def _safe(slot: Slot) -> int | None:
+    return slot.safe_bytes
 
 
 def _open(state: RegionState) -> dict[str, int]:

@@ -15,6 +15,7 @@ from projections.units import today_in
 from projections.walls import confine
 from regions import jobs
 from regions.catalogue import Catalogue
+from regions.federation import SLOTS, Slot
 
 WATCHED_DAYS = 30  # full local days
 
@@ -62,6 +63,7 @@ class NodeState:
     """What waits for an operator, of all regions together."""
 
     waiting_seconds: float  # of the job that could have begun first; 0: none waits
+    slots: Sequence[Slot]  # of hubs that follow this node
     dead_letters: int  # events that could not be taken in and are not skipped
     quarantined_jobs: int  # given up
     failing_jobs: int  # tried again
@@ -97,7 +99,10 @@ async def node_state(connection: AsyncConnection[Any], *, now: datetime) -> Node
         """
     )
     differences = {region: number async for region, number in cursor}
-    return NodeState(max(waited, 0.0), dead_letters, quarantined, failing, deliveries, differences)
+    slots = [Slot(*row) async for row in await connection.execute(SLOTS)]
+    return NodeState(
+        max(waited, 0.0), slots, dead_letters, quarantined, failing, deliveries, differences
+    )
 
 
 async def _open_by_status(

@@ -139,10 +139,12 @@ CREATE INDEX incident_by_merge ON incident (region, merged_at) WHERE merged_at I
 
 -- Whoever answers a viewer's question becomes one of these roles (projections/walls.py) and finds the
 -- incidents of the viewer's scope, whatever the question forgot to ask. No other table of incidents is
--- theirs to read. The owner, who writes, and who counts for everybody, sees all.
+-- theirs to read. Who writes, and who counts for everybody, sees all.
 ALTER TABLE incident ENABLE ROW LEVEL SECURITY;
 GRANT SELECT ON incident, tracking
     TO tsur_country, tsur_district, tsur_region, tsur_municipality, tsur_organisation, tsur_topics;
+CREATE POLICY of_processes ON incident TO tsur_projector, tsur_reader
+    USING (true);
 CREATE POLICY of_country ON incident FOR SELECT TO tsur_country
     USING (true);
 CREATE POLICY of_district ON incident FOR SELECT TO tsur_district

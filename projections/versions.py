@@ -13,7 +13,7 @@ from psycopg import sql
 from projections.projector import BATCH_EVENTS, Projector
 from projections.release import SCHEMA, version_of
 from regions.catalogue import Catalogue
-from regions.reader_roles import READER_ROLES
+from regions.roles import READER_ROLES
 
 SERVED, NEXT, RETIRED = "read", "read_next", "read_retired"
 REBUILD_LOCK = 7_203_513  # one rebuild at a time
@@ -127,15 +127,24 @@ def _create(connection: psycopg.Connection, version: str) -> None:
                 sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema))
             )
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(NEXT)))
-        connection.execute(
-            sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(
-                sql.Identifier(NEXT), sql.SQL(", ").join(map(sql.Identifier, READER_ROLES))
-            )
-        )
         connection.execute(SCHEMA.encode())
+        _open_to_roles(connection)
         connection.execute("INSERT INTO built (version) VALUES (%s)", [version])
         add_regions(connection)
         _take_over_skips(connection)
+
+
+def _open_to_roles(connection: psycopg.Connection) -> None:
+    """To processes that answer, and to the projector; what viewers may read stands in SCHEMA."""
+    roles = sql.SQL(", ").join(
+        map(sql.Identifier, (*READER_ROLES, "tsur_reader", "tsur_projector"))
+    )
+    for statement in (
+        "GRANT USAGE ON SCHEMA {schema} TO {roles}",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO tsur_reader",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO tsur_projector",
+    ):
+        connection.execute(sql.SQL(statement).format(schema=sql.Identifier(NEXT), roles=roles))
 
 
 def _take_over_skips(connection: psycopg.Connection) -> None:

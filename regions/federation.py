@@ -22,9 +22,11 @@ PUBLICATIONS: dict[LiteralString, LiteralString] = {
 CONNECT_SECONDS = 5
 RANGE_EVENTS = 10_000  # that a difference is narrowed down from, event by event
 
-# A hub writes into no followed region, and hears of each by what comes. The one trigger fires for
-# writers only, the other for what is replicated only.
+# A hub writes into no followed region, and hears of each by what comes. `written_elsewhere` fires
+# for writers only, be they the owner; the other for what is replicated only.
 RECEIVE: LiteralString = """
+CREATE OR REPLACE TRIGGER written_elsewhere BEFORE INSERT OR UPDATE OR DELETE ON events
+   FOR EACH ROW EXECUTE FUNCTION refuse_followed();
 CREATE OR REPLACE TRIGGER written_elsewhere BEFORE INSERT OR UPDATE ON region_head
    FOR EACH ROW EXECUTE FUNCTION refuse_followed();
 CREATE OR REPLACE TRIGGER heard AFTER INSERT OR UPDATE ON region_head
@@ -178,6 +180,37 @@ def regions_of(hub: psycopg.Connection, name: str, named: Collection[str]) -> li
     return sorted(region for region in own if followed.get(region, name) == name)
 
 
+class Slot(NamedTuple):
+    """What a node keeps for a hub that follows it."""
+
+    name: str
+    retained_bytes: int  # of the write-ahead log
+    safe_bytes: int | None  # that may be written before it may be lost; None: no bound, or lost
+    wal_status: str  # reserved, extended, unreserved or lost
+
+    @property
+    def lost(self) -> bool:
+        """Whether the hub must be resynced: the log behind the slot is gone."""
+        return self.wal_status == "lost"
+
+
+SLOTS: LiteralString = """
+SELECT slot_name,
+       coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint,
+       safe_wal_size,
+       wal_status
+  FROM pg_replication_slots
+ WHERE database = current_database()
+   AND starts_with(slot_name, 'tsur_')
+   AND wal_status IS NOT NULL
+ ORDER BY slot_name
+"""
+
+
+def slots(node: psycopg.Connection) -> list[Slot]:
+    return [Slot(*row) for row in node.execute(SLOTS)]
+
+
 def recorded(connection: psycopg.Connection, regions: Collection[str]) -> int:
     """How many events of these regions there are."""
     row = connection.execute(
@@ -300,6 +333,14 @@ def last_position(connection: psycopg.Connection, region: str) -> int:
     return row[0] if row else 0
 
 
+def _head(connection: psycopg.Connection, region: str) -> int:
+    """0 without one."""
+    row = connection.execute(
+        "SELECT coalesce(max(pos), 0) FROM region_head WHERE region = %s", [region]
+    ).fetchone()
+    return row[0] if row else 0
+
+
 class Difference(NamedTuple):
     """An event that is not at the hub as it is at its node."""
 
@@ -311,8 +352,8 @@ class Difference(NamedTuple):
 def differences(
     hub: psycopg.Connection, node: psycopg.Connection, region: str
 ) -> Iterator[Difference]:
-    """Compare what the hub has of a region with the node, in growing positions."""
-    upto = last_position(hub, region)
+    """Compare what the hub has, or had, of a region with the node, in growing positions."""
+    upto = max(last_position(hub, region), _head(hub, region))
     for after in range(0, upto, RANGE_EVENTS):
         yield from within(hub, node, region, after, min(after + RANGE_EVENTS, upto))
 

@@ -77,6 +77,30 @@ def last_applied(connection: psycopg.Connection) -> int:
     return max(_applied(connection), default=0)
 
 
+def may_migrate(connection: psycopg.Connection) -> bool:
+    """Whether the tables are ours, or there are none yet."""
+    owned = connection.execute(
+        """
+        SELECT pg_has_role(relowner, 'USAGE')
+          FROM pg_class
+         WHERE oid = to_regclass('public.migration')
+        """
+    ).fetchone()
+    return owned != (False,)
+
+
+def check_migrated(connection: psycopg.Connection, migrations: Sequence[Migration]) -> None:
+    """Raises MigrationMismatch unless all of these, and no others, are applied."""
+    applied = _applied(connection)
+    _check_known(migrations, applied)
+    for migration in migrations:
+        if migration.number not in applied:
+            raise MigrationMismatch(
+                f"{migration.name} is not applied: run `tsur migrate` as the owner of the tables"
+            )
+        _check_unchanged(migration, applied[migration.number])
+
+
 def _applied(connection: psycopg.Connection) -> dict[int, str]:
     return dict(connection.execute("SELECT number, checksum FROM migration").fetchall())
 

@@ -17,9 +17,9 @@ from regions.calendars import load_calendars
 from regions.catalogue import Catalogue, load_catalogue
 from regions.centre import Centre
 from regions.exports import Exports
-from regions.migration import migrate, read_migrations
+from regions.migration import check_migrated, may_migrate, migrate, read_migrations
 from regions.postgres import Server, embedded
-from regions.reader_roles import ensure_reader_roles
+from regions.roles import ensure_roles
 from regions.routing import Routing, load_routing
 from regions.server import PostgresUnavailable, check_server, create_database
 from regions.settings import SettingInvalid, Settings
@@ -183,8 +183,10 @@ def check_vault(url: str, vault: Vault) -> None:
     """
     mark = vault.fingerprint(b"node")
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("UPDATE node SET vault_mark = %s WHERE vault_mark IS NULL", [mark])
         found = connection.execute("SELECT vault_mark FROM node").fetchone()
+        if found == (None,):
+            connection.execute("UPDATE node SET vault_mark = %s WHERE vault_mark IS NULL", [mark])
+            found = connection.execute("SELECT vault_mark FROM node").fetchone()
     if found != (mark,):
         raise VaultKeyInvalid(
             "The vault.key in TSUR_HOME is not the one this database was begun with; restore that"
@@ -213,24 +215,23 @@ def prepare(url: str, catalogue: Catalogue, regions: Collection[str] | None = No
     """Migrate, claim the database for its catalogue, and give each region written here its head.
 
     Without `regions` it is all. Only a database of all regions, or of none, is the network's own.
-    Raises PostgresUnavailable if the database belongs to another catalogue, or if it may not make
-    the roles that viewers read behind.
+    Who does not own the tables finds them made ready, or is refused. Raises PostgresUnavailable if
+    the database belongs to another catalogue, or if we may not make the roles; MigrationMismatch.
     """
     with psycopg.connect(url, autocommit=True) as connection:
-        migrate(connection, read_migrations())
-        ensure_reader_roles(connection)
+        if not may_migrate(connection):
+            check_migrated(connection, read_migrations())
+            _check_catalogue(connection, catalogue)
+            return
+        ensure_roles(connection)
         with connection.transaction(), connection.cursor() as cursor:
             # The workers' queue: a save can enqueue a job in its own transaction.
             queue.init(cursor)
+        migrate(connection, read_migrations())
         connection.execute(
             "INSERT INTO node (catalogue) VALUES (%s) ON CONFLICT DO NOTHING", [catalogue.code]
         )
-        owner = connection.execute("SELECT catalogue FROM node").fetchone()
-        if owner != (catalogue.code,):
-            raise PostgresUnavailable(
-                f"This database holds the catalogue {owner and owner[0]!r}, not "
-                f"{catalogue.code!r}; choose another database or set TSUR_CATALOGUE"
-            )
+        _check_catalogue(connection, catalogue)
         here = catalogue.regions if regions is None else regions
         network = [NETWORK] if not here or len(here) == len(catalogue.regions) else []
         connection.execute(
@@ -242,4 +243,13 @@ def prepare(url: str, catalogue: Catalogue, regions: Collection[str] | None = No
                 ON CONFLICT DO NOTHING
             """,
             [[*here, *map(sandbox_of, here), *network]],
+        )
+
+
+def _check_catalogue(connection: psycopg.Connection, catalogue: Catalogue) -> None:
+    owner = connection.execute("SELECT catalogue FROM node").fetchone()
+    if owner != (catalogue.code,):
+        raise PostgresUnavailable(
+            f"This database holds the catalogue {owner and owner[0]!r}, not "
+            f"{catalogue.code!r}; choose another database or set TSUR_CATALOGUE"
         )

@@ -59,6 +59,8 @@ SETTINGS = MappingProxyType(
         # A hub follows as many nodes as there are regions.
         "max_logical_replication_workers": "100",
         "max_replication_slots": "100",
+        # A hub that stays away does not fill the disk: its slot is lost, and made good by a resync.
+        "max_slot_wal_keep_size": "10GB",
         "max_wal_size": "2GB",
         "max_worker_processes": "120",
         "shared_buffers": "256MB",

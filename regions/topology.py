@@ -11,6 +11,7 @@
     database = "postgresql://volga.example/tsur"
     api = "https://volga.example"
 
+`replication` is as what the hub's server connects, where that is another role than `database`'s.
 A node on this machine has a `home`, the folder of its own PostgreSQL, instead of a `database`.
 Passwords belong into a passfile or a service file of libpq, not here.
 """
@@ -46,6 +47,7 @@ class Place:
     regions: tuple[str, ...] = ()
     database: str | None = None
     home: Path | None = None
+    replication: str | None = None  # conninfo for the hub's subscription; None: as `database`
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,21 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
+from psycopg import errors, sql
+from psycopg.conninfo import make_conninfo
 
 from projections import versions
 from projections.projector import Projector
 from regions.catalogue import Catalogue, load_catalogue
 from regions.node import Node, command_pool, prepare
 from regions.postgres import Server, embedded
+from regions.roles import LOGINS
 from regions.server import create_database
 from regions.vault import Vault
 
@@ -106,6 +110,14 @@ def url(server: Server, template: str) -> Iterator[str]:
     yield create_database(server.url, name, template=template)
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def as_process(kind: str, url: str) -> str:
+    """A database as such a process reaches it: by a role that may do what it needs, no more."""
+    role = f"{kind}_of_tests"
+    with psycopg.connect(url, autocommit=True) as connection, suppress(errors.DuplicateObject):
+        connection.execute(sql.SQL(LOGINS[kind]).format(sql.Identifier(role)))
+    return make_conninfo(url, user=role)
 
 
 @pytest.fixture

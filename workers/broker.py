@@ -24,6 +24,7 @@ from dramatiq.middleware.age_limit import AgeLimit
 from dramatiq.middleware.shutdown import ShutdownNotifications
 from dramatiq.middleware.time_limit import TimeLimit
 from dramatiq_postgres import PostgresBroker
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolClosed
 
@@ -46,7 +47,7 @@ STOP_SECONDS = 5
 def postgres_broker(url: str, pool: ConnectionPool) -> PostgresBroker:
     """Jobs in the database itself: a save enqueues in its own transaction."""
     return PostgresBroker(
-        url=url,
+        url=conninfo_to_dict(url),  # of a URL it would make another, by rules that are not libpq's
         results=False,
         listen=False,
         notify=False,

@@ -19,3 +19,4 @@ CREATE TRIGGER moved_elsewhere BEFORE INSERT OR UPDATE ON delivery
    FOR EACH ROW EXECUTE FUNCTION refuse_moving();
 CREATE TRIGGER moved_elsewhere BEFORE INSERT ON remembered
    FOR EACH ROW EXECUTE FUNCTION refuse_moving();
+GRANT SELECT ON moving TO tsur_writer;

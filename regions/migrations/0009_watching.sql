@@ -14,3 +14,4 @@ CREATE TABLE difference (
     found_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (region, pos)
 );
+GRANT SELECT ON difference TO tsur_reader;

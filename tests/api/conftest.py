@@ -28,13 +28,13 @@ from api.viewer import Viewer, issue_token, read_scope
 from domain.vocabulary import Role
 from projections import projector, versions
 from regions.catalogue import Catalogue, load_catalogue
-from regions.node import Node, command_pool
+from regions.node import Node, check_vault, command_pool
 from regions.postgres import Server
 from regions.server import create_database
 from regions.settings import Budget, Issuer, Settings
 from regions.topology import FEDERATION_KEY
 from regions.vault import Vault
-from tests.conftest import NEW_YORK
+from tests.conftest import NEW_YORK, as_process
 from tests.scenarios import NOON
 
 DEADLINE_SECONDS = 20  # nothing here takes a tenth of it, unless it never comes
@@ -251,6 +251,7 @@ def serving(
     With `send_buffer`, the kernel keeps so many bytes for a slow reader, instead of megabytes.
     """
     clock = Clock(now)
+    check_vault(url, Vault(SECRET))  # as `tsur migrate` does: the first key is the database's
     with (
         tempfile.TemporaryDirectory() as home,
         socket.create_server(("127.0.0.1", port)) as listener,
@@ -268,7 +269,7 @@ def serving(
         settings = Settings(Path(home), url, *listener.getsockname(), folder, **facts)
         address = f"http://127.0.0.1:{settings.port}"
         with (
-            running(create_app(settings, url, clock), listener) as server,
+            running(create_app(settings, as_process("api", url), clock), listener) as server,
             httpx.Client(base_url=address, timeout=DEADLINE_SECONDS) as client,
         ):
             yield Api(address, url, load_catalogue(folder), clock, client, server, token_key)
@@ -291,10 +292,10 @@ def running(app: Any, listener: socket.socket) -> Iterator[GracefulServer]:
 @contextmanager
 def projecting(url: str, catalogue: Catalogue) -> Iterator[None]:
     """A projector that follows the events until the block ends."""
-    stop = threading.Event()
+    stop, ours = threading.Event(), as_process("projector", url)
     thread = threading.Thread(
         target=projector.run,
-        args=(lambda: versions.connect(url), catalogue, stop),
+        args=(lambda: versions.connect(ours), catalogue, stop),
         name="projector",
     )
     thread.start()
@@ -332,8 +333,9 @@ def recorded(url: str) -> dict[str, int]:
 @contextmanager
 def node_on(url: str, catalogue: Catalogue) -> Iterator[Node]:
     """The centres behind an API of `serving`: what it seals they open."""
-    with command_pool(url) as pool:
-        yield Node(url, catalogue, Vault(SECRET), pool)
+    ours = as_process("worker", url)
+    with command_pool(ours) as pool:
+        yield Node(ours, catalogue, Vault(SECRET), pool)
 
 
 @pytest.fixture

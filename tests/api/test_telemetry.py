@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from uuid import uuid4
 
+import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -114,8 +115,8 @@ def test_only_who_sees_the_whole_country_is_told_of_the_server(
     assert "tsur_" not in answer.text
 
 
-def test_what_waits_for_an_operator_is_told(watched: Api, catalogue: Catalogue) -> None:
-    with node_on(watched.url, catalogue) as node, node.pool.connection() as hand:
+def test_what_waits_for_an_operator_is_told(watched: Api) -> None:
+    with psycopg.connect(watched.url) as hand:
         hand.execute(
             "INSERT INTO job (message_id, actor, arguments, attempts, error, quarantined)"
             " VALUES (gen_random_uuid(), 'deliver', '[]', 5, 'ValueError', true)"
@@ -165,6 +166,18 @@ def test_no_line_quotes_an_exception(caplog: pytest.LogCaptureFixture) -> None:
     assert "Failed errorId=7\n" in caplog.text
     assert caplog.text.index("ValueError") < caplog.text.index("LookupError")
     assert caplog.text.count("test_telemetry.py") == 2
+
+
+def test_what_is_kept_for_a_hub_is_told(watched: Api) -> None:
+    with psycopg.connect(watched.url, autocommit=True) as connection:
+        connection.execute("SELECT pg_create_logical_replication_slot('tsur_here', 'pgoutput')")
+        try:
+            samples = told(watched)
+        finally:
+            connection.execute("SELECT pg_drop_replication_slot('tsur_here')")
+    assert samples["tsur_replication_slot_retained_bytes", "tsur_here"] >= 0
+    assert samples["tsur_replication_slot_safe_bytes", "tsur_here"] > 2**30
+    assert samples["tsur_replication_slot_lost", "tsur_here"] == 0
 
 
 def test_every_alarm_looks_at_a_metric_that_exists(watched: Api) -> None:

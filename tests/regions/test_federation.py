@@ -1,10 +1,12 @@
 """A hub and a node on two real servers: what is written at the node comes to the hub, all of it."""
 
+import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import errors
 
 from domain.commands import Citizen, ErasePersonalData, PublishReply, TransferOut
 from domain.errors import RegionElsewhere
@@ -16,10 +18,11 @@ from projections.projector import Projector
 from regions import federation
 from regions.catalogue import Catalogue
 from regions.federation import Difference, FederationRefused
-from regions.node import Node, command_pool
-from regions.postgres import Server
+from regions.node import Node, command_pool, prepare
+from regions.postgres import Server, embedded
 from regions.vault import Vault
 from tests import federated
+from tests.conftest import SERVER_SETTINGS, as_process
 from tests.federated import database, projected, wait_until
 from tests.scenarios import ask, closed, registered
 
@@ -97,6 +100,54 @@ def test_neither_writes_what_is_the_others(
         {"~network"},
         {code + part for code in HERE for part in ("", "~sandbox")},
     )
+
+
+def test_at_a_hub_nothing_but_replication_touches_what_is_followed(
+    hub: Node, bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
+) -> None:
+    registered(bronx_and_queens.centre("BRONX"))
+    join(at_hub, at_node, bronx_and_queens.url)
+    with psycopg.connect(as_process("worker", hub.url), autocommit=True) as writer:
+        for connection in (at_hub, writer):
+            with pytest.raises(psycopg.Error, match="BRONX is written by its own node"):
+                connection.execute(
+                    "INSERT INTO events (region, pos, originator_id, originator_version, topic,"
+                    " payload) VALUES ('BRONX', 2, gen_random_uuid(), 1, 'X', '{}')"
+                )
+    for change in ("UPDATE events SET topic = 'X'", "DELETE FROM events"):
+        with pytest.raises(psycopg.Error, match="BRONX is written by its own node"):
+            at_hub.execute(change.encode())
+    assert found(at_hub, at_node) == []
+
+
+def test_a_hub_that_follows_is_prepared_again_and_writes_what_is_its_own(
+    hub: Node, bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
+) -> None:
+    join(at_hub, at_node, bronx_and_queens.url)
+    prepare(hub.url, hub.catalogue, ())
+    at_hub.execute("UPDATE region_head SET pos = 1 WHERE region = '~network'")
+    at_hub.execute(
+        "INSERT INTO events (region, pos, originator_id, originator_version, topic, payload)"
+        " VALUES ('~network', 1, gen_random_uuid(), 1, 'X', '{}')"
+    )
+
+
+def test_a_hub_subscribes_by_a_role_that_reads_the_log_and_nothing_else(
+    bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
+) -> None:
+    registered(bronx_and_queens.centre("BRONX"))
+    as_hub = as_process("hub", bronx_and_queens.url)
+    join(at_hub, at_node, as_hub)
+    registered(bronx_and_queens.centre("QUEENS"))
+    wait_for_all(at_hub, at_node)
+    assert found(at_hub, at_node) == []
+    with psycopg.connect(as_hub, autocommit=True) as connection:
+        for table in ("subject_key", "inbox", "node", "command_result"):
+            with pytest.raises(errors.InsufficientPrivilege):
+                connection.execute(f"SELECT FROM {table}".encode())
+        for change in ("DELETE FROM events", "UPDATE region_head SET pos = 0"):
+            with pytest.raises(errors.InsufficientPrivilege):
+                connection.execute(change.encode())
 
 
 def test_nothing_is_handed_to_a_region_where_nobody_would_take_it(bronx_and_queens: Node) -> None:
@@ -232,6 +283,61 @@ def lose_slot(at_hub: psycopg.Connection, at_node: psycopg.Connection) -> None:
     at_node.execute("SELECT pg_drop_replication_slot('tsur_first')")
 
 
+@pytest.fixture
+def short_of_room(catalogue: Catalogue) -> Iterator[Node]:
+    """A node whose server keeps little for a hub that is away."""
+    room = {"max_slot_wal_keep_size": "32MB", "max_wal_size": "32MB", "min_wal_size": "32MB"}
+    with tempfile.TemporaryDirectory(prefix="tsur-tests-") as folder:
+        Path(folder).chmod(0o711)
+        with embedded(Path(folder) / "home", {**SERVER_SETTINGS, **room}) as server:
+            url = database(server, catalogue, HERE)
+            with command_pool(url) as pool:
+                yield Node(url, catalogue, Vault(b"0" * 32), pool)
+
+
+def test_what_is_kept_for_a_hub_that_is_away_is_bounded_and_told(
+    hub: Node, short_of_room: Node
+) -> None:
+    with (
+        federation.connect(hub.url) as at_hub,
+        federation.connect(short_of_room.url) as at_node,
+    ):
+        registered(short_of_room.centre("BRONX"))
+        join(at_hub, at_node, short_of_room.url)
+        at_hub.execute("ALTER SUBSCRIPTION tsur_first DISABLE")
+        slots = "SELECT count(*) FROM pg_replication_slots WHERE active"
+        wait_until(lambda: at_node.execute(slots).fetchone() == (0,))
+        (before,) = federation.slots(at_node)
+        write_log(at_node)
+        (slot,) = federation.slots(at_node)
+        assert slot.name == "tsur_first"
+        assert slot.retained_bytes > before.retained_bytes + 2**23
+        assert before.safe_bytes is not None
+        assert slot.safe_bytes is not None
+        assert slot.safe_bytes < before.safe_bytes
+        assert not slot.lost
+        while not slot.lost:
+            registered(short_of_room.centre("QUEENS"))
+            write_log(at_node)
+            (slot,) = federation.slots(at_node)
+        assert (slot.retained_bytes, slot.safe_bytes) == (0, None)
+        conninfo = short_of_room.url
+        federation.resync(at_hub, at_node, name="first", regions=HERE, conninfo=conninfo)
+        wait_until(lambda: federation.received(at_hub, "first"))
+        federation.settle(at_hub, at_node, "first")
+        wait_for_all(at_hub, at_node)
+        assert found(at_hub, at_node) == []
+        assert not any(slot.lost for slot in federation.slots(at_node))
+        federation.leave(at_hub, at_node, "first")
+
+
+def write_log(node: psycopg.Connection) -> None:
+    """A segment of 16 MB, and the checkpoint that lets go of old ones."""
+    node.execute("SELECT pg_logical_emit_message(false, 'tests', 'x')")
+    node.execute("SELECT pg_switch_wal()")
+    node.execute("CHECKPOINT")
+
+
 def test_a_beat_tells_the_hub_that_the_node_lives(
     hub: Node, bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
 ) -> None:
@@ -255,13 +361,17 @@ def test_whatever_differs_is_found_and_named(
 ) -> None:
     closed(bronx_and_queens.centre("BRONX"))
     join(at_hub, at_node, bronx_and_queens.url)
+    at_hub.execute("SET session_replication_role = replica")  # past the triggers: a superuser may
     at_hub.execute('UPDATE events SET payload = payload || \'{"by": "x"}\' WHERE pos = 2')
     at_hub.execute("DELETE FROM events WHERE pos = 3")
     at_node.execute("DELETE FROM events WHERE pos = 4")
+    last = federation.recorded(at_node, HERE)
+    at_hub.execute("DELETE FROM events WHERE pos = %s", [last])
     assert found(at_hub, at_node) == [
         Difference("BRONX", 2, "OTHER"),
         Difference("BRONX", 3, "MISSING"),
         Difference("BRONX", 4, "FOREIGN"),
+        Difference("BRONX", last, "MISSING"),
     ]
 
 

@@ -1,0 +1,93 @@
+"""The roles of processes: what each may do in the database, and what it may not."""
+
+import psycopg
+import pytest
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from regions.roles import LOGINS, logins
+from tests.conftest import as_process
+
+
+def tried(kind: str, url: str, statement: str) -> None:
+    with psycopg.connect(as_process(kind, url)) as connection:
+        connection.execute(statement.encode())
+        connection.rollback()
+
+
+@pytest.mark.parametrize("kind", ["api", "worker", "projector"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE events SET topic = 'X'",
+        "DELETE FROM events",
+        "TRUNCATE events",
+        "UPDATE command_result SET pos = 1",
+        "UPDATE region_head SET region = 'X'",
+        "DELETE FROM region_head",
+        "DELETE FROM access_log",
+        "UPDATE node SET catalogue = 'X'",
+        "ALTER TABLE events DISABLE TRIGGER ALL",
+        "SET session_replication_role = replica",
+        "CREATE TABLE mine ()",
+        "DROP SCHEMA read CASCADE",
+        "TRUNCATE read.incident",
+    ],
+)
+def test_no_process_changes_what_is_recorded(kind: str, statement: str, url: str) -> None:
+    with pytest.raises(errors.InsufficientPrivilege):
+        tried(kind, url, statement)
+
+
+@pytest.mark.parametrize("kind", ["api", "worker"])
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM read.incident", "UPDATE read.tracking SET pos = 0"]
+)
+def test_who_writes_the_log_writes_no_read_model(kind: str, statement: str, url: str) -> None:
+    with pytest.raises(errors.InsufficientPrivilege):
+        tried(kind, url, statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO events SELECT * FROM events",
+        "UPDATE region_head SET pos = 0",
+        "SELECT FROM subject_key",
+        "SELECT FROM inbox",
+        "SELECT FROM export",
+        "SELECT FROM dramatiq.queue",
+    ],
+)
+def test_the_projector_reads_the_log_and_nothing_else_of_the_record(
+    statement: str, url: str
+) -> None:
+    tried("projector", url, "SELECT FROM events, region_head, followed")
+    tried("projector", url, "DELETE FROM read.incident")
+    with pytest.raises(errors.InsufficientPrivilege):
+        tried("projector", url, statement)
+
+
+def test_a_replica_reads_the_log_and_nothing_else(url: str) -> None:
+    tried("hub", url, "SELECT FROM events, region_head")
+    for statement in ("SELECT FROM subject_key", "SELECT FROM read.incident", "DELETE FROM events"):
+        with pytest.raises(errors.InsufficientPrivilege):
+            tried("hub", url, statement)
+
+
+def test_what_is_printed_makes_the_roles_of_one_database_and_closes_it_to_those_of_others(
+    url: str,
+) -> None:
+    name = str(conninfo_to_dict(url)["dbname"])
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(logins(name).encode())
+    for kind in LOGINS:
+        with psycopg.connect(make_conninfo(url, user=f"{kind}_of_{name}")) as connection:
+            connection.execute("SELECT FROM events")
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        tried("api", url, "SELECT 1")
+    assert "PASSWORD" not in logins(name)
+
+
+def test_a_name_is_quoted() -> None:
+    assert 'CREATE ROLE "hub_of_a""b" LOGIN' in logins('a"b')
