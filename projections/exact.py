@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -49,12 +49,19 @@ async def exact_figures(
     by: Unit,
     municipality: str | None = None,
     zones: Mapping[str, str] | None = None,
+    durations: Collection[str] = DURATION_NAMES,
 ) -> dict[str, Figures]:
-    """By code, and of all together under TOTAL. `zones` by region are needed for hours only."""
+    """By code, and of all together under TOTAL. `zones` by region are needed for hours only.
+
+    Of the durations only those named: each has all its times put in order.
+    """
+    told = [name for name in DURATION_NAMES if name in durations]
     cursor = await connection.execute(
-        _exact_query(by), given(period, today, municipality=municipality, zones=zones), binary=True
+        _exact_query(by, tuple(told)),
+        given(period, today, municipality=municipality, zones=zones) | {"measures": told},
+        binary=True,
     )
-    return {unit: _exactly(row) async for unit, *row in cursor}
+    return {unit: _exactly(row, told) async for unit, *row in cursor}
 
 
 def given(
@@ -75,13 +82,12 @@ def given(
     }
 
 
-def _exactly(row: Sequence[Any]) -> Figures:
-    told = row[len(COUNT_NAMES) :]
-    durations = {
+def _exactly(row: Sequence[Any], durations: Sequence[str]) -> Figures:
+    lasted = {
         name: _exact_duration(ordered or [])
-        for name, ordered in zip(DURATION_NAMES, told, strict=True)
+        for name, ordered in zip(durations, row[len(COUNT_NAMES) :], strict=True)
     }
-    return Figures(durations.__getitem__, *row[: len(COUNT_NAMES)])
+    return Figures(lasted.__getitem__, *row[: len(COUNT_NAMES)])
 
 
 def _exact_duration(ordered: Sequence[float]) -> Duration:
@@ -96,25 +102,21 @@ def _exact_duration(ordered: Sequence[float]) -> Duration:
 
 
 @cache
-def _exact_query(unit: Unit) -> LiteralString:
+def _exact_query(unit: Unit, durations: Sequence[LiteralString]) -> LiteralString:
     """Rows of: the unit or '' for all, its counts, then all times of each duration in order."""
     cohorts: list[LiteralString] = [
         cohort.name + " AS (" + _exact_counts(cohort, unit) + ")" for cohort in Cohort
     ]
     names: list[LiteralString] = [cohort.name + " USING (unit)" for cohort in Cohort]
-    counted: LiteralString = ", ".join("coalesce(" + name + ", 0)" for name in COUNT_NAMES)
-    timed: LiteralString = ", ".join(
-        "max(ordered) FILTER (WHERE measure = '" + name + "')" for name in DURATION_NAMES
-    )
+    told: list[LiteralString] = ["coalesce(" + name + ", 0)" for name in COUNT_NAMES]
+    told += ["max(ordered) FILTER (WHERE measure = '" + name + "')" for name in durations]
     return (
         "WITH "
         + ", ".join(cohorts)
         + ", timed AS ("
         + _exact_durations(unit)
         + ") SELECT unit, "
-        + counted
-        + ", "
-        + timed
+        + ", ".join(told)
         + " FROM "
         + " FULL JOIN ".join(names).replace(" USING (unit)", "", 1)
         # What is in no unit (not located, not classified) counts for the whole only.
@@ -151,6 +153,7 @@ def _exact_durations(unit: Unit) -> LiteralString:
         + LASTED
         + """) AS of (measure, seconds)) AS lasted
          WHERE seconds IS NOT NULL
+           AND measure = ANY (%(measures)s)
          GROUP BY measure, GROUPING SETS ((unit), ())
         """
     )

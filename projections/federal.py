@@ -121,7 +121,13 @@ async def _units(
             connection, period, catalogue=catalogue, now=now, regions=regions, durations=durations
         )
     found = await figures_by(
-        connection, period, UNITS[question.of], catalogue=catalogue, now=now, regions=regions
+        connection,
+        period,
+        UNITS[question.of],
+        catalogue=catalogue,
+        now=now,
+        regions=regions,
+        durations=durations,
     )
     return {code: one for code, one in found.items() if code != TOTAL}
 

@@ -29,7 +29,7 @@ async def region_figures(
     """By region code, and of the country under TOTAL. Regions without incidents are absent."""
     today = {code: today_in(catalogue, code, now) for code in catalogue.regions}
     if exact:
-        return await exact_figures(connection, period, today, by=Unit.REGION)
+        return await exact_figures(connection, period, today, by=Unit.REGION, durations=durations)
     sums = await sums_of(connection, period, today, [TOTAL], durations)
     by_region = {region: found for (region, _), found in sums.items()}
     return figures_of(by_region, total=TOTAL, durations=durations)
@@ -98,6 +98,7 @@ async def figures_by(
     now: datetime,
     regions: Collection[str],
     municipality: str | None = None,
+    durations: Collection[str] = DURATION_NAMES,
 ) -> dict[str, Figures]:
     """By code of the unit, side by side, and of all together under TOTAL; exact.
 
@@ -106,7 +107,13 @@ async def figures_by(
     today = {region: today_in(catalogue, region, now) for region in regions}
     zones = {region: catalogue.region(region).zone.key for region in regions}
     return await exact_figures(
-        connection, period, today, by=unit, municipality=municipality, zones=zones
+        connection,
+        period,
+        today,
+        by=unit,
+        municipality=municipality,
+        zones=zones,
+        durations=durations,
     )
 
 
