@@ -46,12 +46,13 @@ from domain.errors import DomainError
 from domain.publications import RankingPublished
 from domain.rights import Actor
 from domain.vocabulary import Role
-from projections import listening, projector, verification, versions
+from projections import listening, projector, versions
 from projections.feed import progress_now
-from projections.figures import Period
-from projections.overdue import OverdueBy
+from projections.past import verification
+from projections.past.verification import Difference
 from projections.release import version_of
-from projections.verification import Difference
+from projections.statistics.figures import Period
+from projections.statistics.overdue import OverdueBy
 from regions.catalogue import Catalogue, CatalogueInvalid, load_catalogue
 from regions.event_store import StoreUnavailable
 from regions.federation import FederationRefused

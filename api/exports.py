@@ -17,9 +17,10 @@ from api.types.export import Export
 from api.types.figures import PeriodInput, SideBySide
 from api.types.ranking import RankingInput
 from domain.errors import DomainError, ExportUnclear
-from projections.exact import Unit
 from projections.incident_list import count_incidents
-from projections.tables import (
+from projections.statistics.exact import Unit
+from projections.statistics.units import Area
+from projections.views.tables import (
     EXPORT_ROWS_MAX,
     BoardWanted,
     IncidentsWanted,
@@ -27,7 +28,6 @@ from projections.tables import (
     Wanted,
     check_rows,
 )
-from projections.units import Area
 from regions.catalogue import Catalogue
 from regions.exports import ExportFormat
 

@@ -18,14 +18,14 @@ from api.viewer import IssuerUnavailable, ViewerOf
 from domain.errors import NotPermitted
 from domain.rights import Scope
 from domain.vocabulary import OPEN
-from projections.monitoring import (
+from projections.pool import ReadPool
+from projections.views.monitoring import (
     WATCHED_DAYS,
     NodeState,
     RegionState,
     node_state,
     region_states,
 )
-from projections.pool import ReadPool
 from regions.catalogue import Catalogue
 from regions.federation import Slot
 

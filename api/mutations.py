@@ -56,7 +56,7 @@ from api.types.publication import PublishRankingInput
 from domain import commands, office
 from domain.errors import DomainError, NotFound, NotPermitted
 from domain.publications import check_settled
-from projections.verification import find
+from projections.past.verification import find
 from regions.centre import Result
 from regions.offices import command_office
 from regions.publications import check_publisher, publish_ranking

@@ -10,7 +10,7 @@ from api.types.node import write_id
 from api.types.publication import Publication
 from domain.errors import DomainError
 from projections.freshness import wait_for
-from projections.publications import publication_recorded
+from projections.past.publications import publication_recorded
 from regions.centre import Position, Result
 
 

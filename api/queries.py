@@ -40,10 +40,7 @@ from domain.vocabulary import (
     ReplyKind,
     Status,
 )
-from projections import federal
-from projections.explanations import explain
 from projections.feed import progress
-from projections.flag_counts import Evidence, Flagged, FlagKind
 from projections.freshness import parse_position, wait_for
 from projections.history import HistoryKey
 from projections.history import as_of as as_of_row
@@ -57,7 +54,10 @@ from projections.incidents import IncidentRow
 from projections.listening import sources_of
 from projections.queues import Queue
 from projections.release import version_of
-from projections.units import Area
+from projections.statistics.units import Area
+from projections.views import federal
+from projections.views.explanations import explain
+from projections.views.flag_counts import Evidence, Flagged, FlagKind
 from regions.centre import Position
 from regions.routing import Matter
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.table import Table
 
 from api.types.policy_replay import name_of
-from projections.figures import Period
-from projections.overdue import Overdue, OverdueBy, Side
-from projections.policy_replay import PolicyReplay, policy_replay
+from projections.past.policy_replay import PolicyReplay, policy_replay
 from projections.pool import read_pool
+from projections.statistics.figures import Period
+from projections.statistics.overdue import Overdue, OverdueBy, Side
 from regions.catalogue import Catalogue
 from regions.node import Node
 from regions.what_if import no_terms, with_calendars, with_policies

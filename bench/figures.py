@@ -24,12 +24,14 @@ from bench.scratch import Scratch
 from bench.visibility import percentiles
 from bench.year import year
 from domain.publications import RankingQuestion
-from projections import facts, federal, incidents, statistics, versions
-from projections.figures import Period
-from projections.heat_map import heat_map
+from projections import incidents, versions
 from projections.pool import OPTIONS
-from projections.regional import region_board
-from projections.units import Area
+from projections.statistics import days, facts
+from projections.statistics.figures import Period
+from projections.statistics.units import Area
+from projections.views import federal
+from projections.views.heat_map import heat_map
+from projections.views.regional import region_board
 
 SIZE, LARGE = 1_000_000, 10_000_000
 REGION = "66"
@@ -106,7 +108,7 @@ def _kept(url: str, size: int, scratch: Scratch) -> Result:
                 unanswered = replace(row, first_replied_at=None, reply_working_seconds=None)
                 with connection.transaction():
                     changed = facts.touched({row.id: facts.told_of(unanswered)}, [row])
-                    statistics.recompute(connection, changed)
+                    days.recompute(connection, changed)
     name = f"figures.keeping.{size // 1_000_000}M"
     return info(name, 1000 * cost.processor / len(rows), "ms of processor/reply")
 

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from psycopg import AsyncConnection
 
 from domain.publications import RankingQuestion
-from projections import federal
-from projections.figures import Period
 from projections.incident_list import IncidentFilter, incident_page
-from projections.municipal import municipality_board
-from projections.regional import region_board
+from projections.statistics.figures import Period
+from projections.views import federal
+from projections.views.municipal import municipality_board
+from projections.views.regional import region_board
 from regions.catalogue import Catalogue
 
 PAGE = 100

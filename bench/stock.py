@@ -23,8 +23,9 @@ from psycopg.conninfo import conninfo_to_dict
 from domain import events
 from domain.events import EVENTS, Event
 from domain.incident import StreamEvent
-from projections import facts, incidents, statistics
+from projections import incidents
 from projections.incidents import IncidentRow
+from projections.statistics import days, facts
 from regions.catalogue import Catalogue
 
 
@@ -100,7 +101,7 @@ class StockView(PostgresTrackingRecorder):
             cursor.execute(WRITE, incidents.CELLS(row))
             change = (row.municipality, None, row.id, row.version, event.TOPIC, row.status)
             cursor.execute(FEED, [row.region, row.pos, *change, event.occurred_at])
-            statistics.recompute(cursor.connection, facts.touched(before, [row]))
+            days.recompute(cursor.connection, facts.touched(before, [row]))
 
     def _row(
         self, connection: Connection[Any], incident_id: UUID, event: Event, zone: ZoneInfo

@@ -24,8 +24,8 @@ from bench.scratch import Scratch, recorded
 from domain.commands import Register
 from domain.publications import RankingQuestion
 from domain.rights import SYSTEM
-from projections import federal
 from projections.pool import read_pool
+from projections.views import federal
 from regions.centre import Position
 from regions.node import Node
 

@@ -21,9 +21,9 @@ from bench.result import Result, at_most, info
 from bench.scratch import Scratch
 from bench.year import SEED_INCIDENTS
 from domain.rights import Scope
-from projections.figures import Period
 from projections.incident_list import IncidentFilter, incident_page
-from projections.regional import region_board
+from projections.statistics.figures import Period
+from projections.views.regional import region_board
 from projections.walls import confine
 
 REGION, DISTRICT = "66", "urfo"

@@ -13,8 +13,9 @@ import psycopg
 from api.progress import bar
 from bench.rebuild import ready
 from bench.scratch import DAYS, Scratch, count
-from projections import statistics, versions
+from projections import versions
 from projections.incidents import IncidentRow
+from projections.statistics import days
 
 SEED_INCIDENTS = 100_000
 YEAR_DAYS = 365
@@ -95,5 +96,5 @@ def _count(connection: psycopg.Connection) -> None:
     regions = connection.execute("SELECT DISTINCT region FROM incident ORDER BY region").fetchall()
     with bar("Counting the days") as progress:
         for number, (region,) in enumerate(regions, start=1):
-            statistics.count_region(connection, region)
+            days.count_region(connection, region)
             progress(number, len(regions))

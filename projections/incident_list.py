@@ -13,12 +13,12 @@ from psycopg.rows import class_row, namedtuple_row
 
 from domain.errors import CursorInvalid, RegionMissing
 from domain.rights import Scope
-from projections import flag_counts
-from projections.figures import Period
-from projections.flag_counts import Evidence, Flagged
 from projections.incidents import IncidentRow
 from projections.queues import CONDITIONS, Queue, moments
-from projections.units import Area
+from projections.statistics.figures import Period
+from projections.statistics.units import Area
+from projections.views import flag_counts
+from projections.views.flag_counts import Evidence, Flagged
 from regions.catalogue import Catalogue
 
 COLUMNS = tuple(field.name for field in fields(IncidentRow))

@@ -17,7 +17,7 @@ from domain.office import (
     SystemicDecisionMade,
 )
 from domain.publications import RankingPublished
-from projections import publications
+from projections.past import publications
 
 
 class CrisisRow(NamedTuple):

@@ -16,10 +16,11 @@ import psycopg
 
 from domain.events import IncidentLinked
 from domain.office import OfficeEvent
-from projections import changes, facts, incidents, offices, statistics
+from projections import changes, incidents, offices
 from projections.changes import ChangeRow
 from projections.incidents import IncidentRow
 from projections.release import version_of
+from projections.statistics import days, facts
 from regions.catalogue import Catalogue
 from regions.event_store import decode_event
 
@@ -198,14 +199,14 @@ class Projector:
         incidents.store(self.connection, rows.values())
         changes.append(self.connection, feed)
         if self.deferred is None:
-            statistics.recompute(self.connection, facts.touched(before, rows.values()))
+            days.recompute(self.connection, facts.touched(before, rows.values()))
         else:
             self.deferred.update(part.region for part in due)
 
     def count_all(self) -> None:
         """Make the statistics that were put off, region by region; from now on none is put off."""
         for region in sorted(self.deferred or ()):
-            statistics.count_region(self.connection, region)
+            days.count_region(self.connection, region)
         self.deferred = None
 
     def _track(self, due: list[Range]) -> None:

@@ -3,13 +3,13 @@
 import hashlib
 from pathlib import Path
 
-from projections.measures import COLUMNS
+from projections.statistics.measures import COLUMNS
 from regions.catalogue import Catalogue
 
 SCHEMA = (
     (Path(__file__).parent / "schema.sql")
     .read_text(encoding="utf-8")
-    .replace("/* the columns of projections/measures.py */", ",\n    ".join(COLUMNS) + ",")
+    .replace("/* the columns of statistics/measures.py */", ",\n    ".join(COLUMNS) + ",")
 )
 
 # Raise it when a handler of an event changes what it writes; the rest counts by itself.

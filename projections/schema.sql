@@ -126,7 +126,7 @@ CREATE INDEX incident_overdue ON incident (region, municipality, due_at)
 CREATE INDEX incident_alarm ON incident (region, alarm_at, id) WHERE alarm_at IS NOT NULL;
 CREATE INDEX incident_under_control ON incident (region, controller)
     WHERE controller IS NOT NULL;
--- What flags count and compare with all other units (projections/flags.py): each of them is rare.
+-- What flags count and compare with all other units (projections/views/flags.py): each of them is rare.
 CREATE INDEX incident_by_machine
     ON incident (region, registered_on) INCLUDE (municipality, published_at)
     WHERE counted AND auto_replies > 0 AND (first_replied_at IS NULL
@@ -241,13 +241,13 @@ CREATE TABLE source (
 );
 
 -- One local day of a region and of each municipality in it, recomputed whole from the incident rows
--- whenever one of them changes. What each column counts: projections/measures.py. The rows of whole
+-- whenever one of them changes. What each column counts: projections/statistics/measures.py. The rows of whole
 -- regions lie together by day: a ranking reads all of them and nothing else. Of municipalities those
 -- of one region are asked for.
 CREATE TABLE daily (
     municipality text NOT NULL,             -- '' is the whole region, unlocated incidents included
     day          date NOT NULL,
-    /* the columns of projections/measures.py */
+    /* the columns of statistics/measures.py */
     region       text NOT NULL
 ) PARTITION BY LIST (municipality);
 CREATE TABLE daily_of_region PARTITION OF daily FOR VALUES IN ('');
@@ -258,12 +258,12 @@ ALTER TABLE daily_of_municipality ADD PRIMARY KEY (region, day, municipality);
 -- How long what began on such a day took, by measure: none where nothing is over yet. Apart from the
 -- counts, for an event changes few of them, and a question asks for few.
 CREATE TABLE daily_duration (
-    measure      text NOT NULL,             -- of projections/measures.py
+    measure      text NOT NULL,             -- of projections/statistics/measures.py
     municipality text NOT NULL,
     day          date NOT NULL,
     region       text NOT NULL,
     seconds      numeric NOT NULL,          -- the sum of all
-    histogram    bytea STORAGE EXTERNAL NOT NULL -- see projections/histogram.py
+    histogram    bytea STORAGE EXTERNAL NOT NULL -- see projections/statistics/histogram.py
 ) PARTITION BY LIST (municipality);
 CREATE TABLE duration_of_region PARTITION OF daily_duration FOR VALUES IN ('');
 CREATE TABLE duration_of_municipality PARTITION OF daily_duration DEFAULT;

@@ -15,8 +15,8 @@ import pyarrow
 import xlsxwriter
 from pyarrow import parquet
 
-from projections.columns import Cell, Kind
-from projections.tables import Row, Table, Told
+from projections.views.columns import Cell, Kind
+from projections.views.tables import Row, Table, Told
 from regions.exports import ExportFormat
 
 TRIGGERS = ("=", "+", "-", "@", "\t", "\r")  # OWASP, "CSV Injection"

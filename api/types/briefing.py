@@ -1,4 +1,4 @@
-"""What the head of a region is told, as a client sees it. Reckoned: projections/briefings.py."""
+"""What the head of a region is told, as a client sees it (projections/past/briefings.py)."""
 
 from datetime import datetime
 from typing import Annotated
@@ -20,9 +20,9 @@ from api.types.figures import (
 )
 from api.types.incident import Incident
 from domain.commands import check_date
-from projections import briefings
 from projections.freshness import wait_for
-from projections.past import moment_of
+from projections.past import briefings
+from projections.past.past_rows import moment_of
 from regions.catalogue import Catalogue
 from regions.centre import Position
 

@@ -13,9 +13,9 @@ from api.types.node import Node, write_id
 from api.types.office import Crisis, SystemicDecision
 from domain.rights import region_proper
 from projections import offices
-from projections.municipal import municipality_board
-from projections.regional import region_board
-from projections.units import Area
+from projections.statistics.units import Area
+from projections.views.municipal import municipality_board
+from projections.views.regional import region_board
 from regions import catalogue as entries
 
 EXACT = (

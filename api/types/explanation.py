@@ -1,4 +1,7 @@
-"""Why a unit stands where it stands, as a client sees it. Reckoned: projections/explanations.py."""
+"""Why a unit stands where it stands, as a client sees it.
+
+Reckoned: projections/views/explanations.py.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,7 +14,7 @@ from api.cost_directives import ListSize
 from api.types.ranking import Ranking, RankingRow
 from domain.publications import RankingQuestion
 from domain.vocabulary import Ranked
-from projections.explanations import Contribution, Dimension, Explanation, Without
+from projections.views.explanations import Contribution, Dimension, Explanation, Without
 from regions.catalogue import Catalogue
 
 

@@ -11,7 +11,7 @@ from api.context import Info
 from api.links import issue_link
 from api.viewer import Viewer
 from domain.errors import NotFound
-from projections.tables import Told
+from projections.views.tables import Told
 from regions.exports import Export as StoredExport
 from regions.exports import ExportFormat, ExportState
 

@@ -13,18 +13,18 @@ from api.types.asked import names_asked
 from api.types.backed import backed_by
 from api.types.flags import Flag, shown
 from domain.commands import check_day
-from projections import comparisons, units
-from projections.comparisons import ComparedWith
-from projections.exact import Unit
-from projections.figures import PERIOD_DAYS_MAX, TOTAL, Period, is_provisional, share
-from projections.figures import Duration as MeasuredDuration
-from projections.figures import Figures as Measured
-from projections.flags import flags
-from projections.measures import DURATION_NAMES
 from projections.queues import Queue
-from projections.regional import Board as MeasuredBoard
-from projections.sums import Step
-from projections.units import Area
+from projections.statistics import comparisons, units
+from projections.statistics.comparisons import ComparedWith
+from projections.statistics.exact import Unit
+from projections.statistics.figures import PERIOD_DAYS_MAX, TOTAL, Period, is_provisional, share
+from projections.statistics.figures import Duration as MeasuredDuration
+from projections.statistics.figures import Figures as Measured
+from projections.statistics.measures import DURATION_NAMES
+from projections.statistics.sums import Step
+from projections.statistics.units import Area
+from projections.views.flags import flags
+from projections.views.regional import Board as MeasuredBoard
 
 
 @strawberry.input(

@@ -1,15 +1,15 @@
-"""Flags, as a client sees them. How they are raised: projections/flags.py."""
+"""Flags, as a client sees them. How they are raised: projections/views/flags.py."""
 
 from collections.abc import Sequence
 
 import strawberry
 
 from api.context import Info
-from projections import flags
-from projections.figures import share
-from projections.flag_counts import FlagKind
-from projections.flags import ComparedTo
-from projections.heat_map import SHOWN_MIN
+from projections.statistics.figures import share
+from projections.views import flags
+from projections.views.flag_counts import FlagKind
+from projections.views.flags import ComparedTo
+from projections.views.heat_map import SHOWN_MIN
 
 
 @strawberry.type(

@@ -11,11 +11,11 @@ from api.cost_directives import Cost, ListSize
 from api.types.figures import PeriodInput
 from domain.errors import RegionMissing
 from domain.rights import Scope
-from projections import heat_map as maps
-from projections.comparisons import year_ago
-from projections.heat_map import Box, Cell
-from projections.heat_map import HeatMap as Measured
-from projections.units import Area
+from projections.statistics.comparisons import year_ago
+from projections.statistics.units import Area
+from projections.views import heat_map as maps
+from projections.views.heat_map import Box, Cell
+from projections.views.heat_map import HeatMap as Measured
 from regions.catalogue import Catalogue
 
 Resolution = Annotated[

@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 
 from domain.errors import NotFound
-from projections.columns import node_id
+from projections.views.columns import node_id
 
 
 @strawberry.interface(description="Anything that can be asked for again by its id.")

@@ -1,4 +1,4 @@
-"""A period under other terms, as a client sees it. Reckoned: projections/policy_replay.py."""
+"""A period under other terms, as a client sees it. Reckoned: projections/past/policy_replay.py."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ from domain.deadlines import Term
 from domain.errors import DomainError, InvalidInput, ListTooLong
 from domain.replaying import Unreplayed
 from domain.vocabulary import Clock, Priority, Regime, TermUnit
-from projections.overdue import Overdue, OverdueBy, Row, Side, Table
-from projections.policy_replay import REPLAY_DAYS_MAX, policy_replay
-from projections.policy_replay import PolicyReplay as Found
+from projections.past.policy_replay import REPLAY_DAYS_MAX, policy_replay
+from projections.past.policy_replay import PolicyReplay as Found
+from projections.statistics.overdue import Overdue, OverdueBy, Row, Side, Table
 from regions.catalogue import Catalogue
 from regions.terms import NetworkTerms
 from regions.what_if import OtherTerm, no_terms, with_calendar_of, with_terms, without_closing

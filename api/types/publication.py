@@ -22,8 +22,8 @@ from domain.vocabulary import (
     Role,
     Unranked,
 )
-from projections import publications
-from projections.publications import PublicationRow
+from projections.past import publications
+from projections.past.publications import PublicationRow
 from regions.catalogue import Catalogue
 
 PAGE_MAX = 100

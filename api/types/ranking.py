@@ -1,4 +1,4 @@
-"""Rankings, as a client sees them. How they are reckoned: projections/rankings.py."""
+"""Rankings, as a client sees them. How they are reckoned: projections/views/rankings.py."""
 
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -13,9 +13,9 @@ from api.types.figures import Figures, PeriodInput
 from domain.errors import RegionsOfRegion
 from domain.publications import SETTLES_AFTER_DAYS, RankingQuestion
 from domain.vocabulary import Ranked, RankedBy, RankingMethod, Unranked
-from projections import federal, rankings
-from projections.figures import Period, is_provisional
-from projections.rankings import Standing
+from projections.statistics.figures import Period, is_provisional
+from projections.views import federal, rankings
+from projections.views.rankings import Standing
 from regions.catalogue import Catalogue
 
 

@@ -6,12 +6,12 @@ import strawberry
 
 from domain import vocabulary
 from domain.replaying import Unreplayed
-from projections.comparisons import ComparedWith
-from projections.explanations import Dimension
-from projections.flag_counts import FlagKind
-from projections.flags import ComparedTo
-from projections.overdue import OverdueBy, Side
 from projections.queues import Queue
+from projections.statistics.comparisons import ComparedWith
+from projections.statistics.overdue import OverdueBy, Side
+from projections.views.explanations import Dimension
+from projections.views.flag_counts import FlagKind
+from projections.views.flags import ComparedTo
 from regions.exports import ExportFormat, ExportState
 from regions.reading.suggestions import LikenessReason
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 
 from domain.publications import RankingQuestion
-from projections import federal
+from projections.views import federal
 from regions.catalogue import Catalogue
 
 PAGE: Final = """{ incidents(first: 100) { edges { node {

@@ -5,7 +5,7 @@ CREATE TABLE export (
     asked_by    text        NOT NULL,    -- name of the viewer
     role        text        NOT NULL,
     scope       jsonb       NOT NULL,    -- what the viewer saw when they asked
-    question    jsonb       NOT NULL,    -- what is in it: projections/tables.py
+    question    jsonb       NOT NULL,    -- what is in it: projections/views/tables.py
     format      text        NOT NULL CHECK (format IN ('CSV', 'XLSX', 'PARQUET')),
     state       text        NOT NULL DEFAULT 'WAITING'
                 CHECK (state IN ('WAITING', 'RUNNING', 'READY', 'FAILED')),

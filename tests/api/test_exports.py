@@ -17,10 +17,10 @@ from pyarrow import parquet
 
 from api import exports as asking
 from domain.rights import Scope
-from projections import tables
-from projections.columns import Column, Kind
 from projections.snapshot import ServedAnew
-from projections.tables import Table, Told
+from projections.views import tables
+from projections.views.columns import Column, Kind
+from projections.views.tables import Table, Told
 from regions import exports as store
 from regions.catalogue import Catalogue
 from regions.exports import KEPT_FOR, ExportFormat, Exports

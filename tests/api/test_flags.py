@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from domain.vocabulary import Role
-from projections.flag_counts import FlagKind
+from projections.views.flag_counts import FlagKind
 from regions.catalogue import Catalogue
 from regions.postgres import Server
 from tests.api.conftest import Api, catch_up, fresh_database, node_on, projecting, serving

@@ -22,8 +22,8 @@ from api.formats.nyc311 import COLUMNS
 from api.imports import ImportReport, describe, format_named, run_import
 from domain.commands import PublishReply
 from domain.events import ReplyPublished
-from projections.figures import Figures, Period
-from projections.units import region_figures
+from projections.statistics.figures import Figures, Period
+from projections.statistics.units import region_figures
 from regions.catalogue import CatalogueInvalid
 from regions.event_store import decode_event
 from regions.node import Node

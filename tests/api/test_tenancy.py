@@ -24,8 +24,8 @@ from domain.commands import ExtendDeadline
 from domain.identifiers import new_id
 from domain.rights import Scope, is_sandbox
 from domain.vocabulary import PromiseReason, Role
-from projections import monitoring
-from projections.heat_map import SHOWN_MIN
+from projections.views import monitoring
+from projections.views.heat_map import SHOWN_MIN
 from regions.catalogue import Catalogue
 from regions.postgres import Server
 from tests.api.attacks import SCHEMA, Operation, Values, Writer, query

@@ -16,7 +16,7 @@ from domain import commands as c
 from domain import events as e
 from domain.publications import RankingQuestion
 from domain.vocabulary import DeliveryFailure, FallbackReason, ReplyKind
-from projections.tables import RankingWanted
+from projections.views.tables import RankingWanted
 from regions.event_store import StoreUnavailable
 from regions.exports import UNWRITTEN_MAX, WRITE_EXPORT, ExportFormat
 from regions.jobs import Queue

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.comparisons import ComparedWith, compared
-from projections.figures import Period
+from projections.statistics.comparisons import ComparedWith, compared
+from projections.statistics.figures import Period
 
 PREVIOUS, YEAR_AGO, LAUNCH = ComparedWith
 

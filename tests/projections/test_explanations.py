@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.explanations import Case, Dimension, Without, contributions, measured_of
+from projections.views.explanations import Case, Dimension, Without, contributions, measured_of
 
 SECONDS = st.one_of(st.floats(0, 1e6), st.just(math.inf))
 CODES = st.tuples(*(st.sampled_from(["", "one", "two", "three"]) for _ in Dimension))

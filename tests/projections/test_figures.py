@@ -14,9 +14,9 @@ from domain.errors import PeriodInvalid
 from domain.rights import Actor
 from domain.vocabulary import RejectReason, Role
 from projections import versions
-from projections.figures import Figures, Period
 from projections.projector import Projector
-from projections.units import municipality_figures
+from projections.statistics.figures import Figures, Period
+from projections.statistics.units import municipality_figures
 from regions.catalogue import Catalogue
 from regions.node import Node
 from tests.scenarios import NOON, ask, assigned, registered

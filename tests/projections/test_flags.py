@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 
 from domain import commands as c
 from domain.vocabulary import RejectReason, ReplyKind
-from projections import flags as raising
 from projections import versions
-from projections.chance import binomial_tail, excess_tail
-from projections.figures import Period
-from projections.flag_counts import Asked, Counted, Flagged, FlagKind, Lags, Share
-from projections.flags import CHANCE_MAX, ComparedTo, Flag, excesses, of_share
 from projections.incident_list import IncidentFilter, evidence_of, incident_page
 from projections.projector import Projector
-from projections.units import Area
+from projections.statistics.figures import Period
+from projections.statistics.units import Area
+from projections.views import flags as raising
+from projections.views.chance import binomial_tail, excess_tail
+from projections.views.flag_counts import Asked, Counted, Flagged, FlagKind, Lags, Share
+from projections.views.flags import CHANCE_MAX, ComparedTo, Flag, excesses, of_share
 from regions.bulk import History
 from regions.catalogue import Catalogue
 from regions.centre import Centre

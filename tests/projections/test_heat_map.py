@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import commands as c
-from projections.figures import Period
-from projections.heat_map import (
+from projections.statistics.figures import Period
+from projections.statistics.units import Area
+from projections.views.heat_map import (
     SHOWN_MIN,
     Box,
     BoxInvalid,
@@ -25,7 +26,6 @@ from projections.heat_map import (
     hide,
     topic_pulse,
 )
-from projections.units import Area
 from regions.node import Node
 from tests.projections.lives import local
 from tests.scenarios import NOON, OPERATOR, assigned, classified, message

@@ -24,8 +24,8 @@ from domain.vocabulary import (
     ReassignReason,
     ReplyKind,
 )
-from projections.figures import Duration, Figures, Period
-from projections.units import municipality_figures
+from projections.statistics.figures import Duration, Figures, Period
+from projections.statistics.units import municipality_figures
 from regions.node import Node
 from tests.projections.lives import AUTO, FINAL, REOPEN, RESOLVE, RETURN, due, live, local
 from tests.scenarios import OPERATOR, ask, bodies

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from domain.commands import Reject
 from domain.vocabulary import RejectReason
-from projections.figures import Period
-from projections.histogram import COUNT_MAX, PAIR_BYTES, counts, merged
-from projections.measures import DURATION_NAMES
-from projections.months import whole_months
-from projections.sums import Sums, sums_of
+from projections.statistics.figures import Period
+from projections.statistics.histogram import COUNT_MAX, PAIR_BYTES, counts, merged
+from projections.statistics.measures import DURATION_NAMES
+from projections.statistics.months import whole_months
+from projections.statistics.sums import Sums, sums_of
 from regions.node import Node
 from tests.projections.lives import CURATOR, FINAL, NEW_YORK, RESOLVE, due, live
 from tests.projections.test_past import reading

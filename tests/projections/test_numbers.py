@@ -17,15 +17,15 @@ from domain import commands as c
 from domain.publications import RankingQuestion
 from domain.vocabulary import PromiseReason, Ranked, RankedBy, RankingMethod, ReplyKind
 from projections import versions
-from projections.exact import Unit
-from projections.figures import Period
-from projections.flags import flags
-from projections.heat_map import heat_map
-from projections.measures import DURATION_NAMES
+from projections.past.verification import find
 from projections.projector import Projector
-from projections.regional import region_board
-from projections.units import Area, figures_by
-from projections.verification import find
+from projections.statistics.exact import Unit
+from projections.statistics.figures import Period
+from projections.statistics.measures import DURATION_NAMES
+from projections.statistics.units import Area, figures_by
+from projections.views.flags import flags
+from projections.views.heat_map import heat_map
+from projections.views.regional import region_board
 from regions.node import Node
 from tests.projections.lives import AUTO, DISPUTE, FINAL, REOPEN, RESOLVE, due, live, local
 from tests.projections.test_past import reading

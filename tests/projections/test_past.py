@@ -12,10 +12,10 @@ from domain.commands import Link, Reject
 from domain.errors import DateInFuture
 from domain.rights import Actor
 from domain.vocabulary import LinkKind, RejectReason, Role
-from projections.briefings import Briefing, briefing
-from projections.figures import Period
 from projections.incidents import Orphan
-from projections.past import folded, moment_of, turned_back
+from projections.past.briefings import Briefing, briefing
+from projections.past.past_rows import folded, moment_of, turned_back
+from projections.statistics.figures import Period
 from regions.node import Node
 from tests.projections.lives import DISPUTE, FINAL, RESOLVE, due, live, local
 from tests.projections.test_measures import lived

@@ -26,13 +26,13 @@ from domain.vocabulary import (
     Role,
 )
 from domain.vocabulary import TermUnit as Unit
-from projections import policy_replay as replaying
 from projections import versions
-from projections.figures import Period
-from projections.overdue import Overdue, OverdueBy, Row, Side
-from projections.policy_replay import PolicyReplay, policy_replay
+from projections.past import policy_replay as replaying
+from projections.past.policy_replay import PolicyReplay, policy_replay
 from projections.pool import read_pool
 from projections.projector import Projector
+from projections.statistics.figures import Period
+from projections.statistics.overdue import Overdue, OverdueBy, Row, Side
 from regions.catalogue import Catalogue
 from regions.centre import Centre
 from regions.node import command_pool, read_terms

@@ -36,12 +36,12 @@ from domain.vocabulary import (
     ReplyKind,
     Role,
 )
-from projections.federal import country_board
-from projections.figures import Period
 from projections.incident_list import IncidentFilter, incident_page
-from projections.municipal import municipality_board
 from projections.queues import Queue
-from projections.regional import Board, region_board
+from projections.statistics.figures import Period
+from projections.views.federal import country_board
+from projections.views.municipal import municipality_board
+from projections.views.regional import Board, region_board
 from regions.centre import Centre, Result
 from regions.node import Node
 from tests.scenarios import (

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.figures import Duration, Figures, told_by
-from projections.histogram import median_bounds
-from projections.rankings import (
+from projections.statistics.figures import Duration, Figures, told_by
+from projections.statistics.histogram import median_bounds
+from projections.views.rankings import (
     RANKED_CASES_MIN,
     SHRINKAGE,
     RankedBy,

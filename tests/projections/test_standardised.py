@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.vocabulary import RankedBy
-from projections.figures import Figures
-from projections.standardised import Times, of_counts, of_times
+from projections.statistics.figures import Figures
+from projections.views.standardised import Times, of_counts, of_times
 
 
 def times(**topics: list[float]) -> Times:

@@ -22,12 +22,20 @@ from domain.commands import (
 from domain.vocabulary import (
     RejectReason,
 )
-from projections import incidents, statistics, versions
-from projections.facts import Touched
-from projections.histogram import COUNT_MAX, GAMMA, PAIR_BYTES, RELATIVE_ERROR, counts, quantiles
+from projections import incidents, versions
 from projections.incidents import IncidentRow
-from projections.measures import UnitDay
 from projections.projector import Projector
+from projections.statistics import days
+from projections.statistics.facts import Touched
+from projections.statistics.histogram import (
+    COUNT_MAX,
+    GAMMA,
+    PAIR_BYTES,
+    RELATIVE_ERROR,
+    counts,
+    quantiles,
+)
+from projections.statistics.measures import UnitDay
 from regions.node import Node
 from tests.projections.lives import (
     AUTO,
@@ -245,7 +253,7 @@ SHARES = [Fraction(1, 100), Fraction(1, 2), Fraction(9, 10), Fraction(99, 100), 
 
 
 @pytest.fixture
-def days(node: Node, read: psycopg.Connection) -> Callable[[list[float], int], bytes]:
+def histogram_of(node: Node, read: psycopg.Connection) -> Callable[[list[float], int], bytes]:
     """Counts incidents answered after so many seconds, and some unanswered; the histogram."""
     incidents.prepare(read)
     base = IncidentRow(
@@ -275,7 +283,7 @@ def days(node: Node, read: psycopg.Connection) -> Callable[[list[float], int], b
         with read.transaction():
             read.execute("DELETE FROM incident")
             incidents.store(read, rows)
-            statistics.recompute(read, TOUCHED)
+            days.recompute(read, TOUCHED)
         row = read.execute(REPLIES).fetchone()
         return row[0] if row else b""
 
@@ -287,9 +295,9 @@ def days(node: Node, read: psycopg.Connection) -> Callable[[list[float], int], b
 @example(answered=[], unanswered=0)
 @example(answered=[], unanswered=3)
 def test_a_quantile_is_within_one_per_cent_of_the_exact_one(
-    days: Callable[[list[float], int], bytes], answered: list[float], unanswered: int
+    histogram_of: Callable[[list[float], int], bytes], answered: list[float], unanswered: int
 ) -> None:
-    histogram = counts([days(answered, unanswered)])
+    histogram = counts([histogram_of(answered, unanswered)])
     cases = len(answered) + unanswered
     assert histogram.sum() == len(answered)
     (found,) = quantiles(histogram, [cases], [float(share) for share in SHARES])
@@ -303,9 +311,9 @@ def test_a_quantile_is_within_one_per_cent_of_the_exact_one(
 
 
 def test_an_answer_within_a_second_counts_as_one_of_a_second(
-    days: Callable[[list[float], int], bytes],
+    histogram_of: Callable[[list[float], int], bytes],
 ) -> None:
-    (of_all,) = quantiles(counts([days([0.0, 0.2], 0)]), [2], [1])
+    (of_all,) = quantiles(counts([histogram_of([0.0, 0.2], 0)]), [2], [1])
     assert of_all == (pytest.approx(1, rel=RELATIVE_ERROR + 1e-9),)
 
 
@@ -320,7 +328,7 @@ def test_a_bucket_of_more_cases_than_a_pair_holds_takes_several(
         f"INSERT INTO incident (id, {columns})"
         f" SELECT gen_random_uuid(), {columns} FROM incident, generate_series(2, {cases})".encode()
     )
-    statistics.recompute(read, TOUCHED)
+    days.recompute(read, TOUCHED)
     row = read.execute(REPLIES).fetchone()
     assert row is not None
     assert len(row[0]) == 3 * PAIR_BYTES

@@ -26,10 +26,10 @@ from domain.vocabulary import (
     Role,
     Unranked,
 )
+from projections.past.publications import publication as read_publication
+from projections.past.verification import Difference, find, verify
 from projections.projector import retry
-from projections.publications import publication as read_publication
-from projections.rankings import RANKED_CASES_MIN
-from projections.verification import Difference, find, verify
+from projections.views.rankings import RANKED_CASES_MIN
 from regions.node import Node
 from regions.publications import publication, publish_ranking, published_lately
 from tests.projections.lives import DISPUTE, FINAL, REOPEN, RESOLVE, due, live, local

@@ -11,8 +11,8 @@ from typing import Any, LiteralString
 from psycopg import AsyncConnection
 
 from domain.vocabulary import Ranked
-from projections.figures import Duration, Figures, Period, share, told_by
-from projections.measures import (
+from projections.statistics.figures import Duration, Figures, Period, share, told_by
+from projections.statistics.measures import (
     CENSORED,
     COUNT_NAMES,
     COUNTS,

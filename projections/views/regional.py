@@ -7,9 +7,9 @@ from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
-from projections.figures import TOTAL, Figures, Period
 from projections.queues import CONDITIONS, WAITING, Queue, moments
-from projections.units import municipality_figures
+from projections.statistics.figures import TOTAL, Figures, Period
+from projections.statistics.units import municipality_figures
 from regions.catalogue import Catalogue
 
 # What trainees do counts for their own sandbox only (domain/rights.py).

@@ -9,9 +9,9 @@ from psycopg import AsyncConnection
 
 from domain.rights import Scope
 from projections.feed import Progress, progress
-from projections.figures import TOTAL
 from projections.queues import CONDITIONS, WAITING, Queue, moments
-from projections.units import today_in
+from projections.statistics.figures import TOTAL
+from projections.statistics.units import today_in
 from projections.walls import confine
 from regions import jobs
 from regions.catalogue import Catalogue

@@ -21,10 +21,10 @@ from psycopg import AsyncConnection
 from domain.errors import InvalidInput
 from domain.publications import RankingQuestion
 from domain.vocabulary import RankedBy, Unranked
-from projections.exact import UNITS
-from projections.federal import Ranking, ranking, region_of, tier_of_unit
-from projections.figures import told_by
-from projections.rankings import NOTHING, Measured, Standing, standings, tier_value
+from projections.statistics.exact import UNITS
+from projections.statistics.figures import told_by
+from projections.views.federal import Ranking, ranking, region_of, tier_of_unit
+from projections.views.rankings import NOTHING, Measured, Standing, standings, tier_value
 from regions.catalogue import Catalogue
 
 

@@ -16,8 +16,8 @@ import h3
 from psycopg import AsyncConnection
 
 from domain.errors import InvalidInput
-from projections.figures import Period
-from projections.units import Area, regions_of
+from projections.statistics.figures import Period
+from projections.statistics.units import Area, regions_of
 from regions.catalogue import Catalogue
 from regions.reading.cells import RESOLUTION
 

@@ -11,13 +11,13 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from projections.comparisons import previous
-from projections.exact import Unit
-from projections.figures import TOTAL, Figures, Period
 from projections.incidents import IncidentRow
-from projections.past import Moment, turned_back
-from projections.regional import Board, region_board
-from projections.units import figures_by
+from projections.past.past_rows import Moment, turned_back
+from projections.statistics.comparisons import previous
+from projections.statistics.exact import Unit
+from projections.statistics.figures import TOTAL, Figures, Period
+from projections.statistics.units import figures_by
+from projections.views.regional import Board, region_board
 from regions.catalogue import Catalogue
 
 LONGEST_OVERDUE = 10  # incidents that are named

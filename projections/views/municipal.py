@@ -5,9 +5,9 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from projections.figures import Period
-from projections.regional import Board, board_of
-from projections.units import municipality_figures
+from projections.statistics.figures import Period
+from projections.statistics.units import municipality_figures
+from projections.views.regional import Board, board_of
 from regions.catalogue import Catalogue, Municipality
 
 

@@ -1,13 +1,13 @@
 """The figures of a unit over a period: how many, how fast, how late. One definition for every view.
 
-What is counted and timed: projections/measures.py. The cohort are the incidents registered on the
+What is counted and timed: measures.py. The cohort are the incidents registered on the
 period's local days; who has no reply yet counts as slower than everybody answered: ignoring people
 improves nothing. Deadlines and promises count on the day they fall on, once it is over; open and
 late is missed. Reopenings count for the day of the first resolution, once they can no more come.
 
 Sources: lifecycle-and-metrics 3.4 and 3.5 (docs/decisions/0007-unanswered-counts-as-not-yet.md).
-Quantiles are nearest rank: within 1 % from daily rows (projections/sums.py), or exact from the
-incident rows (projections/exact.py).
+Quantiles are nearest rank: within 1 % from daily rows (sums.py), or exact from the
+incident rows (exact.py).
 """
 
 import math
@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from domain.errors import PeriodInvalid
 from domain.publications import SETTLES_AFTER_DAYS
-from projections.histogram import median_bounds
+from projections.statistics.histogram import median_bounds
 
 PERIOD_DAYS_MAX = 3 * 366  # a daily row of each region and day is read: the bound keeps it one page
 

@@ -4,7 +4,7 @@ from calendar import monthrange
 from datetime import date, timedelta
 from enum import StrEnum
 
-from projections.figures import Period
+from projections.statistics.figures import Period
 
 
 class ComparedWith(StrEnum):

@@ -17,11 +17,11 @@ from psycopg import AsyncConnection
 from domain.errors import DateInFuture
 from domain.office import OfficeEvent
 from projections import incidents
-from projections.facts import DAYS
-from projections.figures import Period
 from projections.incidents import CELLS, COLUMN_TYPES, IncidentRow
-from projections.measures import COUNTS_IN_PERIOD
 from projections.queues import WAITING, is_waiting
+from projections.statistics.facts import DAYS
+from projections.statistics.figures import Period
+from projections.statistics.measures import COUNTS_IN_PERIOD
 from regions.catalogue import Catalogue
 from regions.event_store import decode_event
 

@@ -9,14 +9,20 @@ from psycopg import AsyncConnection
 
 from domain.publications import RankingQuestion
 from domain.vocabulary import Ranked, RankingMethod
-from projections.exact import UNITS
 from projections.feed import SILENCE_SECONDS_MAX, SILENT_SECONDS
-from projections.figures import TOTAL, Figures, Period
-from projections.rankings import Standing, compared_by, standings
-from projections.regional import Board, board_of
 from projections.snapshot import one_moment
-from projections.standardised import standardised
-from projections.units import Area, figures_by, figures_of_places, region_figures, regions_of
+from projections.statistics.exact import UNITS
+from projections.statistics.figures import TOTAL, Figures, Period
+from projections.statistics.units import (
+    Area,
+    figures_by,
+    figures_of_places,
+    region_figures,
+    regions_of,
+)
+from projections.views.rankings import Standing, compared_by, standings
+from projections.views.regional import Board, board_of
+from projections.views.standardised import standardised
 from regions.catalogue import Catalogue
 
 STALE_AFTER_SECONDS = 60  # a region whose oldest event not taken in is older is not ranked

@@ -9,10 +9,10 @@ from typing import Any, LiteralString, NamedTuple, TypeVar
 import numpy as np
 from psycopg import AsyncConnection
 
-from projections.figures import Duration, Figures, Period, ranks_of, share
-from projections.histogram import at_ranks, counts
-from projections.measures import CENSORED, COUNT_NAMES, COUNTS, DURATION_NAMES, settled
-from projections.months import none_of, whole_months
+from projections.statistics.figures import Duration, Figures, Period, ranks_of, share
+from projections.statistics.histogram import at_ranks, counts
+from projections.statistics.measures import CENSORED, COUNT_NAMES, COUNTS, DURATION_NAMES, settled
+from projections.statistics.months import none_of, whole_months
 
 Key = TypeVar("Key", str, date)
 

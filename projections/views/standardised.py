@@ -6,7 +6,7 @@ A region with many clinics is not slower for that alone. Method STANDARDISED_1: 
 
 over the topics that the unit has, so that its weights add up to one. Medians, shares and means are
 weighed; they tell as much as 1 / sum(weight^2) cases that weigh the same, which is the n of the
-interval and of the shrinkage (projections/rankings.py). Source: lifecycle-and-metrics 3.5.5; Kish,
+interval and of the shrinkage (rankings.py). Source: lifecycle-and-metrics 3.5.5; Kish,
 Survey Sampling (1965), 11.7, for the effective number.
 """
 
@@ -22,10 +22,11 @@ from psycopg import AsyncConnection
 
 from domain.publications import RankingQuestion
 from domain.vocabulary import RankedBy, RankingMethod
-from projections.exact import UNITS, Unit, given, incidents_of
-from projections.figures import Figures, Period
-from projections.measures import CENSORED, COUNTS, DURATIONS, Cohort
-from projections.rankings import (
+from projections.statistics.exact import UNITS, Unit, given, incidents_of
+from projections.statistics.figures import Figures, Period
+from projections.statistics.measures import CENSORED, COUNTS, DURATIONS, Cohort
+from projections.statistics.units import Area, regions_of, today_in
+from projections.views.rankings import (
     NOTHING,
     TIMES,
     Measured,
@@ -35,7 +36,6 @@ from projections.rankings import (
     of_share,
     share_of,
 )
-from projections.units import Area, regions_of, today_in
 from regions.catalogue import Catalogue
 
 COHORTS = {

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from domain.runs import Run
 from domain.vocabulary import Clock
-from projections.figures import share, told_by
+from projections.statistics.figures import share, told_by
 
 
 class OverdueBy(StrEnum):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from projections.incidents import COLUMNS, IncidentRow
-from projections.measures import DURATION_NAMES, WORDS, Cohort, UnitDay
+from projections.statistics.measures import DURATION_NAMES, WORDS, Cohort, UnitDay
 
 MEASURED = [name for name in COLUMNS if any(name in words for words in WORDS.values())]
 # Where among these stand the cells that a cohort is counted by, or a duration measured.

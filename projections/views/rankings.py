@@ -9,7 +9,7 @@ Method SHRUNK_1, which a ranking names (docs/decisions/0027-fair-rankings.md):
     place     dense; whoever's interval overlaps that of the first of a place shares the place
 
 STANDARDISED_1 is the same of values in which every topic weighs what it weighs in the network
-(projections/standardised.py).
+(projections/views/standardised.py).
 
 Source: lifecycle-and-metrics 3.5. Nothing here is drawn at random.
 """
@@ -20,7 +20,7 @@ from statistics import median
 from typing import NamedTuple
 
 from domain.vocabulary import RankedBy, Unranked
-from projections.figures import Figures, share
+from projections.statistics.figures import Figures, share
 
 SHRINKAGE = 30  # K: cases of its tier that each unit is given (lifecycle-and-metrics 3.5.4)
 RANKED_CASES_MIN = 5  # below this nothing can be said (the same)

@@ -9,10 +9,10 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from projections.facts import Touched
-from projections.histogram import COUNT_MAX, GAMMA
-from projections.measures import COUNT_NAMES, COUNTS, LASTED, Cohort, UnitDay
-from projections.months import Month, roll_up, roll_up_region
+from projections.statistics.facts import Touched
+from projections.statistics.histogram import COUNT_MAX, GAMMA
+from projections.statistics.measures import COUNT_NAMES, COUNTS, LASTED, Cohort, UnitDay
+from projections.statistics.months import Month, roll_up, roll_up_region
 
 BUCKETS = {"ln_gamma": math.log(GAMMA), "count_max": COUNT_MAX}
 DAY: LiteralString = "region, day, municipality"

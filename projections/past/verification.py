@@ -8,13 +8,13 @@ from psycopg import AsyncConnection
 
 from domain.publications import PublishedRow, RankingFound, RankingPublished, RankingQuestion
 from domain.vocabulary import Unranked
-from projections.federal import compare, freshness
-from projections.figures import Period
-from projections.measures import COUNTS_IN_PERIOD
-from projections.past import Progress, folded, skipped_positions
-from projections.rankings import Standing, compared_by
+from projections.past.past_rows import Progress, folded, skipped_positions
 from projections.snapshot import one_moment
-from projections.standardised import regions_behind
+from projections.statistics.figures import Period
+from projections.statistics.measures import COUNTS_IN_PERIOD
+from projections.views.federal import compare, freshness
+from projections.views.rankings import Standing, compared_by
+from projections.views.standardised import regions_behind
 from regions.catalogue import Catalogue
 
 

@@ -14,7 +14,7 @@ times what was to be expected, and chance alone does that less than once in 1 / 
     IDENTICAL_REPLIES               binomial, against a share of our own choice
 
 Ratios and numbers of cases are our own choice; a real difference of that size between honest units
-is told as well. Sources: lifecycle-and-metrics 3.5.9; tails: projections/chance.py.
+is told as well. Sources: lifecycle-and-metrics 3.5.9; tails: projections/views/chance.py.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,9 +25,10 @@ from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
 
-from projections.chance import binomial_tail, excess_tail
-from projections.figures import Period
-from projections.flag_counts import (
+from projections.statistics.figures import Period
+from projections.statistics.units import Area
+from projections.views.chance import binomial_tail, excess_tail
+from projections.views.flag_counts import (
     ANSWERED_WITHIN_HOURS,
     SAME_TEXT_MIN,
     SAME_TEXT_SHARE,
@@ -38,7 +39,6 @@ from projections.flag_counts import (
     Share,
     counted,
 )
-from projections.units import Area
 from regions.catalogue import Catalogue
 
 CHANCE_MAX = 0.001

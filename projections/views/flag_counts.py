@@ -14,9 +14,9 @@ from typing import Any, LiteralString, NamedTuple
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from projections.comparisons import previous
-from projections.figures import Period
-from projections.units import Area, regions_of, today_in
+from projections.statistics.comparisons import previous
+from projections.statistics.figures import Period
+from projections.statistics.units import Area, regions_of, today_in
 from regions.catalogue import Catalogue
 
 ANSWERED_WITHIN_HOURS = 24  # "one day per incident" (IM_2018_BASE, lifecycle-and-metrics 3.3)

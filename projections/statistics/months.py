@@ -8,8 +8,8 @@ from typing import Any, LiteralString, NamedTuple
 import psycopg
 from psycopg.rows import tuple_row
 
-from projections.figures import Period
-from projections.histogram import merged
+from projections.statistics.figures import Period
+from projections.statistics.histogram import merged
 
 
 class Month(NamedTuple):

@@ -30,8 +30,8 @@ from domain.office import CrisisDeclared, CrisisLifted, office_id
 from domain.replaying import Unreplayed, deadlines_of, replayed
 from domain.runs import Run, runs_of
 from domain.vocabulary import Clock
-from projections.figures import Period
-from projections.overdue import Overdue, OverdueBy, Row, Side, Table, in_order
+from projections.statistics.figures import Period
+from projections.statistics.overdue import Overdue, OverdueBy, Row, Side, Table, in_order
 from regions.catalogue import Catalogue
 from regions.event_store import decode_event
 

@@ -14,13 +14,13 @@ from types import NoneType
 from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints
 
 from domain.vocabulary import OPEN, Ranked
-from projections import federal
-from projections.figures import Duration, Figures, share
 from projections.incidents import IncidentRow
-from projections.measures import DURATION_NAMES
 from projections.queues import Queue
-from projections.rankings import Standing
-from projections.regional import Board
+from projections.statistics.figures import Duration, Figures, share
+from projections.statistics.measures import DURATION_NAMES
+from projections.views import federal
+from projections.views.rankings import Standing
+from projections.views.regional import Board
 from regions.catalogue import Catalogue
 
 URL_SAFE = bytes.maketrans(b"+/", b"-_")

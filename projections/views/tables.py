@@ -11,19 +11,7 @@ from psycopg import AsyncConnection
 from domain.errors import ExportTooLarge, NotPermitted
 from domain.publications import RankingQuestion
 from domain.rights import Scope
-from projections.columns import (
-    BoardLine,
-    Cell,
-    Column,
-    board_columns,
-    incident_columns,
-    ranking_columns,
-)
-from projections.exact import Unit
-from projections.federal import country_board, ranking, residents_and_launch
 from projections.feed import positions
-from projections.figures import TOTAL, Period, is_provisional
-from projections.flag_counts import Evidence, Flagged
 from projections.incident_list import (
     IncidentFilter,
     Place,
@@ -31,10 +19,22 @@ from projections.incident_list import (
     evidence_of,
     incident_page,
 )
-from projections.measures import DURATION_NAMES
-from projections.municipal import municipality_board
-from projections.regional import Board, region_board
-from projections.units import Area, figures_by, regions_of
+from projections.statistics.exact import Unit
+from projections.statistics.figures import TOTAL, Period, is_provisional
+from projections.statistics.measures import DURATION_NAMES
+from projections.statistics.units import Area, figures_by, regions_of
+from projections.views.columns import (
+    BoardLine,
+    Cell,
+    Column,
+    board_columns,
+    incident_columns,
+    ranking_columns,
+)
+from projections.views.federal import country_board, ranking, residents_and_launch
+from projections.views.flag_counts import Evidence, Flagged
+from projections.views.municipal import municipality_board
+from projections.views.regional import Board, region_board
 from projections.walls import confine
 from regions.catalogue import Catalogue
 from regions.centre import Position

@@ -1,0 +1,1 @@
+"""What was, and what would have been: told from the log."""

@@ -1,0 +1,1 @@
+"""What is told of figures: boards, rankings and why, maps, flags, tables."""
