@@ -214,7 +214,7 @@ def regions_here(membership: Membership | None, catalogue: Catalogue) -> tuple[s
 def prepare(url: str, catalogue: Catalogue, regions: Collection[str] | None = None) -> None:
     """Migrate, claim the database for its catalogue, and give each region written here its head.
 
-    Without `regions` it is all. Only a database of all regions, or of none, is the network's own.
+    Without `regions` it is all, and without any it is a hub: these are the network's own as well.
     Who does not own the tables finds them made ready, or is refused. Raises PostgresUnavailable if
     the database belongs to another catalogue, or if we may not make the roles; MigrationMismatch.
     """
@@ -233,7 +233,7 @@ def prepare(url: str, catalogue: Catalogue, regions: Collection[str] | None = No
         )
         _check_catalogue(connection, catalogue)
         here = catalogue.regions if regions is None else regions
-        network = [NETWORK] if not here or len(here) == len(catalogue.regions) else []
+        network = [] if regions else [NETWORK]
         connection.execute(
             """
             INSERT INTO region_head (region)

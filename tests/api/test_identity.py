@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -522,11 +523,11 @@ def test_claims_give_the_right_to_personal_data_and_each_opening_is_logged(
             (edge,) = api.ask(text, token=allowed)["incidents"]["edges"]
         assert edge["node"]["citizen"] == {"name": "Анна Каренина"}
         assert "petrova (MONITOR) opens" in caplog.text
-        with node.pool.connection() as connection:
+        with psycopg.connect(url) as connection:
             logged = connection.execute("SELECT actor, outcome FROM access_log").fetchall()
         assert ("petrova", "OPENED") in logged
         assert api.refusal(text, token=issuer.token())[0] == "NOT_PERMITTED"
-        with node.pool.connection() as connection:
+        with psycopg.connect(url) as connection:
             assert connection.execute("SELECT count(*) FROM access_log").fetchone() == (
                 len(logged),
             )

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from dramatiq_postgres import schema as queue
 
 from regions.migration import last_applied, migrate, read_migrations
 from regions.postgres import Server
+from regions.roles import ensure_roles
 from regions.server import create_database
 from tests.api.test_up import tsur
 from tests.conftest import numbers
@@ -22,6 +24,9 @@ def urls(server: Server) -> dict[str, str]:
     made = {name: create_database(server.url, f"release_{next(numbers)}") for name in NODES}
     for url in made.values():
         with psycopg.connect(url, autocommit=True) as connection:
+            ensure_roles(connection)
+            with connection.transaction(), connection.cursor() as cursor:
+                queue.init(cursor)
             migrate(connection, EARLIER)
     return made
 

@@ -99,6 +99,7 @@ def test_the_newest_is_compared_first_and_who_was_killed_goes_on(
 
 def test_the_last_event_is_missed_too(hub: psycopg.Connection, node: Node) -> None:
     last = federation.last_position(hub, "BRONX")
+    hub.execute("SET session_replication_role = replica")
     hub.execute("DELETE FROM events WHERE pos = %s", [last])
     look(hub, node)
     assert found(hub) == [(last, "MISSING")]
