@@ -12,6 +12,7 @@ from bench import (
     classification,
     commits,
     deadlines,
+    federation,
     figures,
     graphql,
     growth,
@@ -40,6 +41,7 @@ BENCHES: dict[str, Callable[[Scratch], list[Result]]] = {
     "walls": walls.run,
     "graphql": graphql.run,
     "subscribers": subscribers.run,
+    "federation": federation.run,
     "rebuild": rebuild.run,
     "growth": growth.run,
 }
