@@ -32,13 +32,15 @@ INCIDENTS, LARGE = 10_500, 105_000  # of some 9.5 events
 BACKLOG = 4_000  # incidents more, while the hub is away
 RATES = (100, 1_000)  # events a second
 FOLLOWED_SECONDS = 10
-REGION, NAME = "63", "bench"
+REGION = "63"
 PAGE_EVENTS = 1_000  # in one commit of raw rows, as bulk saves have them
 LOOK_SECONDS = 0.001
 
 
 class Ends:
     """A node and its hub: how events come to the one, and how far the other is."""
+
+    name = ""  # of the subscription, and of its slot
 
     def __init__(self, node: str, hub: str) -> None:
         self.node_url = node
@@ -47,8 +49,7 @@ class Ends:
         self.looking = psycopg.connect(hub, autocommit=True)
 
     def close(self) -> None:
-        self.hub.execute(f"ALTER SUBSCRIPTION tsur_{NAME} DISABLE".encode())
-        federation.leave(self.hub, self.node, NAME)
+        federation.leave(self.hub, self.node, self.name)
         for each in (self.node, self.hub, self.looking):
             each.close()
 
@@ -71,19 +72,19 @@ class Ends:
         """Events a second that the history comes with."""
         events, began = self.count(self.node), time.monotonic()
         self.join()
-        wait_until(lambda: federation.received(self.hub, NAME))
+        wait_until(lambda: federation.received(self.hub, self.name))
         return events / (time.monotonic() - began)
 
     @contextmanager
     def away(self) -> Iterator[list[float]]:
         """The hub, meanwhile; events a second with which it takes afterwards what it missed."""
         rate: list[float] = []
-        self.hub.execute(f"ALTER SUBSCRIPTION tsur_{NAME} DISABLE".encode())
+        self.hub.execute(f"ALTER SUBSCRIPTION tsur_{self.name} DISABLE".encode())
         before = self.count(self.node)
         yield rate
         missed, all_of_them = self.count(self.node) - before, self.count(self.node)
         began = time.monotonic()
-        self.hub.execute(f"ALTER SUBSCRIPTION tsur_{NAME} ENABLE".encode())
+        self.hub.execute(f"ALTER SUBSCRIPTION tsur_{self.name} ENABLE".encode())
         wait_until(lambda: self.count(self.looking) == all_of_them)
         rate.append(missed / (time.monotonic() - began))
 
@@ -115,6 +116,8 @@ class Ends:
 
 
 class Ours(Ends):
+    name = "ours"
+
     def __init__(self, node: Node, hub: str) -> None:
         super().__init__(node.url, hub)
         self.centre = node.centre(REGION)
@@ -122,7 +125,7 @@ class Ours(Ends):
 
     def join(self) -> None:
         federation.join(
-            self.hub, self.node, name=NAME, regions=self.regions, conninfo=self.node_url
+            self.hub, self.node, name=self.name, regions=self.regions, conninfo=self.node_url
         )
 
     def write(self) -> int:
@@ -138,6 +141,8 @@ class Ours(Ends):
 
 class Raw(Ends):
     """The rows of `events` in the order of one position."""
+
+    name = "raw"
 
     def __init__(self, node: str, hub: str, like: str) -> None:
         super().__init__(node, hub)
@@ -170,7 +175,7 @@ class Raw(Ends):
 
     def join(self) -> None:
         self.hub.execute(
-            f"CREATE SUBSCRIPTION tsur_{NAME} CONNECTION '{self.node_url}'"
+            f"CREATE SUBSCRIPTION tsur_{self.name} CONNECTION '{self.node_url}'"
             " PUBLICATION tsur_events".encode()
         )
 
