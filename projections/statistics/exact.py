@@ -17,8 +17,8 @@ from projections.statistics.measures import (
     COUNT_NAMES,
     COUNTS,
     DURATION_NAMES,
-    LASTED,
     Cohort,
+    lasted,
     settled,
 )
 
@@ -58,7 +58,7 @@ async def exact_figures(
     told = [name for name in DURATION_NAMES if name in durations]
     cursor = await connection.execute(
         _exact_query(by, tuple(told)),
-        given(period, today, municipality=municipality, zones=zones) | {"measures": told},
+        given(period, today, municipality=municipality, zones=zones),
         binary=True,
     )
     return {unit: _exactly(row, told) async for unit, *row in cursor}
@@ -114,7 +114,7 @@ def _exact_query(unit: Unit, durations: Sequence[LiteralString]) -> LiteralStrin
         "WITH "
         + ", ".join(cohorts)
         + ", timed AS ("
-        + _exact_durations(unit)
+        + _exact_durations(unit, durations)
         + ") SELECT unit, "
         + ", ".join(told)
         + " FROM "
@@ -132,7 +132,7 @@ def _exact_counts(cohort: Cohort, unit: Unit) -> LiteralString:
     )
 
 
-def _exact_durations(unit: Unit) -> LiteralString:
+def _exact_durations(unit: Unit, durations: Sequence[LiteralString]) -> LiteralString:
     censored: LiteralString = ", ".join("'" + name + "'" for name in sorted(CENSORED))
     return (
         "SELECT "
@@ -150,10 +150,9 @@ def _exact_durations(unit: Unit) -> LiteralString:
                   FROM """
         + incidents_of(Cohort.REGISTERED, unit)
         + ", LATERAL ("
-        + LASTED
+        + lasted(durations)
         + """) AS of (measure, seconds)) AS lasted
          WHERE seconds IS NOT NULL
-           AND measure = ANY (%(measures)s)
          GROUP BY measure, GROUPING SETS ((unit), ())
         """
     )

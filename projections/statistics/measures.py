@@ -5,6 +5,7 @@ days. Sources: lifecycle-and-metrics 3.4.
 """
 
 import re
+from collections.abc import Collection
 from datetime import date
 from enum import StrEnum
 from typing import LiteralString, NamedTuple
@@ -97,15 +98,23 @@ CENSORED = frozenset({"reply", "reply_working"})
 
 COLUMNS = tuple(f"{name} integer NOT NULL" for name in COUNT_NAMES)
 
-# Each duration of an incident as a row: FROM incident, LATERAL (LASTED) AS of (measure, seconds).
-LASTED: LiteralString = (
-    "VALUES "
-    + ", ".join("('" + name + "', " + seconds + ")" for name, seconds in DURATIONS.items())
-    + "".join(
-        " UNION ALL SELECT '" + name + "', unnest(" + seconds + ")"
-        for name, seconds in REPEATED.items()
-    )
-)
+
+def lasted(names: Collection[str]) -> LiteralString:
+    """These of an incident as rows: FROM incident, LATERAL (…) AS of (measure, seconds)."""
+    once = [of for of in DURATIONS.items() if of[0] in names]
+    several = [of for of in REPEATED.items() if of[0] in names]
+    parts: list[LiteralString] = [
+        *(["VALUES " + ", ".join(_pair(name, seconds) for name, seconds in once)] if once else []),
+        *("SELECT '" + name + "', unnest(" + seconds + ")" for name, seconds in several),
+    ]
+    return " UNION ALL ".join(parts) or "SELECT NULL::text, NULL::float8 WHERE false"
+
+
+def _pair(name: LiteralString, seconds: LiteralString) -> LiteralString:
+    return "('" + name + "', " + seconds + ")"
+
+
+LASTED = lasted(DURATION_NAMES)
 
 
 def _words(*parts: str) -> frozenset[str]:
