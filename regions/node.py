@@ -127,7 +127,7 @@ def open_node(settings: Settings, url: str) -> Iterator[Node]:
     """The centres of a database that `database` gave, its schema brought to this release."""
     catalogue = load_catalogue(settings.catalogue)
     membership = read_membership(settings, catalogue)
-    prepare(url, catalogue, regions_here(membership, catalogue))
+    prepare(url, catalogue, regions_here(membership))
     vault = Vault(read_secret(settings.home / "vault.key"))
     check_vault(url, vault)
     with command_pool(url) as pool:
@@ -204,10 +204,10 @@ def read_membership(settings: Settings, catalogue: Catalogue) -> Membership | No
     return Membership(topology, settings.node)
 
 
-def regions_here(membership: Membership | None, catalogue: Catalogue) -> tuple[str, ...]:
-    """The regions whose events this node writes."""
+def regions_here(membership: Membership | None) -> tuple[str, ...] | None:
+    """The regions whose events this node writes; None: it is all there is."""
     if membership is None:
-        return tuple(catalogue.regions)
+        return None
     return membership.topology.place(membership.name).regions
 
 

@@ -1,13 +1,19 @@
 """Opening a node: whose database it is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from regions.catalogue import Catalogue
 from regions.node import Node, check_vault, open_node
+from regions.postgres import Server
+from regions.server import create_database
 from regions.settings import Settings
-from regions.vault import Vault, VaultKeyInvalid
-from tests.conftest import NEW_YORK
+from regions.topology import FEDERATION_KEY
+from regions.vault import Vault, VaultKeyInvalid, put_secret
+from tests.conftest import NEW_YORK, numbers
+from tests.federated import write_topology
 from tests.scenarios import registered
 
 
@@ -34,3 +40,24 @@ def test_a_node_is_empty_until_something_is_recorded(node: Node) -> None:
     assert node.is_empty()
     registered(node.centre("BRONX"))
     assert not node.is_empty()
+
+
+def test_a_node_that_is_all_there_is_keeps_the_log_of_the_network(
+    server: Server, tmp_path: Path
+) -> None:
+    with open_node(
+        settings(tmp_path), create_database(server.url, f"alone_{next(numbers)}")
+    ) as node:
+        assert "~network" in node.writes()
+
+
+def test_a_node_beside_a_hub_does_not_even_with_all_regions(
+    server: Server, tmp_path: Path, catalogue: Catalogue
+) -> None:
+    nodes = {"hub": (8000, ()), "only": (8001, tuple(catalogue.regions))}
+    topology = write_topology(tmp_path / "topology.toml", nodes)
+    for name, (_, regions) in nodes.items():
+        put_secret(tmp_path / name / FEDERATION_KEY, b"k" * 32)
+        own = replace(settings(tmp_path / name), topology=topology, node=name)
+        with open_node(own, create_database(server.url, f"beside_{next(numbers)}")) as node:
+            assert ("~network" in node.writes()) is not bool(regions)
