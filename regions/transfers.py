@@ -7,6 +7,7 @@ handed over between the two is a `Handover`.
 """
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID, uuid5
 
 import msgspec
@@ -30,7 +31,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     correlation: UUID
     first: c.Capture
     further: list[c.AddMessage]
-    at: datetime
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 def hand_over(origin: Centre, incident_id: UUID, version: int) -> Handover:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import orjson
 from graphql import (
     ExecutionResult,
     FieldNode,
@@ -21,9 +22,11 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from api.cache_control import CacheControl
 from api.transport.groups import Sent
+from api.transport.operations import Document
 from api.viewer import Viewer
 
-ANSWERS_MAX = 500  # some 50 kB each
+ANSWERS_MAX = 500
+KEPT_BYTES_MAX = 128 * 1024  # of an answer, as JSON; a larger one is told to those who wait for it
 
 
 @dataclass(eq=False)
@@ -32,7 +35,7 @@ class Shared:
 
     task: asyncio.Future[ExecutionResult]
     until: float
-    sent: Sent  # while it is held, the ids in its key are nobody else's
+    document: Document  # while it is held, the ids in its key are nobody else's
     waiting: int = 0
 
 
@@ -79,10 +82,12 @@ class SharedAnswers:
         now, key = self.clock(), sent.key(rights)
         shared = self.answers.get(key)
         if shared is None or shared.until <= now:
-            self._forget(now)
-            shared = Shared(asyncio.ensure_future(reckon()), now + seconds, sent)
+            if len(self.answers) >= ANSWERS_MAX:
+                self.answers.clear()  # who comes next has it reckoned anew
+            shared = Shared(asyncio.ensure_future(reckon()), now + seconds, sent.document)
             shared.task.add_done_callback(partial(self._ended, key, shared))
             self.answers[key] = shared
+            asyncio.get_running_loop().call_later(seconds, self._drop, key, shared)
         shared.waiting += 1
         try:
             return await asyncio.shield(shared.task)
@@ -93,16 +98,13 @@ class SharedAnswers:
                 shared.task.cancel()
 
     def _ended(self, key: Hashable, shared: Shared, task: asyncio.Future[ExecutionResult]) -> None:
-        if task.cancelled() or task.exception() or task.result().errors:
+        if task.cancelled() or task.exception() or task.result().errors or _is_large(task.result()):
             self._drop(key, shared)
 
     def _drop(self, key: Hashable, shared: Shared) -> None:
         if self.answers.get(key) is shared:
             del self.answers[key]
 
-    def _forget(self, now: float) -> None:
-        """What is too old; and everything, rather than more than there is room for."""
-        if len(self.answers) >= ANSWERS_MAX:
-            self.answers = {key: each for key, each in self.answers.items() if each.until > now}
-        if len(self.answers) >= ANSWERS_MAX:
-            self.answers.clear()
+
+def _is_large(result: ExecutionResult) -> bool:
+    return len(orjson.dumps(result.data, default=str)) > KEPT_BYTES_MAX

@@ -95,7 +95,9 @@ class Streams:
                 self.none_open.set()
 
     def _group(self, asked: Sent, context: Context) -> Group:
-        key = asked.group_key(context.rights)
+        # What of an incident a node opens for a hub, it opens by the token of who asks.
+        token = context.authorization if context.bearer.personal_data else None
+        key = asked.group_key(context.rights), token
         group = self.groups.get(key)
         if group is None:
             executor = asked.executor(self.schema, context.shared())

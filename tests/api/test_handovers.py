@@ -1,6 +1,7 @@
 """An incident for a region of another node: posted there, recorded at both ends exactly once."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -265,6 +266,9 @@ def test_what_can_never_succeed_is_told_so(two: Two) -> None:
     body = handed(two, two.transfer())
     with two.api() as api:
         assert told(posted(api, b"[]")) == (400, "HANDOVER_INVALID")
+        given = json.loads(body)
+        without_zone = json.dumps(given | {"at": given["at"][:19]}).encode()
+        assert told(posted(api, without_zone)) == (400, "HANDOVER_INVALID")
         elsewhere = body.replace(b'"QUEENS"', b'"BROOKLYN"')
         assert told(posted(api, elsewhere)) == (422, "REGION_ELSEWHERE")
         nowhere = body.replace(b'"QUEENS"', b'"ATLANTIS"')

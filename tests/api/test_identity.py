@@ -557,6 +557,15 @@ def test_a_token_is_read_once_a_minute_and_never_believed_after_it_expired() -> 
     assert asyncio.run(who("b")).name == "b"
 
 
+def test_a_token_is_one_however_it_is_padded() -> None:
+    reader = CountingReader(valid_seconds=100)
+    who = Remembered(reader, clock=lambda: 0.0)
+    for padded in ("a", " a", "Bearer a", f"Bearer {' ' * 9999}a "):
+        asyncio.run(who(padded))
+    assert reader.asked == ["a"]
+    assert len(who._known) == 1
+
+
 def test_a_refused_token_is_read_again_each_time() -> None:
     reader = CountingReader(valid_seconds=100)
     who = Remembered(reader, clock=lambda: 0.0)

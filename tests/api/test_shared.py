@@ -11,7 +11,7 @@ from graphql import ExecutionResult, GraphQLError
 from api.schema import schema
 from api.transport.groups import Sent
 from api.transport.operations import Operations
-from api.transport.shared import ANSWERS_MAX, SharedAnswers
+from api.transport.shared import ANSWERS_MAX, KEPT_BYTES_MAX, SharedAnswers
 from api.viewer import VISITOR, Viewer
 from domain.rights import Scope
 from domain.vocabulary import Role
@@ -91,6 +91,7 @@ def test_a_board_moves_after_a_moment_and_at_once_for_who_may_open_personal_data
     app: Any = api.server.config.app
     door = next(each.app for each in app.routes if each.path == "/graphql")
     door.execution.shared.clock = lambda: now
+    door.execution.shared.seconds = {"countryBoard": 3600}
     day = '{first: "2026-03-02", last: "2026-03-02"}'
     text = f"{{ countryBoard(period: {day}) {{ figures {{ registered }} }} }}"
     opener = api.token(personal_data=True)
@@ -104,7 +105,7 @@ def test_a_board_moves_after_a_moment_and_at_once_for_who_may_open_personal_data
             registered(node.centre("BRONX"))
             catch_up(api.url)
             assert (told(), told(opener)) == (1, number)
-        now = 1.0
+        now = 3600.0
         assert told() == 2
 
 
@@ -164,6 +165,24 @@ def test_an_answer_with_errors_is_not_kept() -> None:
         assert await asked.number() == 1
         asked.reckoning.errors = None
         assert [await asked.number(), await asked.number()] == [2, 2]
+
+    asyncio.run(scenario())
+
+
+def test_what_nobody_asks_for_again_is_forgotten_and_what_is_large_at_once() -> None:
+    async def scenario() -> None:
+        asked = Asked()
+        asked.reckoning.may_end.set()
+        await asked.shared.answer(sent(), VISITOR, 0, asked.reckoning)
+        await asyncio.sleep(0)
+        assert not asked.shared.answers
+
+        async def large() -> ExecutionResult:
+            return ExecutionResult({"text": "x" * KEPT_BYTES_MAX})
+
+        result = await asked.shared.answer(sent(), VISITOR, 3600, large)
+        assert result.data is not None
+        assert not asked.shared.answers
 
     asyncio.run(scenario())
 

@@ -68,7 +68,8 @@ def test_the_projector_reads_the_log_and_nothing_else_of_the_record(
         tried("projector", url, statement)
 
 
-def test_a_replica_reads_the_log_and_nothing_else(url: str) -> None:
+def test_a_replica_may_ask_for_the_log_and_nothing_else(url: str) -> None:
+    """What it decodes is another matter: REPLICATION is a right to all that is written."""
     tried("hub", url, "SELECT FROM events, region_head")
     for statement in ("SELECT FROM subject_key", "SELECT FROM read.incident", "DELETE FROM events"):
         with pytest.raises(errors.InsufficientPrivilege):
