@@ -333,12 +333,9 @@ def last_position(connection: psycopg.Connection, region: str) -> int:
     return row[0] if row else 0
 
 
-def _head(connection: psycopg.Connection, region: str) -> int:
-    """0 without one."""
-    row = connection.execute(
-        "SELECT coalesce(max(pos), 0) FROM region_head WHERE region = %s", [region]
-    ).fetchone()
-    return row[0] if row else 0
+def known_position(hub: psycopg.Connection, region: str) -> int:
+    """Up to where it has events of a region, or had: the head tells of those that are gone."""
+    return max(last_position(hub, region), recorded(hub, [region]))
 
 
 class Difference(NamedTuple):
@@ -353,7 +350,7 @@ def differences(
     hub: psycopg.Connection, node: psycopg.Connection, region: str
 ) -> Iterator[Difference]:
     """Compare what the hub has, or had, of a region with the node, in growing positions."""
-    upto = max(last_position(hub, region), _head(hub, region))
+    upto = known_position(hub, region)
     for after in range(0, upto, RANGE_EVENTS):
         yield from within(hub, node, region, after, min(after + RANGE_EVENTS, upto))
 

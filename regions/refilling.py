@@ -8,7 +8,7 @@ from collections.abc import Collection
 import psycopg
 from psycopg import sql
 
-from regions.federation import FederationRefused, digest, leave
+from regions.federation import FederationRefused, digest, last_position, leave
 
 COLUMNS = sql.SQL("region, pos, originator_id, originator_version, topic, payload, recorded_at")
 
@@ -31,7 +31,7 @@ def _refill(hub: psycopg.Connection, node: psycopg.Connection, region: str) -> i
             "SELECT pos FROM region_head WHERE region = %s FOR UPDATE", [region]
         ).fetchone()
         head = row[0] if row else 0
-        common = min(head, _last(hub, region))
+        common = min(head, last_position(hub, region))
         if digest(hub, region, 0, common) != digest(node, region, 0, common):
             raise FederationRefused(
                 f"The node and the hub differ in the first {common:,} events of {region}: see "
@@ -59,10 +59,3 @@ def _refill(hub: psycopg.Connection, node: psycopg.Connection, region: str) -> i
             {"region": region},
         ).fetchone()
         return moved[0] - head if moved else 0
-
-
-def _last(hub: psycopg.Connection, region: str) -> int:
-    row = hub.execute(
-        "SELECT coalesce(max(pos), 0) FROM events WHERE region = %s", [region]
-    ).fetchone()
-    return row[0] if row else 0

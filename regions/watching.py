@@ -82,9 +82,7 @@ def _compare(
 ) -> None:
     begins = upto == 0
     if begins:
-        # The head too: it tells of the last events when they are gone.
-        heads = federation.recorded(hub, [region])
-        upto = max(federation.last_position(hub, region), heads)
+        upto = federation.known_position(hub, region)
     after = max(0, upto - RANGE_EVENTS)
     found = list(islice(federation.within(hub, there, region, after, upto), NAMED_MAX))
     with hub.transaction():
