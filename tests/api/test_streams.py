@@ -124,6 +124,23 @@ def test_who_opens_personal_data_is_logged_though_others_open_the_same(
     assert opened == ["ivanov", "petrova"]
 
 
+@pytest.mark.parametrize(("personal_data", "times"), [(True, 2), (False, 1)])
+def test_who_opens_personal_data_does_so_by_the_token_of_that_socket(
+    api: Api, node: Node, executed: list[str], personal_data: bool, times: int
+) -> None:
+    with ExitStack() as sockets:
+        clients = []
+        for hours in (1, 2):
+            token = api.token(valid_hours=hours, personal_data=personal_data)
+            clients.append(sockets.enter_context(api.open_socket(token)))
+            clients[-1].subscribe(CHANGES, region="BRONX")
+        until(lambda: len(subscribers()) == 2)
+        registered(node.centre("BRONX"))
+        for client in clients:
+            client.change()
+    assert executed == ["BRONX:1"] * times
+
+
 def subscribed(text: str, **variables: Any) -> Sent:
     document = Document(parse(text))
     return Sent(document, document.operation(None), variables)
