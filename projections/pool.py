@@ -11,8 +11,8 @@ from regions.statements import CountedAsyncCursor
 READERS = 8  # connections; a query holds one for a few milliseconds
 QUERY_SECONDS_MAX = 10  # no answer is worth more of the server's time
 
-# A plan for any period and place is a poor one for each; planning costs half a ms. Many ask at once,
-# so that workers in parallel would only take processors from each other, and cost to be started.
+# A plan for any period and place is a poor one for each; planning costs half a ms. Many ask at
+# once: workers in parallel would take processors from each other, and cost to be started.
 OPTIONS = (
     "-c search_path=read,public -c plan_cache_mode=force_custom_plan"
     " -c max_parallel_workers_per_gather=0"
