@@ -115,9 +115,8 @@ class Deliveries:
         """
         with self.node.pool.connection() as connection:
             key = int.from_bytes(delivery_id.bytes[8:], signed=True)
-            row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
-            if row != (True,):
-                return
+            # Waited for, not passed by: who holds it may just have put off what this job is for.
+            connection.execute("SELECT pg_advisory_lock(%s)", [key])
             try:
                 self._deliver(delivery_id, at)
             finally:
