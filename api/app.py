@@ -40,7 +40,7 @@ from projections.feed import progress
 from projections.history import HistoryKey, PastEvent, histories
 from projections.pool import ReadPool, read_pool
 from projections.release import version_of
-from regions.catalogue import load_catalogue
+from regions.federation.topology import read_federation_key
 from regions.inbox import Inbox
 from regions.node import (
     COMMANDS_AT_ONCE,
@@ -51,9 +51,9 @@ from regions.node import (
     read_membership,
 )
 from regions.reading.suggestions import Suggestion
+from regions.reference.catalogue import load_catalogue
 from regions.settings import Settings
-from regions.topology import read_federation_key
-from regions.vault import Vault, read_secret
+from regions.store.vault import Vault, read_secret
 from workers.platforms.connections import Connections
 
 Clock = Callable[[], datetime]

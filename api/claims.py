@@ -11,7 +11,7 @@ from api.viewer import Viewer, of_topic_groups, read_scope, scope_in
 from domain.commands import SHORT_TEXT_MAX, check_text
 from domain.rights import Scope
 from domain.vocabulary import Role
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 FILE = "claims.toml"
 TABLES = ("name", "role", "scope", "topic_groups", "personal_data")

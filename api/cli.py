@@ -53,22 +53,22 @@ from projections.past.verification import Difference
 from projections.release import version_of
 from projections.statistics.figures import Period
 from projections.statistics.overdue import OverdueBy
-from regions.catalogue import Catalogue, CatalogueInvalid, load_catalogue
-from regions.event_store import StoreUnavailable
-from regions.federation import FederationRefused
+from regions.federation.replication import FederationRefused
+from regions.federation.topology import TopologyInvalid
 from regions.field_usage import usage_of
 from regions.inbox import Inbox
-from regions.jobs import Queue
-from regions.migration import MigrationMismatch
 from regions.node import Node, database, open_node
 from regions.publications import publication as published_as
 from regions.publications import published_lately
-from regions.roles import logins
-from regions.server import PostgresUnavailable
+from regions.reference.catalogue import Catalogue, CatalogueInvalid, load_catalogue
 from regions.settings import SettingInvalid, Settings, logs_are_json, read_settings
 from regions.sources import SourcesInvalid
-from regions.topology import TopologyInvalid
-from regions.vault import VaultKeyInvalid
+from regions.store.event_store import StoreUnavailable
+from regions.store.jobs import Queue
+from regions.store.migration import MigrationMismatch
+from regions.store.roles import logins
+from regions.store.server import PostgresUnavailable
+from regions.store.vault import VaultKeyInvalid
 from workers import crew, deadlines
 from workers.broker import quarantined_jobs, requeue_job
 from workers.corrections import corrections

@@ -27,10 +27,10 @@ from projections.incident_list import incidents_by_id
 from projections.incidents import IncidentRow
 from projections.pool import ReadPool
 from projections.walls import confine
-from regions import tracing
-from regions.catalogue import Catalogue
 from regions.node import Node
 from regions.reading.suggestions import Suggestion
+from regions.reference.catalogue import Catalogue
+from regions.store import tracing
 
 Answer = TypeVar("Answer")
 

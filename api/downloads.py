@@ -12,8 +12,8 @@ from api.links import opens
 from api.types.export import filename, is_theirs, read_export_id
 from api.viewer import IssuerUnavailable, ViewerOf
 from domain.errors import DomainError, NotFound
-from regions.event_store import StoreUnavailable
 from regions.exports import Export, ExportFormat, Exports, ExportState
+from regions.store.event_store import StoreUnavailable
 
 MEDIA_TYPES = {
     ExportFormat.CSV: "text/csv; charset=utf-8; header=present",

@@ -28,8 +28,8 @@ from projections.views.tables import (
     Wanted,
     check_rows,
 )
-from regions.catalogue import Catalogue
 from regions.exports import ExportFormat
+from regions.reference.catalogue import Catalogue
 
 
 @strawberry.input(description="A ranking, as the query `ranking` tells it.")

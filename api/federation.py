@@ -22,16 +22,16 @@ from api.up import Demo, run_everything
 from api.viewer import TOKEN_KEY
 from projections import versions
 from projections.feed import Progress, progress_now
-from regions import federation, refilling, watching
-from regions.catalogue import Catalogue, load_catalogue
-from regions.federation import FederationRefused
-from regions.migration import MigrationMismatch, read_migrations
-from regions.moving import End, Move
+from regions.federation import refilling, replication, watching
+from regions.federation.moving import End, Move
+from regions.federation.replication import FederationRefused
+from regions.federation.topology import FEDERATION_KEY, Place, Topology, load_topology, write_local
 from regions.node import database, prepare
-from regions.server import PostgresUnavailable
+from regions.reference.catalogue import Catalogue, load_catalogue
 from regions.settings import SettingInvalid, Settings, read_settings
-from regions.topology import FEDERATION_KEY, Place, Topology, load_topology, write_local
-from regions.vault import Vault, put_secret, read_secret
+from regions.store.migration import MigrationMismatch, read_migrations
+from regions.store.server import PostgresUnavailable
+from regions.store.vault import Vault, put_secret, read_secret
 
 cli = typer.Typer(help="A hub over many nodes.", no_args_is_help=True)
 
@@ -56,7 +56,7 @@ def _hub() -> Iterator[Hub]:
     catalogue, topology = _topology(read_settings())
     with (
         _database(topology.place(topology.hub)) as url,
-        federation.connect(url) as connection,
+        replication.connect(url) as connection,
     ):
         yield Hub(topology, catalogue, url, connection)
 
@@ -83,7 +83,7 @@ def _database(place: Place) -> Iterator[str]:
 def _there(hub: Hub, name: str) -> Iterator[tuple[psycopg.Connection, str]]:
     """The database of a node. Raises FederationRefused if it does not answer."""
     try:
-        with _database(hub.topology.place(name)) as url, federation.connect(url) as node:
+        with _database(hub.topology.place(name)) as url, replication.connect(url) as node:
             yield node, url
     except (PostgresUnavailable, psycopg.OperationalError):
         raise FederationRefused(f"The database of {name} does not answer") from None
@@ -96,7 +96,7 @@ def let_hub_go_first(settings: Settings) -> None:
     topology = load_topology(settings.topology, load_catalogue(settings.catalogue))
     url = topology.place(topology.hub).database
     if url is not None and settings.node != topology.hub:
-        federation.check_hub_is_ready(url, read_migrations())
+        replication.check_hub_is_ready(url, read_migrations())
 
 
 @cli.command()
@@ -131,7 +131,7 @@ def _join(hub: Hub, name: str) -> None:
     regions = hub.topology.place(name).regions
     with _there(hub, name) as (node, url):
         conninfo = hub.topology.place(name).replication or url
-        federation.join(hub.connection, node, name=name, regions=regions, conninfo=conninfo)
+        replication.join(hub.connection, node, name=name, regions=regions, conninfo=conninfo)
         _receive(hub, node, name)
     with versions.connect(hub.url) as served:
         versions.add_regions(served)
@@ -139,14 +139,14 @@ def _join(hub: Hub, name: str) -> None:
 
 
 def _regions(hub: Hub, name: str) -> list[str]:
-    return federation.regions_of(hub.connection, name, hub.topology.place(name).regions)
+    return replication.regions_of(hub.connection, name, hub.topology.place(name).regions)
 
 
 def _receive(hub: Hub, node: psycopg.Connection, name: str) -> None:
     regions = _regions(hub, name)
     with bar(f"Receiving the history of {name}") as progress:
-        while not federation.received(hub.connection, name):
-            progress(*(federation.recorded(each, regions) for each in (hub.connection, node)))
+        while not replication.received(hub.connection, name):
+            progress(*(replication.recorded(each, regions) for each in (hub.connection, node)))
             time.sleep(LOOK_SECONDS)
 
 
@@ -155,9 +155,9 @@ def resync(name: NodeArgument) -> None:
     """Go on following a node whose replication slot was lost, from what the hub has of it."""
     with _hub() as hub, _there(hub, name) as (node, url):
         regions, conninfo = _regions(hub, name), hub.topology.place(name).replication or url
-        federation.resync(hub.connection, node, name=name, regions=regions, conninfo=conninfo)
+        replication.resync(hub.connection, node, name=name, regions=regions, conninfo=conninfo)
         _receive(hub, node, name)
-        federation.settle(hub.connection, node, name)
+        replication.settle(hub.connection, node, name)
     console.print(f"The hub follows {name} again.")
 
 
@@ -186,10 +186,10 @@ def leave(
     """Follow a node no more; what the hub has of it stays."""
     with _hub() as hub:
         if force:
-            federation.leave(hub.connection, None, name)
+            replication.leave(hub.connection, None, name)
         else:
             with _there(hub, name) as (node, _):
-                federation.leave(hub.connection, node, name)
+                replication.leave(hub.connection, node, name)
     console.print(f"The hub follows {name} no more.")
 
 
@@ -279,7 +279,7 @@ def _kept(hub: Hub) -> Table:
     for name in hub.topology.followed:
         try:
             with _there(hub, name) as (node, _):
-                for slot in federation.slots(node):
+                for slot in replication.slots(node):
                     kept = f"{slot.retained_bytes / 2**20:,.0f} MiB"
                     table.add_row(name, slot.name, kept, slot.wal_status)
         except FederationRefused:
@@ -297,7 +297,7 @@ def audit(
         for name in names or hub.topology.followed:
             with _there(hub, name) as (node, _):
                 for region in _regions(hub, name):
-                    for each in federation.differences(hub.connection, node, region):
+                    for each in replication.differences(hub.connection, node, region):
                         console.print(f"[red]{each.what}[/] at {name}: {region}:{each.pos}")
                         found += 1
     if found:
@@ -314,7 +314,7 @@ def watch() -> None:
         def to(name: str) -> psycopg.Connection:
             # A node on this machine may be away: its server is not ours to start.
             given = hub.topology.place(name).database
-            return federation.connect(given or federation.conninfo_of(hub.url, name))
+            return replication.connect(given or replication.conninfo_of(hub.url, name))
 
         watching.run(hub.url, to, stop, lambda: datetime.now(UTC))
 

@@ -18,9 +18,9 @@ from starlette.routing import Route
 
 from api.transport.http import BodyTooLarge, read_body
 from domain.errors import DomainError, InvalidInput, NotPermitted
-from regions.event_store import StoreUnavailable
+from regions.federation.transfers import Handover, receive
 from regions.node import Node
-from regions.transfers import Handover, receive
+from regions.store.event_store import StoreUnavailable
 from workers.handovers import DIGEST_HEADER, PATH
 from workers.platforms.signed import SIGNATURE_HEADER, TIMESTAMP_HEADER, authentic
 

@@ -17,7 +17,7 @@ from api.claims import ClaimsMapping, read_claims
 from api.issuer_keys import ALGORITHMS, IssuerKeys
 from api.viewer import VISITOR, Viewer, ViewerOf, bearer_token, read_viewer
 from domain.errors import InvalidInput, NotPermitted
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 from regions.settings import Issuer, Settings
 
 log = logging.getLogger(__name__)

@@ -22,9 +22,9 @@ from api.transport.http import BodyTooLarge, read_body
 from domain.errors import DomainError, InvalidInput, NotPermitted, RegionElsewhere
 from projections.offices import SourceRow
 from projections.pool import ReadPool
-from regions.event_store import StoreUnavailable
 from regions.inbox import Inbox
 from regions.sources import Access
+from regions.store.event_store import StoreUnavailable
 from workers.platforms import odnoklassniki, signed, telegram, vk
 from workers.platforms.bodies import digest
 from workers.platforms.connections import Connections

@@ -26,8 +26,8 @@ from projections.views.monitoring import (
     node_state,
     region_states,
 )
-from regions.catalogue import Catalogue
-from regions.federation import Slot
+from regions.federation.replication import Slot
+from regions.reference.catalogue import Catalogue
 
 
 @dataclass

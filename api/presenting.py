@@ -11,7 +11,7 @@ from api.telemetry.observing import observed
 from api.transport.budget import RateLimited
 from domain.errors import DomainError
 from projections.snapshot import ServedAnew
-from regions.event_store import StoreUnavailable
+from regions.store.event_store import StoreUnavailable
 
 log = logging.getLogger(__name__)
 

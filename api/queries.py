@@ -59,7 +59,7 @@ from projections.views import federal
 from projections.views.explanations import explain
 from projections.views.flag_counts import Evidence, Flagged, FlagKind
 from regions.centre import Position
-from regions.routing import Matter
+from regions.reference.routing import Matter
 
 PAGE_MAX = 100
 LISTED_MAX = 200  # codes of a filter; the catalogue has fewer of each

@@ -29,14 +29,15 @@ from domain.commands import Citizen, Classify, Register
 from domain.rights import SYSTEM
 from projections import versions
 from projections.feed import progress_now
-from regions import audit, federation
-from regions.catalogue import Catalogue, load_catalogue
+from regions import audit
 from regions.centre import Result
-from regions.event_store import StoreUnavailable
+from regions.federation import replication
 from regions.node import Node, command_pool, prepare
-from regions.postgres import PORT, Server, embedded
-from regions.server import create_database
-from regions.vault import Vault
+from regions.reference.catalogue import Catalogue, load_catalogue
+from regions.store.event_store import StoreUnavailable
+from regions.store.postgres import PORT, Server, embedded
+from regions.store.server import create_database
+from regions.store.vault import Vault
 
 WRITERS = 2  # at each node
 CALM_SECONDS = (0.3, 2.0)  # between two faults
@@ -247,10 +248,10 @@ class Federation:
 
     def _join(self, name: str) -> None:
         hub, node = self.machines["hub"].url, self.machines[name].url
-        with federation.connect(hub) as here, federation.connect(node) as there:
+        with replication.connect(hub) as here, replication.connect(node) as there:
             conninfo = self.lines[name].conninfo
-            federation.join(here, there, name=name, regions=self.parts[name], conninfo=conninfo)
-            _until(lambda: federation.received(here, name))
+            replication.join(here, there, name=name, regions=self.parts[name], conninfo=conninfo)
+            _until(lambda: replication.received(here, name))
         with versions.connect(hub) as served:
             versions.add_regions(served)
 
@@ -307,16 +308,16 @@ def _audit(all_of_it: Federation, writers: list[Writer], report: Report) -> None
     acknowledged = {i: result for writer in writers for i, result in writer.acknowledged.items()}
     report.acknowledged = len(acknowledged)
     machines = all_of_it.machines
-    with federation.connect(machines["hub"].url) as hub:
+    with replication.connect(machines["hub"].url) as hub:
         for name, regions in all_of_it.parts.items():
-            with federation.connect(machines[name].url) as node:
-                report.events += federation.recorded(node, regions)
+            with replication.connect(machines[name].url) as node:
+                report.events += replication.recorded(node, regions)
                 _until(_has_all(hub, node, regions))
                 report.amiss += audit.of_commands(node, acknowledged, regions)
                 report.amiss += [
                     f"{each.what} at the hub: {region}:{each.pos}"
                     for region in regions
-                    for each in federation.differences(hub, node, region)
+                    for each in replication.differences(hub, node, region)
                 ]
     for name, machine in machines.items():
         with versions.connect(machine.url) as connection:
@@ -336,7 +337,7 @@ def _audit(all_of_it: Federation, writers: list[Writer], report: Report) -> None
 def _has_all(
     hub: psycopg.Connection, node: psycopg.Connection, regions: tuple[str, ...]
 ) -> Callable[[], bool]:
-    return lambda: federation.recorded(hub, regions) == federation.recorded(node, regions)
+    return lambda: replication.recorded(hub, regions) == replication.recorded(node, regions)
 
 
 def read_models(connection: psycopg.Connection) -> dict[str, tuple[int, int]]:

@@ -18,7 +18,7 @@ from api.progress import console
 from api.viewer import Viewer, issue_token
 from domain.rights import Scope
 from domain.vocabulary import Role
-from regions.catalogue import Catalogue, Channel, Municipality, Organisation, Topic
+from regions.reference.catalogue import Catalogue, Channel, Municipality, Organisation, Topic
 
 STATE = "status cycle dueAt replyDueAt rating"
 PAYLOAD = f"{{ incidentId userErrors {{ code message }} incident {{ {STATE} }} }}"

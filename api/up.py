@@ -17,10 +17,10 @@ from api.progress import bar, console
 from projections import versions
 from projections.projector import Projector
 from projections.versions import Progress
-from regions.catalogue import load_catalogue
+from regions.federation.topology import load_topology, read_federation_key
 from regions.node import Database, Node, database, open_node
+from regions.reference.catalogue import load_catalogue
 from regions.settings import SettingInvalid, Settings
-from regions.topology import load_topology, read_federation_key
 
 SUPERVISE_SECONDS = 0.5  # between two looks at the children
 JOINED_SECONDS = 1.0  # between two tries to have the database for ourselves

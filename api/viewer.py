@@ -16,8 +16,8 @@ from domain.commands import SHORT_TEXT_MAX, check_text
 from domain.errors import DomainError, InvalidInput, NotPermitted
 from domain.rights import Actor, Scope, region_proper, sandbox_of
 from domain.vocabulary import Role
-from regions.catalogue import Catalogue
-from regions.vault import read_secret
+from regions.reference.catalogue import Catalogue
+from regions.store.vault import read_secret
 
 ALGORITHM = "HS256"
 AUDIENCE = "tsur"

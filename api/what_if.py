@@ -12,9 +12,9 @@ from projections.past.policy_replay import PolicyReplay, policy_replay
 from projections.pool import read_pool
 from projections.statistics.figures import Period
 from projections.statistics.overdue import Overdue, OverdueBy, Side
-from regions.catalogue import Catalogue
 from regions.node import Node
-from regions.what_if import no_terms, with_calendars, with_policies
+from regions.reference.catalogue import Catalogue
+from regions.reference.what_if import no_terms, with_calendars, with_policies
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ import psutil
 
 from bench.result import Result, at_least, at_most, info
 from bench.scratch import RUSSIA, Scratch
-from regions.catalogue import Catalogue
 from regions.reading.accuracy import accuracy
 from regions.reading.classifier import Classifier, load_classifier
 from regions.reading.phrases import Part, Phrase, load_phrases
 from regions.reading.signals import kind_of, unfit, urgency_of
+from regions.reference.catalogue import Catalogue
 
 LOADS = 5
 ROUNDS = 11  # of reading a phrase

@@ -15,8 +15,8 @@ import psycopg
 from api.progress import bar
 from bench.result import Result, at_least, info
 from bench.scratch import Scratch
-from regions.event_store import APPEND_EVENTS, LAST_POSITION
-from regions.postgres import find_binaries
+from regions.store.event_store import APPEND_EVENTS, LAST_POSITION
+from regions.store.postgres import find_binaries
 
 CLIENTS = 8
 SECONDS = 2

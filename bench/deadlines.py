@@ -16,8 +16,8 @@ from bench.result import Result, at_most, info
 from bench.scratch import RUSSIA, Scratch
 from domain.deadlines import Term
 from domain.vocabulary import TermUnit
-from regions.calendars import load_calendars
 from regions.node import read_terms
+from regions.reference.calendars import load_calendars
 from workers.deadlines import sweep
 
 OPEN = 1_000_000  # incidents that have nothing to say yet

@@ -22,11 +22,11 @@ from bench.visibility import percentiles
 from domain.commands import Register
 from domain.rights import SYSTEM
 from projections import versions
-from regions import federation
+from regions.federation import replication
 from regions.node import Node, command_pool, prepare
-from regions.postgres import embedded
-from regions.server import create_database
-from regions.vault import Vault, read_secret
+from regions.store.postgres import embedded
+from regions.store.server import create_database
+from regions.store.vault import Vault, read_secret
 
 INCIDENTS, LARGE = 10_500, 105_000  # of some 9.5 events
 BACKLOG = 4_000  # incidents more, while the hub is away
@@ -49,7 +49,7 @@ class Ends:
         self.looking = psycopg.connect(hub, autocommit=True)
 
     def close(self) -> None:
-        federation.leave(self.hub, self.node, self.name)
+        replication.leave(self.hub, self.node, self.name)
         for each in (self.node, self.hub, self.looking):
             each.close()
 
@@ -72,7 +72,7 @@ class Ends:
         """Events a second that the history comes with."""
         events, began = self.count(self.node), time.monotonic()
         self.join()
-        wait_until(lambda: federation.received(self.hub, self.name))
+        wait_until(lambda: replication.received(self.hub, self.name))
         return events / (time.monotonic() - began)
 
     @contextmanager
@@ -124,7 +124,7 @@ class Ours(Ends):
         self.regions = tuple(node.catalogue.regions)
 
     def join(self) -> None:
-        federation.join(
+        replication.join(
             self.hub, self.node, name=self.name, regions=self.regions, conninfo=self.node_url
         )
 

@@ -28,9 +28,9 @@ from bench.result import Result, at_most, info
 from bench.scratch import RUSSIA, Scratch, count
 from bench.visibility import percentiles
 from domain.rights import SYSTEM
-from regions.catalogue import rows
 from regions.node import make_node
-from regions.vault import Vault, read_secret
+from regions.reference.catalogue import rows
+from regions.store.vault import Vault, read_secret
 from workers.platforms import signed
 
 REGION = "63"

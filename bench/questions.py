@@ -13,7 +13,7 @@ from projections.statistics.figures import Period
 from projections.views import federal
 from projections.views.municipal import municipality_board
 from projections.views.regional import region_board
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 PAGE = 100
 REGION = "63"

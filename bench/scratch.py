@@ -19,12 +19,12 @@ from api.processes import PARENT_HOLDS_STDIN
 from api.progress import bar
 from bench.cost import Cost, Meter
 from projections import versions
-from regions.catalogue import Catalogue, load_catalogue
 from regions.node import Node, command_pool, prepare
-from regions.postgres import Server, embedded
-from regions.server import create_database
+from regions.reference.catalogue import Catalogue, load_catalogue
 from regions.settings import SHIPPED_CATALOGUES
-from regions.vault import Vault, read_secret
+from regions.store.postgres import Server, embedded
+from regions.store.server import create_database
+from regions.store.vault import Vault, read_secret
 
 RUSSIA = SHIPPED_CATALOGUES / "russia"
 DAYS = 60

@@ -26,7 +26,7 @@ from domain.incident import StreamEvent
 from projections import incidents
 from projections.incidents import IncidentRow
 from projections.statistics import days, facts
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 
 class StockApplication(Application[UUID]):

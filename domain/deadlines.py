@@ -49,7 +49,7 @@ class Escalation(NamedTuple):
 
 
 class Terms(Protocol):
-    """The policies and the working calendar of one region; regions/terms.py knows them."""
+    """The policies and working calendar of one region, known to regions/reference/terms.py."""
 
     def deadline(self, clock: Clock, matter: Matter, *, start: datetime) -> Deadline | None:
         """By the policy valid at `start`; None where the region has none for it."""

@@ -60,7 +60,7 @@ class Clock(StrEnum):
 
 
 class TermUnit(StrEnum):
-    """How a term is counted (regions/calendar.py)."""
+    """How a term is counted (regions/reference/calendar.py)."""
 
     HOURS = "HOURS"
     DAYS = "DAYS"

@@ -10,8 +10,8 @@ from psycopg import AsyncConnection
 from domain.events import Event
 from projections import incidents
 from projections.incidents import IncidentRow
-from regions.catalogue import Catalogue
-from regions.event_store import decode_event
+from regions.reference.catalogue import Catalogue
+from regions.store.event_store import decode_event
 
 
 class HistoryKey(NamedTuple):

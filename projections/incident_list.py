@@ -19,7 +19,7 @@ from projections.statistics.figures import Period
 from projections.statistics.units import Area
 from projections.views import flag_counts
 from projections.views.flag_counts import Evidence, Flagged
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 COLUMNS = tuple(field.name for field in fields(IncidentRow))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,7 +6,7 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from regions.statements import CountedAsyncCursor
+from regions.store.statements import CountedAsyncCursor
 
 READERS = 8  # connections; a query holds one for a few milliseconds
 QUERY_SECONDS_MAX = 10  # no answer is worth more of the server's time

@@ -21,8 +21,8 @@ from projections.changes import ChangeRow
 from projections.incidents import IncidentRow
 from projections.release import version_of
 from projections.statistics import days, facts
-from regions.catalogue import Catalogue
-from regions.event_store import decode_event
+from regions.reference.catalogue import Catalogue
+from regions.store.event_store import decode_event
 
 log = logging.getLogger(__name__)
 

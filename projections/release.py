@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from projections.statistics.measures import COLUMNS
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 SCHEMA = (
     (Path(__file__).parent / "schema.sql")

@@ -12,8 +12,8 @@ from psycopg import sql
 
 from projections.projector import BATCH_EVENTS, Projector
 from projections.release import SCHEMA, version_of
-from regions.catalogue import Catalogue
-from regions.roles import READER_ROLES
+from regions.reference.catalogue import Catalogue
+from regions.store.roles import READER_ROLES
 
 SERVED, NEXT, RETIRED = "read", "read_next", "read_retired"
 REBUILD_LOCK = 7_203_513  # one rebuild at a time

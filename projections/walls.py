@@ -13,7 +13,7 @@ from domain.rights import Scope
 
 
 class Wall(NamedTuple):
-    """A role of regions/roles.py, and what its policy compares with."""
+    """A role of regions/store/roles.py, and what its policy compares with."""
 
     role: str
     region: str = ""

@@ -15,7 +15,7 @@ from domain.decisions import alarms_due
 from domain.incident import Incident, StreamEvent, replay
 from domain.rights import SYSTEM
 from regions.centre import Centre
-from regions.event_store import Alongside, AlreadyRecorded, decode_event, unavailable
+from regions.store.event_store import Alongside, AlreadyRecorded, decode_event, unavailable
 
 
 def tell_time(centre: Centre, incident_ids: Sequence[UUID], *, at: datetime) -> int:

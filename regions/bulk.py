@@ -16,7 +16,7 @@ from domain.errors import DateInFuture, DomainError, DuplicateMessage
 from domain.incident import Incident
 from domain.rights import Actor
 from regions.centre import Centre
-from regions.event_store import (
+from regions.store.event_store import (
     Alongside,
     AlreadyRecorded,
     CommandRecord,

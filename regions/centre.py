@@ -39,8 +39,10 @@ from domain.office import CrisisDeclared, CrisisLifted, OfficeCommand, office_id
 from domain.publications import PublishRanking
 from domain.rights import NETWORK, Actor, Scope, check_right
 from domain.vocabulary import ReplyAuthor
-from regions.catalogue import Catalogue
-from regions.event_store import (
+from regions.reference.catalogue import Catalogue
+from regions.reference.reply_texts import text_fingerprint
+from regions.reference.templates import Template
+from regions.store.event_store import (
     Alongside,
     AlreadyRecorded,
     CommandRecord,
@@ -51,10 +53,8 @@ from regions.event_store import (
     decode_event,
     unavailable,
 )
-from regions.jobs import jobs_of
-from regions.reply_texts import text_fingerprint
-from regions.templates import Template
-from regions.vault import SubjectKey, Vault, seal, unseal
+from regions.store.jobs import jobs_of
+from regions.store.vault import SubjectKey, Vault, seal, unseal
 
 RETRY_SECONDS = 10.0  # a restart of PostgreSQL usually takes less, crash recovery included
 

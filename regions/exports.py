@@ -20,8 +20,8 @@ from domain.errors import CommandIdReused, TooManyExports
 from domain.identifiers import new_id
 from domain.rights import Actor, Scope
 from domain.vocabulary import Role
-from regions.event_store import unavailable
-from regions.jobs import job
+from regions.store.event_store import unavailable
+from regions.store.jobs import job
 
 WRITE_EXPORT = "write_export"  # the actor
 KEPT_FOR = timedelta(hours=24)

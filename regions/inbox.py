@@ -15,9 +15,9 @@ from psycopg_pool import ConnectionPool
 from domain.errors import RegionElsewhere
 from domain.events import Sealed
 from domain.identifiers import new_id
-from regions.event_store import WRITTEN_ELSEWHERE, OutboxMessage, unavailable
-from regions.jobs import job
-from regions.vault import ALGORITHM, SubjectKey, Vault, seal, unseal
+from regions.store.event_store import WRITTEN_ELSEWHERE, OutboxMessage, unavailable
+from regions.store.jobs import job
+from regions.store.vault import ALGORITHM, SubjectKey, Vault, seal, unseal
 
 TAKE_IN = "take_in"  # the actor
 

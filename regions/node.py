@@ -13,21 +13,21 @@ from psycopg_pool import ConnectionPool
 
 from domain.deadlines import NO_TERMS
 from domain.rights import NETWORK, sandbox_of
-from regions.calendars import load_calendars
-from regions.catalogue import Catalogue, load_catalogue
 from regions.centre import Centre
 from regions.exports import Exports
-from regions.migration import check_migrated, may_migrate, migrate, read_migrations
-from regions.postgres import Server, embedded
-from regions.roles import ensure_roles
-from regions.routing import Routing, load_routing
-from regions.server import PostgresUnavailable, check_server, create_database
+from regions.federation.topology import Membership, Place, load_topology
+from regions.reference.calendars import load_calendars
+from regions.reference.catalogue import Catalogue, load_catalogue
+from regions.reference.routing import Routing, load_routing
+from regions.reference.templates import Templates, load_templates
+from regions.reference.terms import NetworkTerms, load_terms
 from regions.settings import SettingInvalid, Settings
-from regions.statements import CountedCursor
-from regions.templates import Templates, load_templates
-from regions.terms import NetworkTerms, load_terms
-from regions.topology import Membership, Place, load_topology
-from regions.vault import Vault, VaultKeyInvalid, read_secret
+from regions.store.migration import check_migrated, may_migrate, migrate, read_migrations
+from regions.store.postgres import Server, embedded
+from regions.store.roles import ensure_roles
+from regions.store.server import PostgresUnavailable, check_server, create_database
+from regions.store.statements import CountedCursor
+from regions.store.vault import Vault, VaultKeyInvalid, read_secret
 
 COMMANDS_AT_ONCE = 10  # connections for commands; each command holds one for about a millisecond
 

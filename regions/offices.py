@@ -16,9 +16,9 @@ from domain.office import (
     office_of,
 )
 from domain.rights import Actor, check_right
-from regions.catalogue import Catalogue
 from regions.centre import Centre, Position, Result
-from regions.event_store import Alongside, CommandRecord, decode_event
+from regions.reference.catalogue import Catalogue
+from regions.store.event_store import Alongside, CommandRecord, decode_event
 
 
 def office(centre: Centre) -> Office:

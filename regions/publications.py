@@ -19,7 +19,7 @@ from domain.publications import (
 )
 from domain.rights import NETWORK, Actor, check_right, is_sandbox
 from regions.centre import Centre, Position, Result
-from regions.event_store import Alongside, CommandRecord, decode_event
+from regions.store.event_store import Alongside, CommandRecord, decode_event
 
 
 def publish_ranking(

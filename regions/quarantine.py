@@ -12,8 +12,8 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from domain.events import Sealed
-from regions.event_store import StoreUnavailable
-from regions.vault import ALGORITHM, SubjectKey, Vault, seal, unseal
+from regions.store.event_store import StoreUnavailable
+from regions.store.vault import ALGORITHM, SubjectKey, Vault, seal, unseal
 
 NO_REGION = ""  # of a key whose row names no region
 

@@ -16,12 +16,12 @@ from psycopg.conninfo import make_conninfo
 
 from projections import versions
 from projections.projector import Projector
-from regions.catalogue import Catalogue, load_catalogue
 from regions.node import Node, command_pool, prepare
-from regions.postgres import Server, embedded
-from regions.roles import LOGINS
-from regions.server import create_database
-from regions.vault import Vault
+from regions.reference.catalogue import Catalogue, load_catalogue
+from regions.store.postgres import Server, embedded
+from regions.store.roles import LOGINS
+from regions.store.server import create_database
+from regions.store.vault import Vault
 
 CHECKOUT = Path(__file__).parent.parent
 NEW_YORK = CHECKOUT / "examples" / "nyc311"

@@ -9,11 +9,11 @@ import psycopg
 
 from projections import versions
 from projections.projector import Projector
-from regions import federation
-from regions.catalogue import Catalogue
+from regions.federation import replication
 from regions.node import Node, prepare
-from regions.postgres import Server
-from regions.server import create_database
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
+from regions.store.server import create_database
 from tests.conftest import numbers
 
 WAIT_SECONDS = 30.0
@@ -46,8 +46,8 @@ def join(
     conninfo: str,
     regions: Collection[str],
 ) -> None:
-    federation.join(at_hub, at_node, name="first", regions=regions, conninfo=conninfo)
-    wait_until(lambda: federation.received(at_hub, "first"))
+    replication.join(at_hub, at_node, name="first", regions=regions, conninfo=conninfo)
+    wait_until(lambda: replication.received(at_hub, "first"))
 
 
 def projected(node: Node) -> list[dict[str, Any]]:
@@ -72,5 +72,5 @@ def wait_for_all(
     at_hub: psycopg.Connection, at_node: psycopg.Connection, regions: Collection[str]
 ) -> None:
     wait_until(
-        lambda: federation.recorded(at_hub, regions) == federation.recorded(at_node, regions)
+        lambda: replication.recorded(at_hub, regions) == replication.recorded(at_node, regions)
     )

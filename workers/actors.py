@@ -10,11 +10,11 @@ import dramatiq
 from dramatiq.middleware import CurrentMessage
 from opentelemetry.trace import SpanKind
 
-from regions import tracing
 from regions.exports import WRITE_EXPORT
-from regions.jobs import Queue
 from regions.node import Node
-from regions.routing import Routing
+from regions.reference.routing import Routing
+from regions.store import tracing
+from regions.store.jobs import Queue
 from workers.deliveries import Deliveries
 from workers.exports import EXPORT_SECONDS_MAX, ExportWriter
 from workers.handovers import Handovers
@@ -51,7 +51,7 @@ class Work:
 
 
 def declare(broker: dramatiq.Broker, work: Work) -> None:
-    """Make the actors of the default queue; their names are those of regions/jobs.py."""
+    """Make the actors of the default queue; their names are those of regions/store/jobs.py."""
     actors: tuple[Callable[..., None], ...] = (
         work.take_in,
         work.route,

@@ -28,7 +28,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolClosed
 
-from regions.jobs import job
+from regions.store.jobs import job
 from workers.platforms.clients import Postponed
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from domain import commands as c
 from domain import events as e
 from domain.rights import Actor
 from regions.centre import Centre
-from regions.event_store import decode_event
 from regions.node import Node
+from regions.store.event_store import decode_event
 
 
 class Correction(NamedTuple):

@@ -6,12 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event as Signal
 
-from regions.calendars import load_calendars
+from regions.federation.topology import read_federation_key
 from regions.inbox import Inbox
-from regions.jobs import Queue
 from regions.node import Node
-from regions.routing import load_routing
-from regions.topology import read_federation_key
+from regions.reference.calendars import load_calendars
+from regions.reference.routing import load_routing
+from regions.store.jobs import Queue
 from workers.actors import Work, declare, declare_exports
 from workers.broker import QuorumBroker, postgres_broker, relay, working
 from workers.deliveries import Deliveries

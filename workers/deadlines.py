@@ -18,9 +18,9 @@ from psycopg_pool import PoolTimeout
 from projections import versions
 from regions.alarms import tell_time
 from regions.centre import Centre
-from regions.event_store import StoreUnavailable
-from regions.federation import beat
+from regions.federation.replication import beat
 from regions.node import Node
+from regions.store.event_store import StoreUnavailable
 
 log = logging.getLogger(__name__)
 

@@ -22,9 +22,9 @@ from domain.identifiers import new_id
 from domain.rights import SYSTEM
 from domain.vocabulary import DeliveryFailure
 from regions.centre import Centre
-from regions.event_store import decode_event, unavailable
-from regions.jobs import job
 from regions.node import Node
+from regions.store.event_store import decode_event, unavailable
+from regions.store.jobs import job
 from workers.asking import ask
 from workers.intake import scoped
 from workers.platforms.clients import Client, Postponed, RefusalReason, Refused, Uncertain

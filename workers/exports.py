@@ -14,9 +14,9 @@ import psycopg
 from domain.errors import DomainError
 from projections.snapshot import ServedAnew, snapshot
 from projections.views.tables import IncidentsWanted, Table, read_wanted, table_of
-from regions.event_store import StoreUnavailable
 from regions.exports import PART_BYTES_MAX, Export
 from regions.node import Node
+from regions.store.event_store import StoreUnavailable
 from workers.broker import ATTEMPTS_MAX
 from workers.formats import writer
 

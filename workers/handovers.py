@@ -20,9 +20,9 @@ from uuid import UUID
 
 import msgspec
 
+from regions.federation.topology import Place
+from regions.federation.transfers import Handover, hand_over, receive
 from regions.node import Node
-from regions.topology import Place
-from regions.transfers import Handover, hand_over, receive
 from workers.platforms.signed import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from workers.platforms.wire import Answer, Request, Wire
 

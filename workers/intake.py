@@ -23,7 +23,7 @@ from regions.node import Node
 from regions.offices import office
 from regions.reading.distance import metres_between
 from regions.reading.suggestions import LikenessReason, Remembered, suggestions
-from regions.routing import Routing
+from regions.reference.routing import Routing
 from workers.asking import ask
 from workers.memory import Memory
 from workers.platforms import odnoklassniki, signed, telegram, vk

@@ -9,10 +9,10 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from regions.event_store import unavailable
 from regions.reading.likeness import fingerprint, sketch
 from regions.reading.suggestions import WINDOW, Remembered, Suggestion, suggestions
-from regions.vault import Vault
+from regions.store.event_store import unavailable
+from regions.store.vault import Vault
 
 COMPARED_MAX = 1000  # the latest of a region; half a millisecond
 

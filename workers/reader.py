@@ -6,11 +6,11 @@ from pathlib import Path
 
 from domain.events import PlaceGuess, Reading, TopicGuess
 from domain.rights import region_proper
-from regions.catalogue import Catalogue
 from regions.reading.classifier import Classifier, load_classifier
 from regions.reading.place_aliases import load_place_aliases
 from regions.reading.places import PlaceReaders
 from regions.reading.signals import kind_of, unfit, urgency_of
+from regions.reference.catalogue import Catalogue
 
 MODEL = "2026-11"  # raise it when what is read changes: it stands in the events
 TOPICS_TOLD = 3

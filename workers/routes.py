@@ -11,7 +11,7 @@ from domain.incident import Incident
 from domain.lifecycle import TRIAGE
 from domain.vocabulary import LinkKind
 from regions.centre import Centre
-from regions.routing import Matter, Routing
+from regions.reference.routing import Matter, Routing
 from workers.asking import ask
 
 RECURRENCE = timedelta(days=90)  # the same topic and place again (lifecycle-and-metrics 3.4)

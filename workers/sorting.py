@@ -10,7 +10,7 @@ from datetime import datetime
 from domain import commands as c
 from domain.events import Reading
 from domain.vocabulary import Kind, Priority, Regime
-from regions.routing import Matter, Routing
+from regions.reference.routing import Matter, Routing
 
 # A topic below it is a suggestion. Own choice: on the phrases put aside, nine of ten above it are
 # right (bench/classification).

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from api.demo.phrases import DEFAULT_LANGUAGE, Phrases
 from domain.vocabulary import Regime
-from regions.catalogue import Catalogue, Municipality, Topic
+from regions.reference.catalogue import Catalogue, Municipality, Topic
 from regions.settings import SHIPPED_CATALOGUES
 
 HOUR = 60 * 60  # seconds

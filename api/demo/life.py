@@ -92,7 +92,7 @@ from domain.vocabulary import (
     Verdict,
 )
 from regions.bulk import History, Step
-from regions.catalogue import Organisation
+from regions.reference.catalogue import Organisation
 
 MONITOR = Actor("monitor", Role.MONITOR)
 CURATOR = Actor("curator", Role.CURATOR)

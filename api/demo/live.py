@@ -55,8 +55,8 @@ from domain.errors import DomainError
 from domain.incident import Incident
 from domain.rights import SYSTEM, Actor
 from domain.vocabulary import DisputeBy, ReplyAuthor, ReplyKind, Role, Status
-from regions.event_store import StoreUnavailable
 from regions.node import Node
+from regions.store.event_store import StoreUnavailable
 
 EXECUTOR = Actor("executor", Role.EXECUTOR)
 HEAD = Actor("executor-head", Role.ORG_HEAD)

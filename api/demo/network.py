@@ -17,8 +17,8 @@ from api.demo.flow import Calibration, Flow, Period, apportion, region_choice
 from api.demo.life import Life
 from api.demo.practice import Practice
 from regions.bulk import History, record_histories
-from regions.catalogue import Catalogue
 from regions.node import Node
+from regions.reference.catalogue import Catalogue
 
 HISTORIES_AT_ONCE = 1000
 # Threads: while PostgreSQL works for one, the other makes histories. On two cores 1.1x of a single

@@ -5,7 +5,7 @@ from random import Random
 
 from domain.commands import Citizen
 from domain.vocabulary import Kind, Outcome, ReplyAuthor, ReplyKind
-from regions.catalogue import Topic
+from regions.reference.catalogue import Topic
 
 FOLDER = Path(__file__).parent
 DEFAULT_LANGUAGE = "en"

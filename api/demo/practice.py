@@ -21,7 +21,7 @@ from domain.vocabulary import (
     ReplyKind,
     ReturnReason,
 )
-from regions.catalogue import Catalogue, Municipality, Organisation
+from regions.reference.catalogue import Catalogue, Municipality, Organisation
 
 MINUTE = 60.0  # seconds
 

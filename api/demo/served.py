@@ -14,8 +14,8 @@ from api.demo.sources import (
     write_access,
 )
 from domain.rights import SYSTEM
-from regions.catalogue import Catalogue, load_catalogue
 from regions.node import Node
+from regions.reference.catalogue import Catalogue, load_catalogue
 from regions.settings import Settings
 
 PLATFORMS_PORT = 8010

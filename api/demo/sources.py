@@ -12,9 +12,9 @@ from domain.errors import SourceExists
 from domain.office import OpenSource
 from domain.rights import Actor
 from domain.vocabulary import Regime
-from regions.catalogue import Catalogue
 from regions.node import Node
 from regions.offices import command_office
+from regions.reference.catalogue import Catalogue
 from regions.sources import FILE
 
 CHANNELS = {"vk": "VK", "telegram": "TELEGRAM", "ok": "OK", "pos": "POS"}

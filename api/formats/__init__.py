@@ -15,7 +15,7 @@ from domain.errors import DomainError, ImportRowInvalid, InvalidInput
 from domain.identifiers import derived_id
 from domain.rights import Actor
 from regions.bulk import History, Step
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 ROW_BYTES_MAX = 512 * 1024  # more than any incident of 200 steps needs; a longer row is not kept
 IMPORTS = uuid5(NAMESPACE_URL, "tsur:import")  # the name space of command ids

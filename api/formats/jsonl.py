@@ -27,7 +27,7 @@ from domain.errors import DomainError
 from domain.rights import Actor
 from domain.vocabulary import Kind, Regime, Role
 from regions.bulk import History, Step
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 STEPS_MAX = 200  # the longest lives of incidents have some dozens
 

@@ -34,7 +34,7 @@ from domain.errors import (
 from domain.rights import Actor
 from domain.vocabulary import Outcome, ReplyKind, Role
 from regions.bulk import History, Step
-from regions.catalogue import Catalogue, CatalogueInvalid, rows
+from regions.reference.catalogue import Catalogue, CatalogueInvalid, rows
 
 COLUMNS = (
     "Unique Key",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from starlette.datastructures import Address
 
-from regions import tracing
+from regions.store import tracing
 
 CLIENT_HEADERS = ("apollographql-client-name", "x-client-name")
 

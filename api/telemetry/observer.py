@@ -14,7 +14,7 @@ from api.telemetry.names import Names
 from api.telemetry.observing import Observed
 from api.telemetry.usage import Usage
 from api.transport.groups import Told
-from regions import tracing
+from regions.store import tracing
 
 NAMES_MAX = 200  # of operations
 CLIENTS_MAX = 50

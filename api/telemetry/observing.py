@@ -16,8 +16,8 @@ from opentelemetry.trace import INVALID_SPAN, Span
 from api.telemetry.caller import Caller
 from api.transport.operations import Document
 from api.viewer import VISITOR, Viewer
-from regions import tracing
-from regions.statements import Spent, spent
+from regions.store import tracing
+from regions.store.statements import Spent, spent
 
 
 @dataclass(slots=True, eq=False)  # each is one of its own

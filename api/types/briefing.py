@@ -23,8 +23,8 @@ from domain.commands import check_date
 from projections.freshness import wait_for
 from projections.past import briefings
 from projections.past.past_rows import moment_of
-from regions.catalogue import Catalogue
 from regions.centre import Position
+from regions.reference.catalogue import Catalogue
 
 
 @strawberry.type(

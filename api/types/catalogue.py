@@ -16,7 +16,7 @@ from projections import offices
 from projections.statistics.units import Area
 from projections.views.municipal import municipality_board
 from projections.views.regional import region_board
-from regions import catalogue as entries
+from regions.reference import catalogue as entries
 
 EXACT = (
     "Quantiles from the incidents themselves instead of within 1 %: slower, and only with a token."

@@ -15,7 +15,7 @@ from api.types.ranking import Ranking, RankingRow
 from domain.publications import RankingQuestion
 from domain.vocabulary import Ranked
 from projections.views.explanations import Contribution, Dimension, Explanation, Without
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 
 @strawberry.input(description="Which cases a what-if leaves out: those of any of these codes.")

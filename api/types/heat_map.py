@@ -16,7 +16,7 @@ from projections.statistics.units import Area
 from projections.views import heat_map as maps
 from projections.views.heat_map import Box, Cell
 from projections.views.heat_map import HeatMap as Measured
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 Resolution = Annotated[
     int, strawberry.argument(description="Of H3: 2 (87,000 km² a cell) to 9 (0.1 km²).")

@@ -17,9 +17,15 @@ from domain.vocabulary import Clock, Priority, Regime, TermUnit
 from projections.past.policy_replay import REPLAY_DAYS_MAX, policy_replay
 from projections.past.policy_replay import PolicyReplay as Found
 from projections.statistics.overdue import Overdue, OverdueBy, Row, Side, Table
-from regions.catalogue import Catalogue
-from regions.terms import NetworkTerms
-from regions.what_if import OtherTerm, no_terms, with_calendar_of, with_terms, without_closing
+from regions.reference.catalogue import Catalogue
+from regions.reference.terms import NetworkTerms
+from regions.reference.what_if import (
+    OtherTerm,
+    no_terms,
+    with_calendar_of,
+    with_terms,
+    without_closing,
+)
 
 TERMS_MAX = 50
 SECONDS_MAX = 60  # some 100,000 incidents, where nobody else asks

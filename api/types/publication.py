@@ -24,7 +24,7 @@ from domain.vocabulary import (
 )
 from projections.past import publications
 from projections.past.publications import PublicationRow
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 PAGE_MAX = 100
 

@@ -16,7 +16,7 @@ from domain.vocabulary import Ranked, RankedBy, RankingMethod, Unranked
 from projections.statistics.figures import Period, is_provisional
 from projections.views import federal, rankings
 from projections.views.rankings import Standing
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 
 @strawberry.enum(description="Which time a duration is measured in.")

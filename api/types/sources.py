@@ -8,7 +8,7 @@ from domain import events
 from domain.vocabulary import Kind, PriorityReason, Regime, RejectReason
 from projections.listening import Heard
 from regions.reading.suggestions import LikenessReason
-from regions.routing import Tried
+from regions.reference.routing import Tried
 
 
 @strawberry.type(description="A group, chat or feed that is listened to and answered in.")

@@ -8,7 +8,7 @@ from domain.commands import TEXT_MAX, check_text
 from domain.errors import InvalidInput
 from domain.vocabulary import Outcome, ReplyFlaw, ReplyKind
 from regions.node import Node
-from regions.templates import Template, Templates
+from regions.reference.templates import Template, Templates
 
 
 class TemplateFieldRepeated(InvalidInput):

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 
 from domain.publications import RankingQuestion
 from projections.views import federal
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 PAGE: Final = """{ incidents(first: 100) { edges { node {
   id version position status channel source kind regime priority outcome cycle returns hops

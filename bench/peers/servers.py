@@ -15,7 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from bench.peers import questions
 from projections.pool import ReadPool, read_pool
-from regions.catalogue import load_catalogue
+from regions.reference.catalogue import load_catalogue
 from regions.settings import Settings, read_settings
 
 

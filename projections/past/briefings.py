@@ -18,7 +18,7 @@ from projections.statistics.exact import Unit
 from projections.statistics.figures import TOTAL, Figures, Period
 from projections.statistics.units import figures_by
 from projections.views.regional import Board, region_board
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 LONGEST_OVERDUE = 10  # incidents that are named
 

@@ -22,8 +22,8 @@ from projections.queues import WAITING, is_waiting
 from projections.statistics.facts import DAYS
 from projections.statistics.figures import Period
 from projections.statistics.measures import COUNTS_IN_PERIOD
-from regions.catalogue import Catalogue
-from regions.event_store import decode_event
+from regions.reference.catalogue import Catalogue
+from regions.store.event_store import decode_event
 
 BATCH_ROWS = 5_000  # read or written at once; bounds the memory
 

@@ -32,8 +32,8 @@ from domain.runs import Run, runs_of
 from domain.vocabulary import Clock
 from projections.statistics.figures import Period
 from projections.statistics.overdue import Overdue, OverdueBy, Row, Side, Table, in_order
-from regions.catalogue import Catalogue
-from regions.event_store import decode_event
+from regions.reference.catalogue import Catalogue
+from regions.store.event_store import decode_event
 
 PAGE_INCIDENTS = 200  # in memory at once, with all their events
 REPLAY_DAYS_MAX = 366

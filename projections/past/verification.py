@@ -15,7 +15,7 @@ from projections.statistics.measures import COUNTS_IN_PERIOD
 from projections.views.federal import compare, freshness
 from projections.views.rankings import Standing, compared_by
 from projections.views.standardised import regions_behind
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 
 async def find(

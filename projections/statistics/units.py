@@ -12,7 +12,7 @@ from projections.statistics.exact import Unit, exact_figures
 from projections.statistics.figures import TOTAL, Figures, Period
 from projections.statistics.measures import DURATION_NAMES
 from projections.statistics.sums import Step, Sums, figures_of, sums_by_step, sums_of, together
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 HOURLY_DAYS_MAX = 31  # a series by the hour is told from the incidents
 

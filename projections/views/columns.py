@@ -21,7 +21,7 @@ from projections.statistics.measures import DURATION_NAMES
 from projections.views import federal
 from projections.views.rankings import Standing
 from projections.views.regional import Board
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 URL_SAFE = bytes.maketrans(b"+/", b"-_")
 

@@ -25,7 +25,7 @@ from projections.statistics.exact import UNITS
 from projections.statistics.figures import told_by
 from projections.views.federal import Ranking, ranking, region_of, tier_of_unit
 from projections.views.rankings import NOTHING, Measured, Standing, standings, tier_value
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 
 class NotRanked(InvalidInput):

@@ -23,7 +23,7 @@ from projections.statistics.units import (
 from projections.views.rankings import Standing, compared_by, standings
 from projections.views.regional import Board, board_of
 from projections.views.standardised import standardised
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 STALE_AFTER_SECONDS = 60  # a region whose oldest event not taken in is older is not ranked
 

@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from projections.statistics.comparisons import previous
 from projections.statistics.figures import Period
 from projections.statistics.units import Area, regions_of, today_in
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 ANSWERED_WITHIN_HOURS = 24  # "one day per incident" (IM_2018_BASE, lifecycle-and-metrics 3.3)
 MERGED_AFTER_HOURS = (

@@ -39,7 +39,7 @@ from projections.views.flag_counts import (
     Share,
     counted,
 )
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 CHANCE_MAX = 0.001
 LAG_MIN = 15 * 60  # seconds; who finds a message within a quarter of an hour listens well

@@ -18,8 +18,8 @@ from psycopg import AsyncConnection
 from domain.errors import InvalidInput
 from projections.statistics.figures import Period
 from projections.statistics.units import Area, regions_of
-from regions.catalogue import Catalogue
 from regions.reading.cells import RESOLUTION
+from regions.reference.catalogue import Catalogue
 
 RESOLUTIONS_SHOWN = range(2, RESOLUTION + 1)  # from 87,000 to 0.1 km²
 SHOWN_MIN = 5  # k of k-anonymity

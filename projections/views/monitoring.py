@@ -13,9 +13,9 @@ from projections.queues import CONDITIONS, WAITING, Queue, moments
 from projections.statistics.figures import TOTAL
 from projections.statistics.units import today_in
 from projections.walls import confine
-from regions import jobs
-from regions.catalogue import Catalogue
-from regions.federation import SLOTS, Slot
+from regions.federation.replication import SLOTS, Slot
+from regions.reference.catalogue import Catalogue
+from regions.store import jobs
 
 WATCHED_DAYS = 30  # full local days
 

@@ -8,7 +8,7 @@ from psycopg import AsyncConnection
 from projections.statistics.figures import Period
 from projections.statistics.units import municipality_figures
 from projections.views.regional import Board, board_of
-from regions.catalogue import Catalogue, Municipality
+from regions.reference.catalogue import Catalogue, Municipality
 
 
 async def municipality_board(

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from projections.queues import CONDITIONS, WAITING, Queue, moments
 from projections.statistics.figures import TOTAL, Figures, Period
 from projections.statistics.units import municipality_figures
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 # What trainees do counts for their own sandbox only (domain/rights.py).
 NOT_IN_SANDBOX: LiteralString = " AND strpos(region, '~') = 0"

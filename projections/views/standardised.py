@@ -36,7 +36,7 @@ from projections.views.rankings import (
     of_share,
     share_of,
 )
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 
 COHORTS = {
     RankedBy.OVERDUE: Cohort.DUE,

@@ -36,8 +36,8 @@ from projections.views.flag_counts import Evidence, Flagged
 from projections.views.municipal import municipality_board
 from projections.views.regional import Board, region_board
 from projections.walls import confine
-from regions.catalogue import Catalogue
 from regions.centre import Position
+from regions.reference.catalogue import Catalogue
 
 # Of incidents; a sheet of XLSX has 1,048,576 rows, and who needs more needs another tool.
 EXPORT_ROWS_MAX = 1_000_000

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from regions.catalogue import Catalogue
 from regions.reading.phrases import FILE, load_topic_words, to_build_from
 from regions.reading.vectors import Numbers, Vector, Vocabulary, features, vocabulary
+from regions.reference.catalogue import Catalogue
 
 GUESSES_MAX = 5
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from regions.catalogue import Municipality
 from regions.reading.distance import Point, is_on_earth, metres_between
+from regions.reference.catalogue import Municipality
 
 CERTAINTY = 0.8  # a centre is no border: even a point beside it is not sure
 CONFIDENCE_MIN = 0.1  # less likely ones are left out

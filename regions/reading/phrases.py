@@ -5,8 +5,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from domain.vocabulary import Kind, PriorityReason
-from regions.catalogue import Catalogue, CatalogueInvalid, Row
-from regions.reference import parsed
+from regions.reference.catalogue import Catalogue, CatalogueInvalid, Row
+from regions.reference.tables import parsed
 
 FILE = "phrases.csv"
 WORDS_FILE = "topic_words.csv"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from regions.catalogue import Catalogue, CatalogueInvalid, Row, rows
+from regions.reference.catalogue import Catalogue, CatalogueInvalid, Row, rows
 
 FILE = "place_aliases.csv"
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import NamedTuple
 
-from regions.catalogue import Catalogue
 from regions.reading.place_aliases import PlaceAlias
 from regions.reading.tokens import plain
+from regions.reference.catalogue import Catalogue
 
 DISTRICT, OKRUG, REGION = "район", "округ", "область"  # what an adjective stands before
 _KIND_WORDS = frozenset(

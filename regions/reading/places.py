@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import NamedTuple
 
-from regions.catalogue import Catalogue
 from regions.reading.addresses import Address, best_address, find_addresses
 from regions.reading.distance import Point
 from regions.reading.nearness import Nearness
@@ -20,6 +19,7 @@ from regions.reading.place_names import Sort, municipality_names, namesakes, reg
 from regions.reading.place_signs import Written
 from regions.reading.settlements import settlement
 from regions.reading.tokens import tokens
+from regions.reference.catalogue import Catalogue
 
 GROUP = 0.55  # how sure it is that a group's posts are about its own municipality
 UNDECIDED = 0.8  # «Кинель» alone: the town …

@@ -27,13 +27,13 @@ from api.serving import STALLED_SECONDS, GracefulServer, cut_stalled
 from api.viewer import Viewer, issue_token, read_scope
 from domain.vocabulary import Role
 from projections import projector, versions
-from regions.catalogue import Catalogue, load_catalogue
+from regions.federation.topology import FEDERATION_KEY
 from regions.node import Node, check_vault, command_pool
-from regions.postgres import Server
-from regions.server import create_database
+from regions.reference.catalogue import Catalogue, load_catalogue
 from regions.settings import Budget, Issuer, Settings
-from regions.topology import FEDERATION_KEY
-from regions.vault import Vault
+from regions.store.postgres import Server
+from regions.store.server import create_database
+from regions.store.vault import Vault
 from tests.conftest import NEW_YORK, as_process
 from tests.scenarios import NOON
 

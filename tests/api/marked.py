@@ -30,9 +30,9 @@ from domain.vocabulary import LinkKind, Priority, PriorityReason, ReplyKind, Rol
 from projections import versions
 from projections.incident_list import Place
 from projections.incidents import IncidentRow
-from regions.catalogue import Catalogue
 from regions.node import Node
 from regions.offices import command_office
+from regions.reference.catalogue import Catalogue
 from tests.api.conftest import SECRET, Api, catch_up, node_on, projecting, serving
 from tests.scenarios import NOON, ask, registered
 from workers.memory import Memory

@@ -11,7 +11,7 @@ from api.transport import operations
 from api.transport.execution import VALUES_MAX
 from api.transport.operations import Operations, digest_of
 from bench.attacks import ATTACKS, CALLS, call, post
-from regions.postgres import Server
+from regions.store.postgres import Server
 from tests.api.conftest import Api, fresh_database, serving
 
 

@@ -13,8 +13,8 @@ from api.transport.http import GRAPHQL, JSON
 from api.viewer import VISITOR, Viewer
 from domain.rights import Scope
 from domain.vocabulary import Role
-from regions.postgres import Server
 from regions.settings import Budget
+from regions.store.postgres import Server
 from tests.api.conftest import Api, fresh_database, serving
 
 ONE, OTHER = ("petrova", "63"), ("petrova", "77")

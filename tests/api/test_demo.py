@@ -49,12 +49,12 @@ from domain.events import (
 from domain.lifecycle import TRANSITIONS, transition_of
 from domain.vocabulary import Clock, ReplyAuthor, ReplyKind, Role
 from regions.bulk import History
-from regions.catalogue import Catalogue
 from regions.node import Node, command_pool, prepare
-from regions.postgres import Server
-from regions.server import create_database
+from regions.reference.catalogue import Catalogue
 from regions.settings import Settings
-from regions.vault import Vault
+from regions.store.postgres import Server
+from regions.store.server import create_database
+from regions.store.vault import Vault
 from tests.conftest import CHECKOUT, NEW_YORK, RUSSIA
 
 UNTIL = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -571,7 +571,8 @@ def digest(catalogue: Catalogue, *, seed: int) -> str:
 def digest_of_another_process(hash_seed: str) -> str:
     """The same in a process whose sets and dicts are hashed differently."""
     code = (
-        "from tests.api import test_demo as t; from regions.catalogue import load_catalogue; "
+        "from tests.api import test_demo as t; "
+        "from regions.reference.catalogue import load_catalogue; "
         "print(t.digest(load_catalogue(t.NEW_YORK), seed=3))"
     )
     return subprocess.run(

@@ -23,9 +23,9 @@ from api.transport.budget import Budgets
 from api.transport.execution import Asked, Execution, Refused
 from api.transport.groups import Told
 from api.transport.http import BODY_BYTES_MAX, GRAPHQL
-from regions.catalogue import Catalogue
-from regions.postgres import Server
+from regions.reference.catalogue import Catalogue
 from regions.settings import Budget
+from regions.store.postgres import Server
 from tests.api.conftest import DEADLINE_SECONDS, Api, catch_up, node_on, projecting, serving, until
 from tests.conftest import CHECKOUT
 from tests.scenarios import registered

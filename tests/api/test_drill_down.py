@@ -16,11 +16,11 @@ from api.types.node import incident_id, read_incident_id
 from domain.commands import ErasePersonalData
 from domain.errors import DomainError, NotPermitted
 from projections import versions
-from regions import federation
-from regions.catalogue import Catalogue
+from regions.federation import replication
+from regions.federation.topology import Membership, load_topology
 from regions.node import Node
-from regions.postgres import Server
-from regions.topology import Membership, load_topology
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
 from tests import federated
 from tests.api.conftest import Api, catch_up, node_on, projecting, serving
 from tests.federated import database, write_topology
@@ -72,13 +72,13 @@ def federated_api(
     )
     hub_url, node_url = database(second_server, catalogue, ()), database(server, catalogue, HERE)
     with ExitStack() as stack:
-        at_hub = stack.enter_context(federation.connect(hub_url))
-        at_node = stack.enter_context(federation.connect(node_url))
+        at_hub = stack.enter_context(replication.connect(hub_url))
+        at_node = stack.enter_context(replication.connect(node_url))
         node = stack.enter_context(node_on(node_url, catalogue))
         bronx = node.centre("BRONX")
         found = answered(bronx).incident_id
         federated.join(at_hub, at_node, node_url, HERE)
-        stack.callback(federation.leave, at_hub, at_node, "first")
+        stack.callback(replication.leave, at_hub, at_node, "first")
         federated.wait_for_all(at_hub, at_node, HERE)
         with versions.connect(hub_url) as served:
             versions.add_regions(served)
@@ -93,7 +93,7 @@ def federated_api(
 
 
 def looks(url: str) -> list[tuple[str, str]]:
-    with federation.connect(url) as connection:
+    with replication.connect(url) as connection:
         rows = connection.execute("SELECT actor, action FROM access_log ORDER BY action").fetchall()
         connection.execute("TRUNCATE access_log")
     return [(actor, action) for actor, action in rows]
@@ -202,8 +202,8 @@ def test_what_is_erased_is_null(federated_api: HubAndNode, catalogue: Catalogue)
         bronx = node.centre("BRONX")
         erased = answered(bronx).incident_id
         last = ask(bronx, erased, ErasePersonalData(), 400).position
-    with federated_api.node(), federation.connect(federated_api.hub.url) as at_hub:
-        with federation.connect(federated_api.node_url) as at_node:
+    with federated_api.node(), replication.connect(federated_api.hub.url) as at_hub:
+        with replication.connect(federated_api.node_url) as at_node:
             federated.wait_for_all(at_hub, at_node, HERE)
         catch_up(federated_api.hub.url)
         answer = federated_api.hub.answer(

@@ -22,10 +22,10 @@ from projections.views import tables
 from projections.views.columns import Column, Kind
 from projections.views.tables import Table, Told
 from regions import exports as store
-from regions.catalogue import Catalogue
 from regions.exports import KEPT_FOR, ExportFormat, Exports
 from regions.node import Node
-from regions.postgres import Server
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
 from tests.api.conftest import Api, catch_up, fresh_database, node_on, projecting, serving, until
 from tests.conftest import NEW_YORK
 from tests.scenarios import NOON, accepted, assigned, registered, resolved

@@ -7,8 +7,8 @@ import pytest
 
 from domain.vocabulary import Role
 from projections.views.flag_counts import FlagKind
-from regions.catalogue import Catalogue
-from regions.postgres import Server
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
 from tests.api.conftest import Api, catch_up, fresh_database, node_on, projecting, serving
 from tests.projections.lives import NEW_YORK, due, life, record
 from tests.projections.test_flags import DAY, deleted, final

@@ -21,15 +21,15 @@ from domain.events import MessageCaptured
 from domain.rights import Actor, Scope
 from domain.vocabulary import Role
 from regions import audit
-from regions.catalogue import Catalogue
 from regions.centre import Result
-from regions.event_store import decode_event
-from regions.jobs import job
+from regions.federation.topology import FEDERATION_KEY, Membership, load_topology
+from regions.federation.transfers import hand_over
 from regions.node import Node, command_pool
-from regions.postgres import Server
-from regions.topology import FEDERATION_KEY, Membership, load_topology
-from regions.transfers import hand_over
-from regions.vault import Vault
+from regions.reference.catalogue import Catalogue
+from regions.store.event_store import decode_event
+from regions.store.jobs import job
+from regions.store.postgres import Server
+from regions.store.vault import Vault
 from tests.api.conftest import SECRET, Api, serving
 from tests.conftest import NEW_YORK
 from tests.federated import database, wait_until, write_topology

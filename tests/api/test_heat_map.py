@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from regions.catalogue import Catalogue
-from regions.postgres import Server
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
 from tests.api.conftest import Api, catch_up, fresh_database, node_on, projecting, serving
 from tests.scenarios import classified
 

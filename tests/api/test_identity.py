@@ -26,9 +26,9 @@ from domain.commands import Citizen
 from domain.errors import NotPermitted
 from domain.rights import Scope
 from domain.vocabulary import Role
-from regions.catalogue import Catalogue
-from regions.postgres import Server
+from regions.reference.catalogue import Catalogue
 from regions.settings import Issuer, SettingInvalid
+from regions.store.postgres import Server
 from tests.api.conftest import Api, catch_up, fresh_database, node_on, projecting, serving
 from tests.api.issuer import (
     AUDIENCE,

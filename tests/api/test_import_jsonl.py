@@ -14,12 +14,12 @@ from api.formats.jsonl import STEPS_MAX
 from api.imports import ImportReport, format_named, run_import
 from projections import versions
 from projections.projector import Projector
-from regions.catalogue import Catalogue
 from regions.node import Node, command_pool, prepare
-from regions.postgres import Server
 from regions.quarantine import Quarantine
-from regions.server import create_database
-from regions.vault import Vault
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
+from regions.store.server import create_database
+from regions.store.vault import Vault
 from tests.conftest import CHECKOUT, NEW_YORK
 from tests.scenarios import contents
 

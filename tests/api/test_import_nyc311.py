@@ -24,10 +24,10 @@ from domain.commands import PublishReply
 from domain.events import ReplyPublished
 from projections.statistics.figures import Figures, Period
 from projections.statistics.units import region_figures
-from regions.catalogue import CatalogueInvalid
-from regions.event_store import decode_event
 from regions.node import Node
 from regions.quarantine import Quarantine
+from regions.reference.catalogue import CatalogueInvalid
+from regions.store.event_store import decode_event
 from tests.conftest import CHECKOUT, NEW_YORK
 from tests.scenarios import contents
 

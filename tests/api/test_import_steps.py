@@ -21,8 +21,8 @@ from api.lifecycle import NAMES
 from domain.commands import SHORT_TEXT_MAX, TEXT_MAX
 from domain.lifecycle import EVENT_OF, transition_of
 from domain.vocabulary import Status
-from regions.catalogue import Catalogue
 from regions.node import Node
+from regions.reference.catalogue import Catalogue
 from tests.api.test_import_jsonl import NOW, TEXT, Json, encoded, record, step
 from tests.conftest import CHECKOUT
 

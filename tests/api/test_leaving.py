@@ -12,7 +12,7 @@ import pytest
 
 from api import queries
 from api.transport import execution
-from regions.postgres import Server
+from regions.store.postgres import Server
 from tests.api.conftest import Api, fresh_database, serving, until
 
 SLOW = "{ one: projectionStatus { head } other: projectionStatus { head } }"

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from domain.vocabulary import Role
+from regions.federation.transfers import hand_over, receive
 from regions.node import Node
-from regions.transfers import hand_over, receive
 from tests.api.commands import GIVEN, TOPIC, given
 from tests.api.conftest import Api
 from tests.scenarios import NOON

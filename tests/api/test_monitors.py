@@ -7,8 +7,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from domain.vocabulary import Role
-from regions.catalogue import Catalogue
-from regions.postgres import Server
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
 from tests.api.conftest import Api, catch_up, fresh_database, node_on, projecting, serving
 from tests.scenarios import assigned, registered, resolved
 

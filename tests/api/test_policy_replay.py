@@ -13,10 +13,10 @@ from domain.events import Event
 from domain.replaying import deadlines_of, replayed
 from domain.runs import runs_of
 from regions.bulk import History
-from regions.catalogue import Catalogue
 from regions.node import read_terms
-from regions.postgres import Server
-from regions.terms import RegionTerms
+from regions.reference.catalogue import Catalogue
+from regions.reference.terms import RegionTerms
+from regions.store.postgres import Server
 from tests.api.conftest import SECRET, Api, catch_up, fresh_database, node_on, projecting, serving
 from tests.conftest import NEW_YORK, RUSSIA
 from tests.domain.ladder import FIRST

@@ -20,7 +20,7 @@ from graphql import (
 
 from api.public import PUBLIC
 from api.schema import schema
-from regions.postgres import Server
+from regions.store.postgres import Server
 from tests.api.conftest import Api, fresh_database, recorded, serving
 
 SCHEMA = build_schema(schema.as_str())

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from domain.vocabulary import Role
-from regions.catalogue import Catalogue
-from regions.postgres import Server
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
 from tests.api.conftest import Api, catch_up, fresh_database, node_on, projecting, serving
 from tests.conftest import NEW_YORK
 from tests.projections.lives import FINAL, RESOLVE, due, live, local

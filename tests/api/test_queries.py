@@ -40,10 +40,10 @@ from domain.vocabulary import (
     Role,
 )
 from projections.queues import Queue
-from regions.catalogue import Catalogue
 from regions.centre import Centre, Result
 from regions.node import Node
-from regions.postgres import Server
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
 from tests.api.conftest import (
     Api,
     catch_up,

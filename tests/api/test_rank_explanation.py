@@ -6,9 +6,9 @@ import pytest
 
 from domain.commands import Assign, Classify, PublishReply
 from domain.vocabulary import ReplyKind
-from regions.catalogue import Catalogue
 from regions.centre import Centre
-from regions.postgres import Server
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
 from tests.api.conftest import Api, catch_up, fresh_database, node_on, projecting, serving
 from tests.scenarios import OPERATOR, ask, registered, some_body
 

@@ -6,10 +6,10 @@ import psycopg
 import pytest
 from dramatiq_postgres import schema as queue
 
-from regions.migration import last_applied, migrate, read_migrations
-from regions.postgres import Server
-from regions.roles import ensure_roles
-from regions.server import create_database
+from regions.store.migration import last_applied, migrate, read_migrations
+from regions.store.postgres import Server
+from regions.store.roles import ensure_roles
+from regions.store.server import create_database
 from tests.api.test_up import tsur
 from tests.conftest import numbers
 

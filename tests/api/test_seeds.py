@@ -15,11 +15,11 @@ from domain.commands import PublishReply, Register
 from domain.vocabulary import ReplyKind
 from projections import versions
 from regions.bulk import History, Step, record_histories
-from regions.catalogue import Catalogue
 from regions.centre import Centre
 from regions.node import prepare
-from regions.postgres import Server
-from regions.server import create_database
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
+from regions.store.server import create_database
 from tests.api.conftest import Api, catch_up, node_on, projecting, serving
 from tests.conftest import RUSSIA
 from tests.scenarios import OPERATOR

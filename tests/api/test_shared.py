@@ -15,7 +15,7 @@ from api.transport.shared import ANSWERS_MAX, KEPT_BYTES_MAX, SharedAnswers
 from api.viewer import VISITOR, Viewer
 from domain.rights import Scope
 from domain.vocabulary import Role
-from regions.catalogue import Catalogue
+from regions.reference.catalogue import Catalogue
 from tests.api.conftest import Api, catch_up, node_on, projecting
 from tests.scenarios import registered
 

@@ -20,8 +20,8 @@ from api.transport.operations import Document
 from api.viewer import Viewer
 from domain.rights import Scope
 from domain.vocabulary import Role
-from regions.catalogue import Catalogue
 from regions.node import Node
+from regions.reference.catalogue import Catalogue
 from tests.api.conftest import (
     Api,
     Socket,

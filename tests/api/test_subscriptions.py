@@ -29,9 +29,9 @@ from domain.commands import (
 from domain.errors import DomainError
 from domain.vocabulary import Priority, PriorityReason, PromiseReason, ReassignReason
 from regions.bulk import record_histories
-from regions.catalogue import Catalogue
 from regions.centre import Centre
 from regions.node import Node
+from regions.reference.catalogue import Catalogue
 from tests.api.conftest import (
     Api,
     Socket,

@@ -17,8 +17,8 @@ from api.transport.cost import OPERATION_COST
 from api.viewer import VISITOR
 from domain.rights import Scope
 from domain.vocabulary import Role
-from regions.catalogue import Catalogue
-from regions.postgres import Server
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
 from tests.api.conftest import Api, fresh_database, node_on, projecting, serving, until
 from tests.conftest import CHECKOUT
 from tests.scenarios import registered

@@ -8,10 +8,10 @@ import pytest
 from domain.commands import TEXT_MAX
 from domain.vocabulary import Role
 from projections import versions
-from regions.catalogue import Catalogue
 from regions.node import prepare
-from regions.postgres import Server
-from regions.server import create_database
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
+from regions.store.server import create_database
 from tests.api.conftest import Api, serving
 from tests.conftest import RUSSIA
 

@@ -26,8 +26,8 @@ from domain.rights import Scope, is_sandbox
 from domain.vocabulary import PromiseReason, Role
 from projections.views import monitoring
 from projections.views.heat_map import SHOWN_MIN
-from regions.catalogue import Catalogue
-from regions.postgres import Server
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
 from tests.api.attacks import SCHEMA, Operation, Values, Writer, query
 from tests.api.commands import BEGINNING, GIVEN
 from tests.api.commands import given as input_of

@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from api.telemetry.traces import provider_for
-from regions import tracing
-from regions.jobs import job
+from regions.store import tracing
+from regions.store.jobs import job
 from tests.api.conftest import Api, until
 from tests.api.test_telemetry import CHANGES, told
 from workers.actors import traced

@@ -13,8 +13,8 @@ from api.schema import schema
 from api.transport import operations as kept
 from api.transport.operations import ALIASES_MAX, Operations
 from api.transport.trusted import TrustedDocumentInvalid, trust
-from regions.postgres import Server
 from regions.settings import SettingInvalid, read_settings
+from regions.store.postgres import Server
 from tests.api.conftest import Api, fresh_database, serving
 
 SMALL = "query Small { __typename }\n"

@@ -24,8 +24,8 @@ import pytest
 from api.cli import main
 from api.viewer import Scope, Viewer, issue_token, read_token_key, read_viewer
 from domain.vocabulary import Role
-from regions.catalogue import Catalogue
-from regions.postgres import Server
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
 from tests.api.conftest import fresh_database, until
 from tests.conftest import CHECKOUT, NEW_YORK
 

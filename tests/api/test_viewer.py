@@ -19,9 +19,9 @@ from domain.commands import Assign, Citizen, Classify, PublishReply, Reassign
 from domain.rights import Scope
 from domain.vocabulary import ReassignReason, ReplyKind, Role
 from projections import incident_list
-from regions.catalogue import Catalogue
 from regions.node import Node
-from regions.postgres import Server
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
 from tests.api.commands import GIVEN, TOPIC, given
 from tests.api.conftest import (
     SECRET,

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from projections import versions
-from regions.catalogue import Catalogue
 from regions.node import prepare
-from regions.postgres import Server
-from regions.server import create_database
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
+from regions.store.server import create_database
 from tests.intake.network import Network, network
 from workers import broker
 

@@ -10,7 +10,7 @@ import pytest
 
 from domain import commands as c
 from regions.centre import Result
-from regions.event_store import StoreUnavailable
+from regions.store.event_store import StoreUnavailable
 from tests.intake.network import CURATOR, REGION, Network
 
 TOGETHER_SECONDS = 3.0  # how long one waits for the other

@@ -19,11 +19,11 @@ from domain.office import CloseSource, OpenSource
 from domain.rights import SYSTEM, Actor
 from domain.vocabulary import Role
 from regions.centre import Result
-from regions.event_store import decode_event
 from regions.inbox import Inbox
-from regions.jobs import job
 from regions.node import Node
 from regions.offices import command_office
+from regions.store.event_store import decode_event
+from regions.store.jobs import job
 from tests.api.conftest import Api, catch_up, node_on, projecting, serving
 from tests.conftest import RUSSIA
 from tests.platforms import StandIns, free_port, stand_ins, until

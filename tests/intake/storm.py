@@ -9,9 +9,9 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from regions.catalogue import load_catalogue
 from regions.node import Node, command_pool
-from regions.vault import Vault
+from regions.reference.catalogue import load_catalogue
+from regions.store.vault import Vault
 from tests.api.conftest import SECRET
 from tests.conftest import RUSSIA
 from tests.intake.network import REGION

@@ -17,10 +17,10 @@ from domain import events as e
 from domain.publications import RankingQuestion
 from domain.vocabulary import DeliveryFailure, FallbackReason, ReplyKind
 from projections.views.tables import RankingWanted
-from regions.event_store import StoreUnavailable
 from regions.exports import UNWRITTEN_MAX, WRITE_EXPORT, ExportFormat
-from regions.jobs import Queue
 from regions.sources import FILE
+from regions.store.event_store import StoreUnavailable
+from regions.store.jobs import Queue
 from tests.conftest import RUSSIA
 from tests.intake.faults import decided_together, overtaken
 from tests.intake.network import CURATOR, EXECUTOR, OFFICER, Network, now

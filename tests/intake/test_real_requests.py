@@ -20,8 +20,8 @@ from domain.rights import SYSTEM
 from domain.vocabulary import Regime
 from regions.node import Node
 from regions.offices import command_office
-from regions.postgres import Server
-from regions.server import create_database
+from regions.store.postgres import Server
+from regions.store.server import create_database
 from tests.api.conftest import catch_up, node_on, projecting, serving
 from tests.conftest import CHECKOUT, NEW_YORK
 from tests.intake.network import now

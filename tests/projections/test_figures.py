@@ -17,8 +17,8 @@ from projections import versions
 from projections.projector import Projector
 from projections.statistics.figures import Figures, Period
 from projections.statistics.units import municipality_figures
-from regions.catalogue import Catalogue
 from regions.node import Node
+from regions.reference.catalogue import Catalogue
 from tests.scenarios import NOON, ask, assigned, registered
 
 PERIOD = Period(date(2026, 2, 1), date(2026, 3, 31))

@@ -29,12 +29,12 @@ from projections.views.chance import binomial_tail, excess_tail
 from projections.views.flag_counts import Asked, Counted, Flagged, FlagKind, Lags, Share
 from projections.views.flags import CHANCE_MAX, ComparedTo, Flag, excesses, of_share
 from regions.bulk import History
-from regions.catalogue import Catalogue
 from regions.centre import Centre
 from regions.node import Node, command_pool
-from regions.postgres import Server
-from regions.server import create_database
-from regions.vault import Vault
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
+from regions.store.server import create_database
+from regions.store.vault import Vault
 from tests.projections.lives import AUTO, NEW_YORK, RESOLVE, due, life, record
 from tests.scenarios import OPERATOR
 

@@ -82,8 +82,8 @@ from projections.incidents import IncidentRow
 from regions.bulk import record_histories
 from regions.centre import Centre, Result
 from regions.node import Node
-from regions.reply_texts import text_fingerprint
-from regions.vault import Vault
+from regions.reference.reply_texts import text_fingerprint
+from regions.store.vault import Vault
 from tests.scenarios import (
     NOON,
     PlainTerms,

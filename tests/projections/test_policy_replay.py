@@ -33,15 +33,15 @@ from projections.pool import read_pool
 from projections.projector import Projector
 from projections.statistics.figures import Period
 from projections.statistics.overdue import Overdue, OverdueBy, Row, Side
-from regions.catalogue import Catalogue
 from regions.centre import Centre
 from regions.node import command_pool, read_terms
 from regions.offices import command_office
-from regions.postgres import Server
-from regions.server import create_database
-from regions.terms import NetworkTerms
-from regions.vault import Vault
-from regions.what_if import OtherTerm, with_calendars, with_terms, without_closing
+from regions.reference.catalogue import Catalogue
+from regions.reference.terms import NetworkTerms
+from regions.reference.what_if import OtherTerm, with_calendars, with_terms, without_closing
+from regions.store.postgres import Server
+from regions.store.server import create_database
+from regions.store.vault import Vault
 from tests.scenarios import (
     NOON,
     OPERATOR,

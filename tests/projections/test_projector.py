@@ -144,7 +144,7 @@ from pathlib import Path
 from threading import Event
 from projections import versions
 from projections.projector import run
-from regions.catalogue import load_catalogue
+from regions.reference.catalogue import load_catalogue
 
 catalogue = load_catalogue(Path(sys.argv[2]))
 for _ in sys.stdin:  # a line asks for one more projector; importing all this once saves seconds

@@ -14,12 +14,12 @@ from domain.errors import NotPermitted
 from domain.rights import Scope, sandbox_of
 from projections import versions
 from projections.walls import confine, wall_of
-from regions.catalogue import Catalogue
 from regions.node import Node, command_pool, prepare
-from regions.postgres import Server
-from regions.roles import missing
-from regions.server import PostgresUnavailable, create_database
-from regions.vault import Vault
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
+from regions.store.roles import missing
+from regions.store.server import PostgresUnavailable, create_database
+from regions.store.vault import Vault
 from tests.api.conftest import SECRET, fresh_database, node_on
 from tests.scenarios import ask, registered
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regions.catalogue import Catalogue
 from regions.reading.addresses import find_addresses
 from regions.reading.place_aliases import load_place_aliases
 from regions.reading.places import PlaceReader
+from regions.reference.catalogue import Catalogue
 from tests.conftest import CHECKOUT, RUSSIA
 
 with (Path(__file__).parent / "address_phrases.csv").open(encoding="utf-8", newline="") as file:

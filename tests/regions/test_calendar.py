@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from domain.deadlines import Term
 from domain.errors import UnknownRegion
 from domain.vocabulary import TermUnit
-from regions.calendar import AROUND_THE_CLOCK, Hours, Opening, WorkCalendar, moment
-from regions.calendars import Calendars, load_calendars
-from regions.catalogue import Catalogue, CatalogueInvalid, load_catalogue
+from regions.reference.calendar import AROUND_THE_CLOCK, Hours, Opening, WorkCalendar, moment
+from regions.reference.calendars import Calendars, load_calendars
+from regions.reference.catalogue import Catalogue, CatalogueInvalid, load_catalogue
 from tests.conftest import NEW_YORK, RUSSIA
 
 VOLGOGRAD = ZoneInfo("Europe/Volgograd")  # 28.10.2018 02:00 +03 -> +04, 27.12.2020 02:00 -> +03

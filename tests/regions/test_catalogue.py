@@ -18,7 +18,7 @@ from domain.errors import (
     UnknownRegion,
     UnknownTopic,
 )
-from regions.catalogue import Catalogue, CatalogueInvalid, load_catalogue
+from regions.reference.catalogue import Catalogue, CatalogueInvalid, load_catalogue
 from tests.conftest import CHECKOUT, NEW_YORK, RUSSIA
 
 # Public lists to compare with, lying beside the checkout; their licence keeps them out of it.

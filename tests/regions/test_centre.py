@@ -113,8 +113,8 @@ from domain.vocabulary import (
 )
 from regions import centre as centre_module
 from regions.centre import Centre, Result
-from regions.event_store import StoreUnavailable
 from regions.node import Node, command_pool
+from regions.store.event_store import StoreUnavailable
 from tests.regions.faults import Fate, Fault, broken_line
 from tests.scenarios import (
     NOON,

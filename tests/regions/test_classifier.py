@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from regions.catalogue import Catalogue, CatalogueInvalid
 from regions.reading.accuracy import accuracy
 from regions.reading.classifier import Classifier, Guess, load_classifier
 from regions.reading.phrases import Part, Phrase, load_phrases
+from regions.reference.catalogue import Catalogue, CatalogueInvalid
 from regions.settings import SHIPPED_CATALOGUES
 from tests.conftest import CHECKOUT, NEW_YORK, RUSSIA
 

@@ -22,7 +22,8 @@ from domain.events import IncidentClassified, IncidentRegistered
 from domain.incident import StreamEvent
 from domain.rights import Actor
 from domain.vocabulary import Role
-from regions.event_store import (
+from regions.node import Node
+from regions.store.event_store import (
     Alongside,
     CommandRecord,
     CommandRepeated,
@@ -33,7 +34,6 @@ from regions.event_store import (
     StoreUnavailable,
     StreamConflict,
 )
-from regions.node import Node
 from tests.scenarios import (
     NOON,
     OPERATOR,

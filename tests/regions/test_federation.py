@@ -15,12 +15,12 @@ from domain.vocabulary import ReplyKind, Role
 from projections import versions
 from projections.feed import Progress, progress_now
 from projections.projector import Projector
-from regions import federation
-from regions.catalogue import Catalogue
-from regions.federation import Difference, FederationRefused
+from regions.federation import replication
+from regions.federation.replication import Difference, FederationRefused
 from regions.node import Node, command_pool, prepare
-from regions.postgres import Server, embedded
-from regions.vault import Vault
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server, embedded
+from regions.store.vault import Vault
 from tests import federated
 from tests.conftest import SERVER_SETTINGS, as_process
 from tests.federated import database, projected, wait_until
@@ -47,15 +47,15 @@ def hub(second_server: Server, catalogue: Catalogue) -> Iterator[Node]:
 
 @pytest.fixture
 def at_hub(hub: Node, bronx_and_queens: Node) -> Iterator[psycopg.Connection]:
-    with federation.connect(hub.url) as connection:
+    with replication.connect(hub.url) as connection:
         yield connection
-        with federation.connect(bronx_and_queens.url) as there:
-            federation.leave(connection, there, "first")
+        with replication.connect(bronx_and_queens.url) as there:
+            replication.leave(connection, there, "first")
 
 
 @pytest.fixture
 def at_node(bronx_and_queens: Node) -> Iterator[psycopg.Connection]:
-    with federation.connect(bronx_and_queens.url) as connection:
+    with replication.connect(bronx_and_queens.url) as connection:
         yield connection
 
 
@@ -68,7 +68,7 @@ def wait_for_all(at_hub: psycopg.Connection, at_node: psycopg.Connection) -> Non
 
 
 def found(at_hub: psycopg.Connection, at_node: psycopg.Connection) -> list[Difference]:
-    return [each for code in HERE for each in federation.differences(at_hub, at_node, code)]
+    return [each for code in HERE for each in replication.differences(at_hub, at_node, code)]
 
 
 def test_the_history_comes_first_and_then_what_happens(
@@ -234,10 +234,10 @@ def test_a_hub_with_events_of_its_own_does_not_follow(
     at_node: psycopg.Connection,
 ) -> None:
     url = database(second_server, catalogue, HERE)
-    with command_pool(url) as pool, federation.connect(url) as there:
+    with command_pool(url) as pool, replication.connect(url) as there:
         registered(Node(url, catalogue, Vault(b"1" * 32), pool).centre("BRONX"))
         with pytest.raises(FederationRefused, match="BRONX"):
-            federation.join(
+            replication.join(
                 there, at_node, name="first", regions=HERE, conninfo=bronx_and_queens.url
             )
         assert there.execute("SELECT count(*) FROM region_head").fetchone() == (4,)
@@ -248,7 +248,7 @@ def test_who_leaves_leaves_no_slot_and_what_was_received_stays(
 ) -> None:
     registered(bronx_and_queens.centre("BRONX"))
     join(at_hub, at_node, bronx_and_queens.url)
-    federation.leave(at_hub, at_node, "first")
+    replication.leave(at_hub, at_node, "first")
     assert at_node.execute("SELECT count(*) FROM pg_replication_slots").fetchone() == (0,)
     assert at_hub.execute("SELECT count(*) FROM events").fetchone() == (1,)
 
@@ -264,12 +264,12 @@ def test_a_lost_slot_is_made_good_while_both_are_at_work(
         lose_slot(at_hub, at_node)
         closed(bronx)
         registered(queens)
-        federation.resync(
+        replication.resync(
             at_hub, at_node, name="first", regions=HERE, conninfo=bronx_and_queens.url
         )
         registered(bronx)
-        wait_until(lambda: federation.received(at_hub, "first"))
-        federation.settle(at_hub, at_node, "first")
+        wait_until(lambda: replication.received(at_hub, "first"))
+        replication.settle(at_hub, at_node, "first")
         registered(queens)
         wait_for_all(at_hub, at_node)
         assert found(at_hub, at_node) == []
@@ -299,17 +299,17 @@ def test_what_is_kept_for_a_hub_that_is_away_is_bounded_and_told(
     hub: Node, short_of_room: Node
 ) -> None:
     with (
-        federation.connect(hub.url) as at_hub,
-        federation.connect(short_of_room.url) as at_node,
+        replication.connect(hub.url) as at_hub,
+        replication.connect(short_of_room.url) as at_node,
     ):
         registered(short_of_room.centre("BRONX"))
         join(at_hub, at_node, short_of_room.url)
         at_hub.execute("ALTER SUBSCRIPTION tsur_first DISABLE")
         slots = "SELECT count(*) FROM pg_replication_slots WHERE active"
         wait_until(lambda: at_node.execute(slots).fetchone() == (0,))
-        (before,) = federation.slots(at_node)
+        (before,) = replication.slots(at_node)
         write_log(at_node)
-        (slot,) = federation.slots(at_node)
+        (slot,) = replication.slots(at_node)
         assert slot.name == "tsur_first"
         assert slot.retained_bytes > before.retained_bytes + 2**23
         assert before.safe_bytes is not None
@@ -319,16 +319,16 @@ def test_what_is_kept_for_a_hub_that_is_away_is_bounded_and_told(
         while not slot.lost:
             registered(short_of_room.centre("QUEENS"))
             write_log(at_node)
-            (slot,) = federation.slots(at_node)
+            (slot,) = replication.slots(at_node)
         assert (slot.retained_bytes, slot.safe_bytes) == (0, None)
         conninfo = short_of_room.url
-        federation.resync(at_hub, at_node, name="first", regions=HERE, conninfo=conninfo)
-        wait_until(lambda: federation.received(at_hub, "first"))
-        federation.settle(at_hub, at_node, "first")
+        replication.resync(at_hub, at_node, name="first", regions=HERE, conninfo=conninfo)
+        wait_until(lambda: replication.received(at_hub, "first"))
+        replication.settle(at_hub, at_node, "first")
         wait_for_all(at_hub, at_node)
         assert found(at_hub, at_node) == []
-        assert not any(slot.lost for slot in federation.slots(at_node))
-        federation.leave(at_hub, at_node, "first")
+        assert not any(slot.lost for slot in replication.slots(at_node))
+        replication.leave(at_hub, at_node, "first")
 
 
 def write_log(node: psycopg.Connection) -> None:
@@ -341,13 +341,13 @@ def write_log(node: psycopg.Connection) -> None:
 def test_a_beat_tells_the_hub_that_the_node_lives(
     hub: Node, bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
 ) -> None:
-    federation.beat(at_node)
+    replication.beat(at_node)
     assert at_node.execute("SELECT count(beat_at) FROM region_head").fetchone() == (0,)
     join(at_hub, at_node, bronx_and_queens.url)
     projected(hub)
     at_hub.execute("UPDATE followed SET heard_at = heard_at - interval '1 hour'")
     assert {part.region for part in parts(hub) if part.silent} == set(HERE)
-    federation.beat(at_node)
+    replication.beat(at_node)
     wait_until(lambda: not any(part.silent for part in parts(hub)))
 
 
@@ -365,7 +365,7 @@ def test_whatever_differs_is_found_and_named(
     at_hub.execute('UPDATE events SET payload = payload || \'{"by": "x"}\' WHERE pos = 2')
     at_hub.execute("DELETE FROM events WHERE pos = 3")
     at_node.execute("DELETE FROM events WHERE pos = 4")
-    last = federation.recorded(at_node, HERE)
+    last = replication.recorded(at_node, HERE)
     at_hub.execute("DELETE FROM events WHERE pos = %s", [last])
     assert found(at_hub, at_node) == [
         Difference("BRONX", 2, "OTHER"),

@@ -10,10 +10,10 @@ import pytest
 from psycopg import errors
 
 from domain.rights import NETWORK, is_sandbox, sandbox_of
-from regions.catalogue import Catalogue
-from regions.migration import Migration, MigrationMismatch, migrate, read_migrations
 from regions.node import prepare
-from regions.postgres import PostgresUnavailable, Server, create_database
+from regions.reference.catalogue import Catalogue
+from regions.store.migration import Migration, MigrationMismatch, migrate, read_migrations
+from regions.store.postgres import PostgresUnavailable, Server, create_database
 from tests.scenarios import contents
 
 numbers = count(1)

@@ -15,15 +15,16 @@ from domain.commands import Register, TransferOut
 from domain.errors import CommandIdReused, RegionElsewhere
 from domain.rights import Actor
 from domain.vocabulary import Role
-from regions import audit, federation
-from regions.catalogue import Catalogue
-from regions.event_store import decode_event
-from regions.federation import FederationRefused
+from regions import audit
+from regions.federation import replication
+from regions.federation.moving import BELONGINGS, STAYS, End, Move
+from regions.federation.replication import FederationRefused
 from regions.inbox import Inbox
-from regions.moving import BELONGINGS, STAYS, End, Move
 from regions.node import Node, check_vault, command_pool, prepare
-from regions.postgres import Server
-from regions.vault import Vault
+from regions.reference.catalogue import Catalogue
+from regions.store.event_store import decode_event
+from regions.store.postgres import Server
+from regions.store.vault import Vault
 from tests.federated import database, projected, wait_until
 from tests.scenarios import NOON, OPERATOR, ask, closed, message, registered
 
@@ -51,9 +52,9 @@ class Network:
         """The hub comes to have exactly what the node has of these regions."""
         here, there = self.at_hub, self.connections[node]
         wait_until(
-            lambda: federation.recorded(here, regions) == federation.recorded(there, regions)
+            lambda: replication.recorded(here, regions) == replication.recorded(there, regions)
         )
-        found = [e for region in regions for e in federation.differences(here, there, region)]
+        found = [e for region in regions for e in replication.differences(here, there, region)]
         assert found == []
         assert [what for each in self.connections.values() for what in audit.of_log(each)] == []
 
@@ -73,13 +74,13 @@ def network(server: Server, second_server: Server, catalogue: Catalogue) -> Iter
             check_vault(url, vault)
             pool = stack.enter_context(command_pool(url))
             nodes[name] = Node(url, catalogue, vault, pool)
-            connections[name] = stack.enter_context(federation.connect(url))
+            connections[name] = stack.enter_context(replication.connect(url))
         hub = connections["hub"]
         for name, regions in PARTS.items():
             there = connections[name]
-            stack.callback(federation.leave, hub, there, name)
-            federation.join(hub, there, name=name, regions=regions, conninfo=nodes[name].url)
-            wait_until(lambda name=name: federation.received(hub, name))  # type: ignore[misc]
+            stack.callback(replication.leave, hub, there, name)
+            replication.join(hub, there, name=name, regions=regions, conninfo=nodes[name].url)
+            wait_until(lambda name=name: replication.received(hub, name))  # type: ignore[misc]
         yield Network(nodes, connections)
 
 
@@ -139,7 +140,7 @@ def test_a_region_moves_while_all_are_written(network: Network) -> None:
     assert refused[queens] == refused[brooklyn] == 0
     network.is_whole("first", "QUEENS")
     network.is_whole("second", "BRONX", "BROOKLYN")
-    last = federation.last_position(network.connections["second"], "BRONX")
+    last = replication.last_position(network.connections["second"], "BRONX")
     assert registered(second.centre("BRONX")).position.pos == last + 1
     network.is_whole("second", "BRONX")
     rows = [row for name in PARTS for row in projected(network.nodes[name])]
@@ -203,14 +204,14 @@ def test_a_lost_slot_is_made_good_though_the_topology_is_not_edited_yet(network:
     few(network)
     list(network.move().steps())
     hub, there = network.at_hub, network.connections["second"]
-    assert federation.regions_of(hub, "first", PARTS["first"]) == ["QUEENS"]
-    regions = federation.regions_of(hub, "second", PARTS["second"])
+    assert replication.regions_of(hub, "first", PARTS["first"]) == ["QUEENS"]
+    regions = replication.regions_of(hub, "second", PARTS["second"])
     assert regions == ["BRONX", "BROOKLYN"]
     conninfo = network.nodes["second"].url
-    federation.resync(hub, there, name="second", regions=regions, conninfo=conninfo)
+    replication.resync(hub, there, name="second", regions=regions, conninfo=conninfo)
     registered(network.nodes["second"].centre("BRONX"))
-    wait_until(lambda: federation.received(hub, "second"))
-    federation.settle(hub, there, "second")
+    wait_until(lambda: replication.received(hub, "second"))
+    replication.settle(hub, there, "second")
     network.is_whole("second", "BRONX", "BROOKLYN")
 
 

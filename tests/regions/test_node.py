@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from regions.catalogue import Catalogue
+from regions.federation.topology import FEDERATION_KEY
 from regions.node import Node, check_vault, open_node
-from regions.postgres import Server
-from regions.server import create_database
+from regions.reference.catalogue import Catalogue
 from regions.settings import Settings
-from regions.topology import FEDERATION_KEY
-from regions.vault import Vault, VaultKeyInvalid, put_secret
+from regions.store.postgres import Server
+from regions.store.server import create_database
+from regions.store.vault import Vault, VaultKeyInvalid, put_secret
 from tests.conftest import NEW_YORK, numbers
 from tests.federated import write_topology
 from tests.scenarios import registered

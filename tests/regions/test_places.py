@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from domain.errors import UnknownMunicipality, UnknownRegion
-from regions.catalogue import Catalogue, CatalogueInvalid
 from regions.reading.place_aliases import PlaceAlias, load_place_aliases
 from regions.reading.places import PlaceReader, PlaceReaders, PlaceReading
 from regions.reading.words import morphology
+from regions.reference.catalogue import Catalogue, CatalogueInvalid
 from tests.conftest import CHECKOUT, NEW_YORK, RUSSIA
 
 CITIES = CHECKOUT.parent / "shared" / "data" / "hflabs-city.csv"

@@ -20,12 +20,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from regions.postgres import (
+from regions.store.postgres import (
     STATE,
     WHEEL,
     embedded,
 )
-from regions.server import PostgresUnavailable, check_server, create_database
+from regions.store.server import PostgresUnavailable, check_server, create_database
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"shared_buffers": "16MB"}
@@ -38,7 +38,7 @@ ROWS = 100  # before something is killed
 STAY = """
 import sys
 from pathlib import Path
-from regions.postgres import embedded
+from regions.store.postgres import embedded
 
 with embedded(Path(sys.argv[1]), {"shared_buffers": "16MB"}) as server:
     print("owns" if server.process else "joins", server.url, flush=True)
@@ -49,7 +49,7 @@ WRITE = """
 import itertools, sys
 from pathlib import Path
 import psycopg
-from regions.postgres import embedded
+from regions.store.postgres import embedded
 
 with (
     embedded(Path(sys.argv[1]), {"shared_buffers": "16MB"}) as server,
@@ -310,7 +310,7 @@ def test_the_home_of_another_user_is_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif(any(Path("/usr/lib/postgresql").glob("1[6-9]")), reason="there is one")
 def test_without_any_postgres_the_error_says_what_to_do(tmp_path: Path) -> None:
     link_packages(tmp_path, "psycopg*", "typing_extensions*")
-    code = "from regions.postgres import find_binaries; find_binaries()"
+    code = "from regions.store.postgres import find_binaries; find_binaries()"
     refused = subprocess.run(
         [sys.executable, "-S", "-c", code],
         cwd=ROOT,

@@ -4,10 +4,10 @@ import psycopg
 import pytest
 
 from domain.commands import Classify
-from regions import federation
-from regions.federation import FederationRefused
+from regions.federation import replication
+from regions.federation.refilling import refill
+from regions.federation.replication import FederationRefused
 from regions.node import Node
-from regions.refilling import refill
 from tests.federated import projected, wait_until
 from tests.regions.test_federation import (
     HERE,
@@ -49,9 +49,9 @@ def test_a_restored_node_gets_back_what_the_hub_has_and_goes_on(
     after = at_node.execute("SELECT events::text FROM events ORDER BY region, pos").fetchall()
     assert after == before
     registered(bronx)
-    federation.resync(at_hub, at_node, name="first", regions=HERE, conninfo=bronx_and_queens.url)
-    wait_until(lambda: federation.received(at_hub, "first"))
-    federation.settle(at_hub, at_node, "first")
+    replication.resync(at_hub, at_node, name="first", regions=HERE, conninfo=bronx_and_queens.url)
+    wait_until(lambda: replication.received(at_hub, "first"))
+    replication.settle(at_hub, at_node, "first")
     wait_for_all(at_hub, at_node)
     assert found(at_hub, at_node) == []
     assert projected(hub) == projected(bronx_and_queens)
@@ -83,4 +83,4 @@ def test_a_hub_that_knows_less_gives_nothing_back(
     lose_slot(at_hub, at_node)
     registered(bronx)
     assert refill(at_hub, at_node, name="first", regions=HERE) == {"BRONX": 0, "QUEENS": 0}
-    assert federation.recorded(at_node, HERE) == 2
+    assert replication.recorded(at_node, HERE) == 2

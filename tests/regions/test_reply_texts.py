@@ -8,11 +8,11 @@ import pytest
 from domain.commands import ApproveReply, DraftReply, PublishReply
 from domain.rights import Actor
 from domain.vocabulary import ReplyAuthor, ReplyKind, Role
-from regions.catalogue import Catalogue
 from regions.centre import Centre
 from regions.node import Node
-from regions.reply_texts import essence, text_fingerprint
-from regions.templates import Template, load_templates
+from regions.reference.catalogue import Catalogue
+from regions.reference.reply_texts import essence, text_fingerprint
+from regions.reference.templates import Template, load_templates
 from tests.conftest import RUSSIA
 from tests.scenarios import accepted, ask
 

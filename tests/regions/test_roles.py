@@ -5,7 +5,7 @@ import pytest
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from regions.roles import LOGINS, logins
+from regions.store.roles import LOGINS, logins
 from tests.conftest import as_process
 
 

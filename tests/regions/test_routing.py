@@ -22,12 +22,12 @@ from domain.errors import UnknownTopic
 from domain.events import IncidentAssigned, IncidentLinked
 from domain.rights import Actor
 from domain.vocabulary import LinkKind, RejectReason, ReturnReason, Role
-from regions.calendars import Calendars, load_calendars
-from regions.catalogue import Catalogue, CatalogueInvalid
 from regions.centre import Centre
-from regions.event_store import decode_event
 from regions.node import Node
-from regions.routing import Matter, Route, Routing, load_routing
+from regions.reference.calendars import Calendars, load_calendars
+from regions.reference.catalogue import Catalogue, CatalogueInvalid
+from regions.reference.routing import Matter, Route, Routing, load_routing
+from regions.store.event_store import decode_event
 from tests.conftest import RUSSIA
 from tests.scenarios import NOON, ask, bodies, registered, resolved, topics
 from workers.routes import route

@@ -7,9 +7,9 @@ from datetime import date
 import pytest
 
 from domain.vocabulary import Kind, PriorityReason, RejectReason
-from regions.catalogue import Catalogue
 from regions.reading.phrases import Part, Phrase, load_phrases
 from regions.reading.signals import kind_of, unfit, urgency_of
+from regions.reference.catalogue import Catalogue
 from tests.conftest import RUSSIA
 
 WINTER, SUMMER = date(2026, 1, 15), date(2026, 7, 15)

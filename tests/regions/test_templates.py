@@ -7,8 +7,8 @@ import pytest
 from domain.errors import UnknownTopic
 from domain.quality import flaws
 from domain.vocabulary import Outcome, ReplyKind
-from regions.catalogue import Catalogue, CatalogueInvalid
-from regions.templates import (
+from regions.reference.catalogue import Catalogue, CatalogueInvalid
+from regions.reference.templates import (
     Template,
     TemplateFieldMissing,
     TemplateFieldUnknown,

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from domain.deadlines import MANUAL, Deadline, Escalation, Matter, Terms
 from domain.errors import UnknownRegion
 from domain.vocabulary import Clock, Priority, Regime, ReplyKind, Role
-from regions.calendars import load_calendars
-from regions.catalogue import Catalogue, CatalogueInvalid, load_catalogue
-from regions.terms import NetworkTerms, load_terms
+from regions.reference.calendars import load_calendars
+from regions.reference.catalogue import Catalogue, CatalogueInvalid, load_catalogue
+from regions.reference.terms import NetworkTerms, load_terms
 from tests.conftest import NEW_YORK, RUSSIA
 
 HOUR = timedelta(hours=1)

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from regions.catalogue import Catalogue
-from regions.topology import (
+from regions.federation.topology import (
     FEDERATION_KEY,
     Membership,
     TopologyInvalid,
     load_topology,
     read_federation_key,
 )
+from regions.reference.catalogue import Catalogue
 from tests.federated import write_topology
 
 

@@ -25,9 +25,9 @@ from domain.events import IncidentTransferredIn, MessageAdded, MessageCaptured
 from domain.rights import Actor, Scope
 from domain.vocabulary import Role, Status
 from regions.centre import Centre, Result
-from regions.event_store import decode_event
+from regions.federation.transfers import hand_over, receive
 from regions.node import Node
-from regions.transfers import hand_over, receive
+from regions.store.event_store import decode_event
 from tests.scenarios import NOON, ask, contents, registered
 
 MONITOR = Actor("Смирнова", Role.MONITOR, Scope("BRONX"))

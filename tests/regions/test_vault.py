@@ -15,7 +15,7 @@ from domain.events import Sealed
 from domain.vocabulary import ReplyKind
 from regions.centre import Centre
 from regions.node import Node
-from regions.vault import Vault, VaultKeyInvalid, read_secret, seal, unseal
+from regions.store.vault import Vault, VaultKeyInvalid, read_secret, seal, unseal
 from tests.scenarios import accepted, ask, contents, registered, resolved
 
 NAME, CONTACT, TEXT, REPLY = "Канарейка-А", "canary@example.org", "Канарейка-Б", "Канарейка-В"

@@ -6,11 +6,11 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from regions import federation, watching
-from regions.catalogue import Catalogue
+from regions.federation import replication, watching
 from regions.node import Node, command_pool
-from regions.postgres import Server
-from regions.vault import Vault
+from regions.reference.catalogue import Catalogue
+from regions.store.postgres import Server
+from regions.store.vault import Vault
 from tests.federated import database, wait_until
 from tests.scenarios import NOON, closed, registered
 
@@ -28,12 +28,12 @@ def node(server: Server, catalogue: Catalogue) -> Iterator[Node]:
 def hub(second_server: Server, catalogue: Catalogue, node: Node) -> Iterator[psycopg.Connection]:
     """It follows the node, and has what closed an incident."""
     url = database(second_server, catalogue, ())
-    with federation.connect(url) as here, federation.connect(node.url) as there:
+    with replication.connect(url) as here, replication.connect(node.url) as there:
         closed(node.centre("BRONX"))
-        federation.join(here, there, name="watched", regions=("BRONX",), conninfo=node.url)
-        wait_until(lambda: federation.received(here, "watched"))
+        replication.join(here, there, name="watched", regions=("BRONX",), conninfo=node.url)
+        wait_until(lambda: replication.received(here, "watched"))
         yield here
-        federation.leave(here, there, "watched")
+        replication.leave(here, there, "watched")
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def look(hub: psycopg.Connection, node: Node, now: object = NOON) -> int:
     """Until nobody's turn is left; gives how many ranges were looked at."""
     assert isinstance(now, type(NOON))
     ranges = 0
-    while watching.look(hub, lambda name: federation.connect(node.url), now):
+    while watching.look(hub, lambda name: replication.connect(node.url), now):
         ranges += 1
     return ranges
 
@@ -58,7 +58,7 @@ def found(hub: psycopg.Connection) -> list[tuple[int, str]]:
 def test_what_is_changed_behind_all_triggers_is_found_and_told_once(
     hub: psycopg.Connection, node: Node, caplog: pytest.LogCaptureFixture
 ) -> None:
-    last = federation.last_position(hub, "BRONX")
+    last = replication.last_position(hub, "BRONX")
     assert look(hub, node) == -(-last // 3)
     assert found(hub) == []
     hub.execute("SET session_replication_role = replica")
@@ -87,9 +87,9 @@ def test_what_is_changed_behind_all_triggers_is_found_and_told_once(
 def test_the_newest_is_compared_first_and_who_was_killed_goes_on(
     hub: psycopg.Connection, node: Node
 ) -> None:
-    last, looked = federation.last_position(hub, "BRONX"), set()
+    last, looked = replication.last_position(hub, "BRONX"), set()
     for _ in range(2):
-        watching.look(hub, lambda name: federation.connect(node.url), NOON)
+        watching.look(hub, lambda name: replication.connect(node.url), NOON)
         looked.add(hub.execute("SELECT below FROM compared").fetchone())
     assert looked == {(last - 3,), (last - 6,)}
     registered(node.centre("BRONX"))  # what comes meanwhile is the next round's
@@ -98,7 +98,7 @@ def test_the_newest_is_compared_first_and_who_was_killed_goes_on(
 
 
 def test_the_last_event_is_missed_too(hub: psycopg.Connection, node: Node) -> None:
-    last = federation.last_position(hub, "BRONX")
+    last = replication.last_position(hub, "BRONX")
     hub.execute("SET session_replication_role = replica")
     hub.execute("DELETE FROM events WHERE pos = %s", [last])
     look(hub, node)

@@ -8,10 +8,10 @@ import pytest
 from domain.deadlines import Deadline, Matter, Term
 from domain.errors import UnknownRegion, UnknownTopic
 from domain.vocabulary import Clock, Priority, Regime, TermUnit
-from regions.catalogue import Catalogue, CatalogueInvalid
 from regions.node import read_terms
-from regions.terms import NetworkTerms
-from regions.what_if import (
+from regions.reference.catalogue import Catalogue, CatalogueInvalid
+from regions.reference.terms import NetworkTerms
+from regions.reference.what_if import (
     OtherTerm,
     TermAbsurd,
     TermRepeated,

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import psutil
 
-from regions.catalogue import load_catalogue
-from regions.jobs import Queue
 from regions.node import Node, command_pool
-from regions.vault import Vault
+from regions.reference.catalogue import load_catalogue
+from regions.store.jobs import Queue
+from regions.store.vault import Vault
 from tests.api.conftest import SECRET
 from tests.conftest import CHECKOUT
 from tests.workers.nursery import keep_alive

@@ -18,9 +18,9 @@ from domain.commands import (
 )
 from domain.rights import Actor
 from domain.vocabulary import DisputeBy, ReplyKind, Role
-from regions.calendars import load_calendars
 from regions.node import Node
-from regions.terms import load_terms
+from regions.reference.calendars import load_calendars
+from regions.reference.terms import load_terms
 from tests.scenarios import NOON, ask, assigned, registered, resolved
 from workers import deadlines
 from workers.deadlines import sweep

@@ -19,8 +19,8 @@ from dramatiq import worker
 from dramatiq.errors import ConnectionClosed
 from pika.exceptions import ChannelClosedByBroker
 
-from regions.jobs import job
 from regions.node import Node
+from regions.store.jobs import job
 from tests.conftest import CHECKOUT
 from tests.platforms import free_port, until
 from tests.scenarios import contents

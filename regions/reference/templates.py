@@ -11,7 +11,7 @@ from pathlib import Path
 
 from domain.errors import InvalidInput, Unknown
 from domain.vocabulary import Outcome, ReplyKind
-from regions.catalogue import Catalogue, CatalogueInvalid, Row, rows
+from regions.reference.catalogue import Catalogue, CatalogueInvalid, Row, rows
 
 FILE = "templates.csv"
 

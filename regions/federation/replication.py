@@ -11,7 +11,7 @@ from typing import LiteralString, NamedTuple
 import psycopg
 from psycopg import sql
 
-from regions.migration import Migration, last_applied
+from regions.store.migration import Migration, last_applied
 
 # Of events only that they were recorded: who changes or removes one here changes nothing there.
 # Sandboxes are nobody's figures.

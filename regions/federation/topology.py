@@ -28,8 +28,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from domain.rights import region_proper
-from regions.catalogue import Catalogue
-from regions.vault import read_secret
+from regions.reference.catalogue import Catalogue
+from regions.store.vault import read_secret
 
 FEDERATION_KEY = "federation.key"
 NAME = re.compile("[a-z][a-z0-9_]{0,40}")  # it is part of the name of a replication slot

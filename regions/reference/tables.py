@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from regions.catalogue import Catalogue, CatalogueInvalid, Row, rows
+from regions.reference.catalogue import Catalogue, CatalogueInvalid, Row, rows
 
 T = TypeVar("T")
 

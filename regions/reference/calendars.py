@@ -1,6 +1,6 @@
 """The calendars of all places, as a catalogue folder tells them.
 
-How one of them counts working time: regions/calendar.py.
+How one of them counts working time: regions/reference/calendar.py.
 """
 
 import re
@@ -15,9 +15,17 @@ from zoneinfo import ZoneInfo
 import msgspec
 from holidays import country_holidays
 
-from regions.calendar import AROUND_THE_CLOCK, DAY, NOTHING, Hours, Opening, Week, WorkCalendar
-from regions.catalogue import Catalogue, CatalogueInvalid, Row
-from regions.reference import parsed, region_in, sourced
+from regions.reference.calendar import (
+    AROUND_THE_CLOCK,
+    DAY,
+    NOTHING,
+    Hours,
+    Opening,
+    Week,
+    WorkCalendar,
+)
+from regions.reference.catalogue import Catalogue, CatalogueInvalid, Row
+from regions.reference.tables import parsed, region_in, sourced
 
 YEARS = range(2000, 2061)  # whose holidays `holidays` is asked for; outside only the week counts
 HOLIDAY_MAX = 60 * DAY  # the longest row of days_off.csv; a longer one is a slip of the pen

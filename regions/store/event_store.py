@@ -59,7 +59,7 @@ class StoreUnavailable(OperationalError):
     """The database did not answer; whether it committed is not known."""
 
 
-WRITTEN_ELSEWHERE = "TS001"  # of refuse_followed in regions/migrations
+WRITTEN_ELSEWHERE = "TS001"  # of refuse_followed in regions/store/migrations
 
 CONFLICTS: dict[str, type[AlreadyRecorded]] = {
     "events_stream": StreamConflict,

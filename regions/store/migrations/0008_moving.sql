@@ -1,4 +1,4 @@
--- A region on its way from one node to another (regions/moving.py). Whoever stands here gets no head.
+-- A region on its way from one node to another (regions/federation/moving.py). Whoever stands here gets no head.
 CREATE TABLE moving (
     region text PRIMARY KEY,
     state  text NOT NULL CHECK (state IN ('LEAVING', 'LEFT', 'ARRIVING')),

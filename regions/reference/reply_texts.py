@@ -10,7 +10,7 @@ import hmac
 import re
 from collections.abc import Collection
 
-from regions.templates import Template
+from regions.reference.templates import Template
 
 GREETING = re.compile(
     r"""^\W*

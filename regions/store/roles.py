@@ -12,7 +12,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import errors, sql
 
-from regions.server import PostgresUnavailable
+from regions.store.server import PostgresUnavailable
 
 # What they may is said by the migrations and by projections/schema.sql.
 PROCESS_ROLES = ("tsur_writer", "tsur_projector", "tsur_reader", "tsur_replication")

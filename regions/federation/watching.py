@@ -13,8 +13,8 @@ from threading import Event as Signal
 
 import psycopg
 
-from regions import federation
-from regions.federation import RANGE_EVENTS
+from regions.federation import replication
+from regions.federation.replication import RANGE_EVENTS
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ Connect = Callable[[str], psycopg.Connection]  # to a node by its name; raises O
 def run(hub_conninfo: str, connect: Connect, stop: Signal, now: Callable[[], datetime]) -> None:
     """Until `stop` is set. A database that is away is waited for."""
     while not stop.wait(LOOK_SECONDS):
-        with suppress(psycopg.OperationalError), federation.connect(hub_conninfo) as hub:
+        with suppress(psycopg.OperationalError), replication.connect(hub_conninfo) as hub:
             while look(hub, connect, now()) and not stop.wait(LOOK_SECONDS):
                 pass
 
@@ -39,7 +39,7 @@ def look(hub: psycopg.Connection, connect: Connect, now: datetime) -> bool:
     if turn is None:
         return False
     region, node, below = turn
-    if not federation.received(hub, node):
+    if not replication.received(hub, node):
         return True
     try:
         there = connect(node)
@@ -82,9 +82,9 @@ def _compare(
 ) -> None:
     begins = upto == 0
     if begins:
-        upto = federation.known_position(hub, region)
+        upto = replication.known_position(hub, region)
     after = max(0, upto - RANGE_EVENTS)
-    found = list(islice(federation.within(hub, there, region, after, upto), NAMED_MAX))
+    found = list(islice(replication.within(hub, there, region, after, upto), NAMED_MAX))
     with hub.transaction():
         known = hub.execute(
             "DELETE FROM difference WHERE region = %s AND pos > %s AND pos <= %s"

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from domain.rights import region_proper
-from regions.calendar import WorkCalendar
-from regions.calendars import Calendars
-from regions.catalogue import Catalogue, Organisation, Row
-from regions.reference import parsed, region_in, sourced
+from regions.reference.calendar import WorkCalendar
+from regions.reference.calendars import Calendars
+from regions.reference.catalogue import Catalogue, Organisation, Row
+from regions.reference.tables import parsed, region_in, sourced
 
 IN_CHARGE = ("municipality", "region")  # instead of the code of a body
 

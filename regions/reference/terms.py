@@ -27,10 +27,10 @@ from domain.vocabulary import (
     Role,
     TermUnit,
 )
-from regions.calendar import WorkCalendar
-from regions.calendars import Calendars
-from regions.catalogue import Catalogue, CatalogueInvalid, Row
-from regions.reference import parsed, region_in, sourced
+from regions.reference.calendar import WorkCalendar
+from regions.reference.calendars import Calendars
+from regions.reference.catalogue import Catalogue, CatalogueInvalid, Row
+from regions.reference.tables import parsed, region_in, sourced
 
 WORKING = (TermUnit.WORKING_HOURS, TermUnit.WORKING_DAYS)
 AMOUNT_MAX = 1000  # of any unit; more is a slip of the pen

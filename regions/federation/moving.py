@@ -18,9 +18,9 @@ import psycopg
 from psycopg import errors, sql
 
 from domain.rights import sandbox_of
-from regions import federation
-from regions.federation import FederationRefused, subscription_of
-from regions.vault import Vault
+from regions.federation import replication
+from regions.federation.replication import FederationRefused, subscription_of
+from regions.store.vault import Vault
 
 EVENTS_AT_ONCE = 50_000  # copied in one transaction
 OF_REGION: LiteralString = "region = ANY (%(regions)s)"
@@ -130,7 +130,7 @@ class Move:
             mark = end.connection.execute("SELECT vault_mark FROM node").fetchone()
             if mark != (end.vault.fingerprint(b"node"),):
                 raise FederationRefused(f"The vault key given for {end.name} is not its own")
-            if not federation.received(self.hub, end.name):
+            if not replication.received(self.hub, end.name):
                 raise FederationRefused(
                     f"The hub does not follow {end.name}: tsur federation join {end.name} first"
                 )
@@ -235,7 +235,7 @@ class Move:
     def _compare(self) -> None:
         """Raises FederationRefused if a copied event is not as it is at the old node."""
         for place, copy, region in self._copies():
-            for found in federation.differences(copy, self.old.connection, region):
+            for found in replication.differences(copy, self.old.connection, region):
                 raise FederationRefused(
                     f"{region}:{found.pos} is {found.what} at {place}: mend that, then again"
                 )
@@ -243,7 +243,7 @@ class Move:
     def _count(self) -> None:
         """Raises FederationRefused if an event is missing at the end."""
         for place, copy, region in self._copies():
-            if federation.last_position(copy, region) != _last(self.old, region):
+            if replication.last_position(copy, region) != _last(self.old, region):
                 raise FederationRefused(f"{place} has not all events of {region}")
 
     def _copies(self) -> Iterator[tuple[str, psycopg.Connection, str]]:
@@ -364,7 +364,7 @@ def _writes(end: End, region: str) -> bool:
 
 
 def _last(end: End, region: str) -> int:
-    return federation.last_position(end.connection, region)
+    return replication.last_position(end.connection, region)
 
 
 def _migrations(end: End) -> list[Any]:

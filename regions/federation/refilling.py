@@ -8,7 +8,7 @@ from collections.abc import Collection
 import psycopg
 from psycopg import sql
 
-from regions.federation import FederationRefused, digest, last_position, leave
+from regions.federation.replication import FederationRefused, digest, last_position, leave
 
 COLUMNS = sql.SQL("region, pos, originator_id, originator_version, topic, payload, recorded_at")
 

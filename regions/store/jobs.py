@@ -13,8 +13,8 @@ import dramatiq
 
 from domain import events as e
 from domain.incident import Incident
-from regions import tracing
-from regions.event_store import OutboxMessage
+from regions.store import tracing
+from regions.store.event_store import OutboxMessage
 
 
 class Queue(StrEnum):

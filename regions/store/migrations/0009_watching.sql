@@ -1,4 +1,4 @@
--- At a hub: how far each region is compared with its node (regions/watching.py), from the newest down.
+-- At a hub: how far each region is compared with its node (regions/federation/watching.py), from the newest down.
 CREATE TABLE compared (
     region    text PRIMARY KEY,
     below     bigint NOT NULL DEFAULT 0,    -- positions up to here are still to be compared

@@ -12,7 +12,7 @@ from psycopg import AsyncCursor, Cursor
 from psycopg.abc import Params, Query
 from psycopg.rows import Row
 
-from regions import tracing
+from regions.store import tracing
 
 STATEMENT_CHARACTERS_MAX = 2_000  # of a span
 

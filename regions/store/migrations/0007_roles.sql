@@ -1,4 +1,4 @@
--- What the processes may do (regions/roles.py); what they may in the read models stands with these.
+-- What the processes may do (regions/store/roles.py); what they may in the read models stands with these.
 
 -- Records commands, and does what follows from them. Nobody but the owner changes what is recorded.
 GRANT SELECT, INSERT ON events, command_result TO tsur_writer;

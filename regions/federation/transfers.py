@@ -17,8 +17,8 @@ from domain import events as e
 from domain.errors import IncidentNotFound
 from domain.rights import SYSTEM, is_sandbox, sandbox_of
 from regions.centre import Centre, Result
-from regions.event_store import decode_event
 from regions.node import Node
+from regions.store.event_store import decode_event
 
 
 class Handover(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,15 +12,15 @@ from domain.deadlines import Term
 from domain.errors import InvalidInput, UnknownTopic
 from domain.rights import region_proper
 from domain.vocabulary import Clock, Priority, Regime
-from regions.calendars import (
+from regions.reference.calendars import (
     CALENDAR_FILES,
     CalendarFiles,
     SpecialDays,
     around_the_clock,
     read_calendars,
 )
-from regions.catalogue import Catalogue, CatalogueInvalid
-from regions.terms import AMOUNT_MAX, NetworkTerms, Policy, by_specificity, load_policies
+from regions.reference.catalogue import Catalogue, CatalogueInvalid
+from regions.reference.terms import AMOUNT_MAX, NetworkTerms, Policy, by_specificity, load_policies
 
 
 class TermAbsurd(InvalidInput):

@@ -1,0 +1,1 @@
+"""The database: where PostgreSQL comes from, its schema and roles, events and keys in it."""
