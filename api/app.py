@@ -4,16 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
-from weakref import WeakSet
 
 import psycopg
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
-from strawberry.dataloader import DataLoader
 
 from api import graphiql
 from api.context import Context
@@ -24,7 +21,6 @@ from api.handovers import HandoverDoor
 from api.hub import ChangeHub
 from api.identity import viewer_of
 from api.intake import IntakeDoors
-from api.loaders import Sight, open_all, repeated_all
 from api.monitors import Monitors
 from api.schema import schema
 from api.telemetry.caller import Caller
@@ -37,7 +33,6 @@ from api.transport.streams import ServerStopping
 from api.transport.trusted import trust
 from api.viewer import Viewer, read_token_key
 from projections.feed import progress
-from projections.history import HistoryKey, PastEvent, histories
 from projections.pool import ReadPool, read_pool
 from projections.release import version_of
 from regions.federation.topology import read_federation_key
@@ -50,7 +45,6 @@ from regions.node import (
     make_node,
     read_membership,
 )
-from regions.reading.suggestions import Suggestion
 from regions.reference.catalogue import load_catalogue
 from regions.settings import Settings
 from regions.store.vault import Vault, read_secret
@@ -94,7 +88,7 @@ def create_app(settings: Settings, url: str, clock: Clock = utc_now) -> Starlett
     monitors = Monitors(server.readers, catalogue, who, clock, observer.metrics)
 
     async def say_goodbye() -> None:
-        server.end_streams()
+        server.hub.end(ServerStopping)
         await execution.streams.all_ended()
 
     app = Starlette(
@@ -138,8 +132,6 @@ class Server:
         self.threads = CapacityLimiter(COMMANDS_AT_ONCE)
         self.usage = Usage(schema._schema)
         self.following: asyncio.Task[None] | None = None  # the hub's loop
-        self.contexts: WeakSet[Context] = WeakSet()
-        self.stopping = False
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -158,7 +150,7 @@ class Server:
                 await self.drill_down.close()
 
     def context(self, viewer: Viewer, caller: Caller, authorization: str | None = None) -> Context:
-        context = Context(
+        return Context(
             principal=principal_of(viewer, caller.address),
             node=self.node,
             readers=self.readers,
@@ -169,30 +161,8 @@ class Server:
             threads=self.threads,
             authorization=authorization,
             token_key=self.token_key,
-            # Batches only: the context of a socket lives long, and what it kept would grow old.
-            histories=DataLoader(partial(load_histories, self.readers), cache=False),
-            sights=DataLoader(self.open_all, cache=False),
-            repeats=DataLoader(self.repeated_all, cache=False),
             drill_down=self.drill_down,
         )
-        self.contexts.add(context)
-        if self.stopping:
-            context.end(ServerStopping())
-        return context
-
-    async def open_all(self, wanted: list[Sight]) -> list[bytes | None]:
-        return await to_thread.run_sync(open_all, self.node, wanted, limiter=self.threads)
-
-    async def repeated_all(self, wanted: list[HistoryKey]) -> list[list[Suggestion]]:
-        return await to_thread.run_sync(
-            repeated_all, self.node, wanted, self.clock(), limiter=self.threads
-        )
-
-    def end_streams(self) -> None:
-        """Each is told its cursor, and so is who comes from now on."""
-        self.stopping = True
-        for context in list(self.contexts):
-            context.end(ServerStopping())
 
     async def readyz(self, request: Request) -> JSONResponse:
         """200 when the API can answer, else 503; one entry per check."""
@@ -216,15 +186,6 @@ class Server:
         checks["streams"] = {"ok": self.following is not None and not self.following.done()}
         ready = all(check["ok"] for check in checks.values())
         return JSONResponse({"ready": ready, "checks": checks}, status_code=200 if ready else 503)
-
-
-async def load_histories(
-    readers: ReadPool, keys: list[HistoryKey]
-) -> Sequence[Sequence[PastEvent]]:
-    async with readers.connection() as connection:
-        wanted = list(dict.fromkeys(keys))
-        found = dict(zip(wanted, await histories(connection, wanted), strict=True))
-    return [found[key] for key in keys]
 
 
 def show_page(request: Request) -> HTMLResponse:

@@ -1,11 +1,11 @@
 """What a resolver is given: the node, the viewer, the clock, and connections to read with."""
 
-import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property, partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -17,26 +17,22 @@ from strawberry.types.info import Info as StrawberryInfo
 
 from api.drill_down import DrillDown, Look, Opened
 from api.hub import ChangeHub, Ended
-from api.loaders import Sight
+from api.loaders import Sight, open_all, repeated_all
 from api.telemetry.caller import Caller
 from api.transport.budget import Principal
 from api.viewer import Viewer
 from domain.errors import DomainError, NotPermitted
-from projections.history import HistoryKey, PastEvent
+from projections.history import HistoryKey, PastEvent, histories
 from projections.incident_list import incidents_by_id
 from projections.incidents import IncidentRow
 from projections.pool import ReadPool
-from projections.walls import confine
+from projections.walls import wall_of
 from regions.node import Node
 from regions.reading.suggestions import Suggestion
 from regions.reference.catalogue import Catalogue
 from regions.store import tracing
 
 Answer = TypeVar("Answer")
-
-
-def not_ended() -> Ended:
-    return asyncio.get_running_loop().create_future()
 
 
 @dataclass(eq=False)
@@ -51,19 +47,38 @@ class Context:
     clock: Callable[[], datetime]
     threads: CapacityLimiter
     token_key: bytes  # signs the links to exports
-    histories: DataLoader[HistoryKey, Sequence[PastEvent]]
-    sights: DataLoader[Sight, bytes | None]
-    repeats: DataLoader[HistoryKey, list[Suggestion]]
     drill_down: DrillDown
     caller: Caller = field(default_factory=Caller)
     authorization: str | None = field(default=None, repr=False)  # as it was shown, to forward it
     resume: str | None = None  # the cursor that its browser remembers for it
-    ended: Ended = field(default_factory=not_ended)  # its streams end, for this reason
 
-    def __post_init__(self) -> None:
-        # Batches only: what it kept would grow old.
-        self.incidents = DataLoader(self._incidents_seen, cache=False)
-        self.looks = DataLoader(self._looked, cache=False)
+    @cached_property
+    def ended(self) -> Ended:
+        """Its streams end, for this reason."""
+        return self.hub.opened()
+
+    # Loaders of batches only: the context of a socket lives long, and what they kept would grow
+    # old. Each is made for whoever asks first; most operations need none.
+
+    @cached_property
+    def incidents(self) -> DataLoader[UUID, IncidentRow | None]:
+        return DataLoader(self._incidents_seen, cache=False)
+
+    @cached_property
+    def looks(self) -> DataLoader[Look, Opened]:
+        return DataLoader(self._looked, cache=False)
+
+    @cached_property
+    def histories(self) -> DataLoader[HistoryKey, Sequence[PastEvent]]:
+        return DataLoader(self._past, cache=False)
+
+    @cached_property
+    def sights(self) -> DataLoader[Sight, bytes | None]:
+        return DataLoader(self._opened, cache=False)
+
+    @cached_property
+    def repeats(self) -> DataLoader[HistoryKey, list[Suggestion]]:
+        return DataLoader(self._repeated, cache=False)
 
     async def _incidents_seen(self, ids: Sequence[UUID]) -> list[IncidentRow | None]:
         """Those the viewer may see, in the order of the ids. Raises NotPermitted for a visitor."""
@@ -80,6 +95,18 @@ class Context:
 
     async def _looked(self, wanted: list[Look]) -> Sequence[Opened | DomainError]:
         return await self.drill_down.look(self.authorization, wanted)
+
+    async def _past(self, keys: list[HistoryKey]) -> list[Sequence[PastEvent]]:
+        wanted = list(dict.fromkeys(keys))
+        async with self.reading_all() as connection:
+            found = dict(zip(wanted, await histories(connection, wanted), strict=True))
+        return [found[key] for key in keys]
+
+    async def _opened(self, wanted: list[Sight]) -> list[bytes | None]:
+        return await self.in_thread(partial(open_all, self.node, wanted))
+
+    async def _repeated(self, wanted: list[HistoryKey]) -> list[list[Suggestion]]:
+        return await self.in_thread(partial(repeated_all, self.node, wanted, self.clock()))
 
     @property
     def viewer(self) -> Viewer:
@@ -103,7 +130,7 @@ class Context:
 
     def shared(self) -> "Context":
         """For what is executed once for all of equal rights, whoever of them leaves meanwhile."""
-        return replace(self, bearer=self.rights, ended=not_ended())
+        return replace(self, bearer=self.rights)
 
     def seconds_left(self) -> float:
         """Until the token expires; a visitor has none that could."""
@@ -121,12 +148,10 @@ class Context:
 
         Raises NotPermitted for a visitor.
         """
-        scope = self.viewer.actor().scope
+        wall = wall_of(self.viewer.actor().scope)
         async with self.readers.connection() as connection:
             try:
-                # What opens the transaction travels with the first question.
-                async with connection.pipeline(), connection.transaction():
-                    await confine(connection, scope)
+                with connection.behind(wall):
                     yield connection
             finally:
                 # Whoever is cancelled leaves answers behind that nobody collects.

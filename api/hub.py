@@ -10,8 +10,9 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import suppress
 from typing import NamedTuple
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 import psycopg
 
@@ -27,6 +28,7 @@ from projections.pool import ReadPool
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.02
+UNHEARD_SECONDS = 1.0  # between two looks while nobody follows
 RETRY_SECONDS = 0.5
 PAGE_CHANGES = 500  # read at once, in a replay or of one region
 PENDING_MAX = 2_000  # changes a slow subscriber may be behind before it is sent away to resume
@@ -156,6 +158,24 @@ class ChangeHub:
         self.pages: dict[Page, asyncio.Task[list[Change]]] = {}  # that are being read
         self.ticks: WeakValueDictionary[str | None, Tick] = WeakValueDictionary()
         self.turn, self.turned = 0, 0.0
+        self.joined = asyncio.Event()
+        self.open: WeakSet[Ended] = WeakSet()
+        self.stopping: Callable[[], DomainError] | None = None
+
+    def opened(self) -> Ended:
+        """Of streams that begin: what will end them."""
+        ended: Ended = asyncio.get_running_loop().create_future()
+        if self.stopping:
+            ended.set_result(self.stopping())
+        self.open.add(ended)
+        return ended
+
+    def end(self, reason: Callable[[], DomainError]) -> None:
+        """All streams: each is told its cursor, and so is who comes from now on."""
+        self.stopping = reason
+        for ended in self.open:
+            if not ended.done():
+                ended.set_result(reason())
 
     async def start(self) -> None:
         """Note where every region stands; what comes later is live."""
@@ -169,6 +189,7 @@ class ChangeHub:
             try:
                 await self._look()
                 await asyncio.sleep(POLL_SECONDS)
+                await self._until_heard()
             except psycopg.Error as error:
                 log.warning("The change hub waits for the database: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -176,6 +197,14 @@ class ChangeHub:
                 # Every stream of this process hangs on this loop: it must not end.
                 log.exception("The change hub looks again")
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _until_heard(self) -> None:
+        """Wait for somebody to follow, not for ever; who comes is told what was not looked at."""
+        if not (self.ticks or any(self.subscribers.values())):
+            self.joined.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(UNHEARD_SECONDS):
+                    await self.joined.wait()
 
     async def follow(
         self, followed: Followed, after: int | None, ended: Ended
@@ -187,6 +216,7 @@ class ChangeHub:
         """
         region, subscriber = followed.region, Subscriber(followed, ended)
         self.subscribers.setdefault(region, set()).add(subscriber)
+        self.joined.set()
         seam = self.positions.get(region, 0)
         try:
             position = seam if after is None else after
@@ -211,6 +241,7 @@ class ChangeHub:
             if tick is None:
                 now = asyncio.get_running_loop().time()
                 tick = self.ticks[region] = Tick(self._taken_in(region), now)
+                self.joined.set()
             yield tick
             await asyncio.wait({tick.over, ended}, return_when=asyncio.FIRST_COMPLETED)
         raise ended.result()
@@ -256,7 +287,8 @@ class ChangeHub:
                 if pos > (before := self.positions.get(region, 0)) and self.subscribers.get(region)
             }
             fresh = await changes_between(connection, ranges) if ranges else []
-            incidents = await incidents_by_id(connection, [row.incident_id for row in fresh])
+            ids = [row.incident_id for row in fresh]
+            incidents = await incidents_by_id(connection, ids) if ids else {}
         # From here to the end nothing is awaited: nobody joins between delivery and the new seam.
         self._deliver(Change(row, incidents.get(row.incident_id)) for row in fresh)
         for region, pos in now.items():

@@ -1,7 +1,7 @@
 """What does the second line of defence cost: a question asked behind its wall, and without?
 
-The same view on the same connection, in turns: bare, as figures are told, and confined to a scope
-in a transaction, as a viewer's incidents are (`Context.reading`).
+The same view on the same connection, in turns: bare, as figures are told, and behind the wall of a
+scope, as a viewer's incidents are (`Context.reading`).
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
+import psycopg
 from psycopg import AsyncConnection
 
 from bench.cost import Cost
@@ -22,9 +23,11 @@ from bench.scratch import Scratch
 from bench.year import SEED_INCIDENTS
 from domain.rights import Scope
 from projections.incident_list import IncidentFilter, incident_page
+from projections.pool import read_pool
+from projections.readers import Reader
 from projections.statistics.figures import Period
 from projections.views.regional import region_board
-from projections.walls import confine
+from projections.walls import wall_of
 
 REGION, DISTRICT = "66", "urfo"
 TURNS, ASKED = 15, 20
@@ -52,7 +55,7 @@ def questions(scratch: Scratch) -> dict[str, Question]:
         ask = partial(
             incident_page, chosen=IncidentFilter(**chosen), first=PAGE, after=None, now=now
         )
-        # Of a few rows the cost is that of a transaction, whatever the wall.
+        # Of a few rows the cost is that of a second statement, whatever the wall.
         return Question(scope, ask, PAGE_MAX if full else None)
 
     days = Period(now.date() - timedelta(days=29), now.date())
@@ -72,25 +75,22 @@ async def _board(connection: AsyncConnection[Any], **of: Any) -> None:
     await region_board(connection, exact=True, **of)
 
 
-async def _bare(connection: AsyncConnection[Any], question: Question) -> None:
+async def _bare(connection: Reader, question: Question) -> None:
     await question.ask(connection)
 
 
-async def _confined(connection: AsyncConnection[Any], question: Question) -> None:
-    async with connection.transaction():
-        await confine(connection, question.scope)
+async def _confined(connection: Reader, question: Question) -> None:
+    with connection.behind(wall_of(question.scope)):
         await question.ask(connection)
 
 
 async def _measured(scratch: Scratch, url: str) -> list[Result]:
     results: list[Result] = []
     meter = scratch.meter()
-    options = "-c search_path=read,public -c plan_cache_mode=force_custom_plan"
-    async with await AsyncConnection.connect(url, autocommit=True, options=options) as connection:
-        # Boards are told by the owner; here one is asked behind the wall all the same.
-        await connection.execute(
-            "GRANT SELECT ON daily, daily_duration, monthly_duration TO tsur_region"
-        )
+    # Boards are told by the owner; here one is asked behind the wall all the same.
+    with psycopg.connect(url, options="-c search_path=read") as owner:
+        owner.execute("GRANT SELECT ON daily, daily_duration, monthly_duration TO tsur_region")
+    async with read_pool(url) as pool, pool.connection() as connection:
         for name, question in questions(scratch).items():
             times: dict[str, list[float]] = {"bare": [], "confined": []}
             costs: dict[str, list[Cost]] = {"bare": [], "confined": []}

@@ -5,11 +5,12 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, LiteralString, NamedTuple, cast
 from uuid import UUID
 
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, namedtuple_row
+from psycopg.rows import RowMaker, class_row, namedtuple_row
 
 from domain.errors import CursorInvalid, RegionMissing
 from domain.rights import Scope
@@ -102,10 +103,10 @@ async def incident_page(
         conditions.append("(registered_at, id) < (%(after_time)s, %(after_id)s)")
         parameters |= {"after_time": after.registered_at, "after_id": after.id}
     where: LiteralString = " AND ".join(conditions) or "true"
+    wanted = {*columns, *Place._fields}
     # In one order, so that equal questions are equal texts, which are prepared once.
-    selected = [column for column in COLUMNS if column in {*columns, *Place._fields}]
-    listed: LiteralString = ", ".join(selected)
-    async with connection.cursor(row_factory=namedtuple_row, binary=True) as cursor:
+    listed: LiteralString = ", ".join([column for column in COLUMNS if column in wanted])
+    async with connection.cursor(row_factory=attributes_row, binary=True) as cursor:
         await cursor.execute(
             "SELECT "
             + listed
@@ -116,6 +117,11 @@ async def incident_page(
         )
         # Tuples with the attributes of such rows, as far as they were asked for.
         return cast("list[IncidentRow]", await cursor.fetchall())
+
+
+def attributes_row(cursor: Any) -> RowMaker[Any]:
+    """As psycopg's namedtuple_row, which looks at the length of every tuple, of a result."""
+    return partial(tuple.__new__, namedtuple_row(cursor).__self__)  # type: ignore[attr-defined]
 
 
 async def count_incidents(

@@ -1,12 +1,10 @@
 """Connections for readers: asynchronous, read-only, on the read models in use."""
 
 import select
-from typing import Any
 
-from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from regions.store.statements import CountedAsyncCursor
+from projections.readers import Reader, ReadersCursor
 
 READERS = 8  # connections; a query holds one for a few milliseconds
 QUERY_SECONDS_MAX = 10  # no answer is worth more of the server's time
@@ -18,20 +16,21 @@ OPTIONS = (
     " -c max_parallel_workers_per_gather=0"
 )
 
-ReadPool = AsyncConnectionPool[AsyncConnection[Any]]
+ReadPool = AsyncConnectionPool[Reader]
 
 
 def read_pool(url: str) -> ReadPool:
     """Not open yet: it belongs to the event loop that opens it."""
     return AsyncConnectionPool(
         url,
+        connection_class=Reader,
         min_size=1,
         max_size=READERS,
         open=False,
         timeout=5.0,  # seconds a query waits for a connection before it says so
         kwargs={
             "autocommit": True,
-            "cursor_factory": CountedAsyncCursor,
+            "cursor_factory": ReadersCursor,
             "options": f"{OPTIONS} -c statement_timeout={QUERY_SECONDS_MAX}s "
             "-c default_transaction_read_only=on",
         },
@@ -40,7 +39,7 @@ def read_pool(url: str) -> ReadPool:
     )
 
 
-async def check(connection: AsyncConnection[Any]) -> None:
+async def check(connection: Reader) -> None:
     """Raises OperationalError for one that a restart of the database has ended.
 
     Its end is heard on the socket: only who was told something is asked, not each before its use.

@@ -4,9 +4,11 @@ The first are the conditions of each question. Should one forget them, the polic
 show nothing of another scope. Each has one scalar test, or two: an OR costs hundreds of times more.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
+from psycopg.adapt import PyFormat, Transformer
 
 from domain.errors import NotPermitted
 from domain.rights import Scope
@@ -16,9 +18,23 @@ class Wall(NamedTuple):
     """A role of regions/store/roles.py, and what its policy compares with."""
 
     role: str
-    region: str = ""
-    within: str = ""  # code of the municipality or body
-    codes: tuple[str, ...] = ()  # of the district's regions, or of topics
+    region: str | None = None
+    within: str | None = None  # code of the municipality or body
+    codes: tuple[str, ...] | None = None  # of the district's regions, or of topics
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """To be set as long as it stands: names and texts."""
+        found = {"role": self.role, "tsur.region": self.region, "tsur.within": self.within}
+        if self.codes is not None:
+            found["tsur.codes"] = _listed(self.codes)
+        return {name: text for name, text in found.items() if text is not None}
+
+
+def _listed(codes: Sequence[str]) -> str:
+    """As PostgreSQL reads an array."""
+    listed = Transformer().get_dumper([*codes], PyFormat.TEXT).dump([*codes])
+    return bytes(listed or b"").decode()
 
 
 def wall_of(scope: Scope) -> Wall:
@@ -41,12 +57,13 @@ def wall_of(scope: Scope) -> Wall:
 
 async def confine(connection: AsyncConnection[Any], scope: Scope) -> None:
     """Until the end of the transaction that the connection is in. Raises NotPermitted."""
-    await connection.execute(
-        """
-        SELECT set_config('tsur.region', %(region)s, true),
-               set_config('tsur.within', %(within)s, true),
-               set_config('tsur.codes', %(codes)s::text[]::text, true),
-               set_config('role', %(role)s, true)
-        """,
-        wall_of(scope)._asdict() | {"codes": list(wall_of(scope).codes)},
+    settings = wall_of(scope).settings
+    await connection.execute(setting(settings, ["%s"] * len(settings)), [*settings.values()])
+
+
+def setting(names: Iterable[str], values: Iterable[str]) -> bytes:
+    """A statement that sets them until the end of its transaction."""
+    set_each = (
+        f"set_config('{name}', {value}, true)" for name, value in zip(names, values, strict=True)
     )
+    return f"SELECT {', '.join(set_each)}".encode()

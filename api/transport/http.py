@@ -25,6 +25,7 @@ from domain.errors import DomainError, InvalidInput
 
 BODY_BYTES_MAX = 256 * 1024  # above the longest text, however JSON writes it
 PUBLIC_SECONDS = 5  # that a public answer may be old in a cache; rankings move within a second
+WATCHED_AFTER_SECONDS = 0.05  # most answers are there before anybody could leave
 JSON, GRAPHQL = "application/json", "application/graphql-response+json"
 EVENTS, MULTIPART = "text/event-stream", "multipart/mixed"
 
@@ -189,21 +190,28 @@ async def while_connected(request: Request) -> AsyncIterator[None]:
     """
     asking = asyncio.current_task()
     assert asking is not None, "a request is answered in a task"  # noqa: S101
+    watching: asyncio.Task[None] | None = None
 
     async def watch() -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass
         asking.cancel()
 
-    watching = asyncio.create_task(watch())
+    def begin() -> None:
+        nonlocal watching
+        watching = asyncio.create_task(watch())
+
+    beginning = asyncio.get_running_loop().call_later(WATCHED_AFTER_SECONDS, begin)
     try:
         yield
     except asyncio.CancelledError:
-        if watching.done() and asking.uncancel() == 0:
+        if watching is not None and watching.done() and asking.uncancel() == 0:
             raise ClientDisconnect from None
         raise
     finally:
-        watching.cancel()
+        beginning.cancel()
+        if watching is not None:
+            watching.cancel()
 
 
 def cacheable(response: Response, known: str | None, *, seconds: int = PUBLIC_SECONDS) -> Response:

@@ -44,18 +44,20 @@ from graphql.execution.values import VariableValues
 from strawberry.types.field import StrawberryField
 
 from api.context import Context
+from api.types.backed import READ_FROM
 
 DEFINITION = "strawberry-definition"  # where strawberry notes what a type or field was made from
 
-# Values that are told as they are, and moments. All else is coerced by its type.
+# Values that are told as they are: moments and days too, which orjson writes as `isoformat` does,
+# ten times as fast. All else is coerced by its type.
 QUICK: Mapping[str, str] = {
     GraphQLString.name: "{v} if {v}.__class__ is str",
     GraphQLID.name: "{v} if {v}.__class__ is str",
     GraphQLBoolean.name: "{v} if {v}.__class__ is bool",
     GraphQLInt.name: "{v} if {v}.__class__ is int and -0x80000000 <= {v} <= 0x7FFFFFFF",
     GraphQLFloat.name: "{v} if {v}.__class__ is float and {v} - {v} == 0",  # no infinity, no NaN
-    "DateTime": "{v}.isoformat() if {v}.__class__ is datetime",
-    "Date": "{v}.isoformat() if {v}.__class__ is date",
+    "DateTime": "{v} if {v}.__class__ is datetime",
+    "Date": "{v} if {v}.__class__ is date",
 }
 
 
@@ -188,21 +190,24 @@ class Written:
     """The text of a function that answers one selection of a type, and the names it uses."""
 
     def __init__(self, type_: GraphQLObjectType) -> None:
+        origin = type_.extensions[DEFINITION].origin
         self._names: dict[str, Any] = {
-            "of": type_.extensions[DEFINITION].origin,
+            "of": origin,
             "Surprise": Surprise,
             "listed": listed,
             "date": date,
             "datetime": datetime,
         }
         self._lines = ["if s.__class__ is not of:", "    raise Surprise"]
+        self._read_from: Mapping[str, str] = getattr(origin, READ_FROM, {})
         self._answered: list[str] = []
 
     def value(self, definition: StrawberryField) -> None:
         """What a field of the object `s` has, as `v`."""
         resolver = definition.base_resolver
         if resolver is None:
-            self._lines.append(f"v = s.{definition.python_name}")
+            name = definition.python_name
+            self._lines.append(f"v = s.{self._read_from.get(name, name)}")
             return
         info = f", {resolver.info_parameter.name}=seen" if resolver.info_parameter else ""
         self._lines.append(f"v = {self._named(resolver.wrapped_func)}(s{info})")

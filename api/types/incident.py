@@ -161,14 +161,17 @@ SEALED_BY: dict[type[events.Event], type[commands.Command]] = {
 }
 
 
-# The columns behind fields that have another name. The others are columns of their own.
+# The columns that are fields by another name, and those behind fields that are more than a column.
+RENAMED: Mapping[str, str] = {
+    "region_code": "region",
+    "municipality_code": "municipality",
+    "topic_code": "topic",
+    "organisation_code": "organisation",
+}
 BEHIND: Mapping[str, tuple[str, ...]] = {
+    **{name: (column,) for name, column in RENAMED.items()},
     "position": ("pos",),
     "origin": ("origin_region", "origin"),
-    "region_code": ("region",),
-    "municipality_code": ("municipality",),
-    "topic_code": ("topic",),
-    "organisation_code": ("organisation",),
     "overdue": ("due_at", "open"),
 }
 KEY = ("region", "id")  # of each, to find what is elsewhere
@@ -186,7 +189,7 @@ class Origin:
     incident: strawberry.ID = strawberry.field(description="What it is there.")
 
 
-@backed_by("row")
+@backed_by("row", **RENAMED)
 @strawberry.federation.type(
     keys=["id"], description="What the state must do about what a citizen wrote."
 )
@@ -298,21 +301,12 @@ class Incident(Node):
     latitude: float | None = strawberry.field(description="Degrees.")
     longitude: float | None = strawberry.field(description="Degrees.")
 
-    @strawberry.field(description="Code of the region.")
-    def region_code(self) -> str:
-        return self.row.region
-
-    @strawberry.field(description="Code of the municipality; null while it is not located.")
-    def municipality_code(self) -> str | None:
-        return self.row.municipality
-
-    @strawberry.field(description="Code of the topic, once classified.")
-    def topic_code(self) -> str | None:
-        return self.row.topic
-
-    @strawberry.field(description="Code of the responsible body.")
-    def organisation_code(self) -> str | None:
-        return self.row.organisation
+    region_code: str = strawberry.field(description="Code of the region.")
+    municipality_code: str | None = strawberry.field(
+        description="Code of the municipality; null while it is not located."
+    )
+    topic_code: str | None = strawberry.field(description="Code of the topic, once classified.")
+    organisation_code: str | None = strawberry.field(description="Code of the responsible body.")
 
     @strawberry.field(description="The region it belongs to.")
     def region(self, info: Info) -> Region:

@@ -27,7 +27,7 @@ def write_id(of: str, key: str) -> strawberry.ID:
 
 
 def incident_id(region: str, id: UUID | None) -> strawberry.ID:
-    return write_id("Incident", f"{region}/{id}")
+    return strawberry.ID(node_id("Incident", f"{region}/{id}"))
 
 
 def read_id(given: str, *, field: str = "id") -> tuple[str, str]:

@@ -10,6 +10,7 @@ from api.hub import PENDING_MAX, Change, ChangeHub, Followed, Page, Subscriber
 from api.source_event import Watermark
 from domain.errors import StreamLagging
 from projections.changes import ChangeRow
+from projections.pool import read_pool
 from tests.scenarios import NOON
 
 
@@ -66,7 +67,8 @@ def test_a_body_is_not_sent_away_for_what_it_does_not_see() -> None:
 def test_who_come_back_at_once_share_what_is_read() -> None:
     class Hub(ChangeHub):
         def __init__(self) -> None:
-            self.positions, self.subscribers, self.pages = {"BRONX": 2}, {}, {}
+            super().__init__(read_pool(""))  # nothing is read of it
+            self.positions = {"BRONX": 2}
             self.read: list[Page] = []
 
         async def _read(self, page: Page) -> list[Change]:

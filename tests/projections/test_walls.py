@@ -1,18 +1,22 @@
 """The second line: what PostgreSQL shows to a viewer whose question forgets to ask whose it is."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection, errors
+from psycopg import InterfaceError, errors
 from psycopg.conninfo import make_conninfo
 
 from domain.commands import Assign, Classify
 from domain.errors import NotPermitted
 from domain.rights import Scope, sandbox_of
 from projections import versions
+from projections.pool import read_pool
+from projections.readers import Reader
 from projections.walls import confine, wall_of
 from regions.node import Node, command_pool, prepare
 from regions.reference.catalogue import Catalogue
@@ -80,33 +84,125 @@ def incidents(server: Server, template: str, catalogue: Catalogue) -> Incidents:
     return Incidents(url, places)
 
 
-def confined(url: str, scope: Scope, query: str) -> list[Any]:
-    """What a question without any condition finds, asked as `reading()` asks it."""
+async def asked(reader: Reader, query: str, *values: object, prepare: bool = False) -> list[Any]:
+    cursor = await reader.execute(query.encode(), values, prepare=prepare or None)
+    return [value for (value,) in await cursor.fetchall()]
+
+
+async def asked_behind(reader: Reader, scope: Scope, query: str, **how: Any) -> list[Any]:
+    """As `Context.reading` asks it."""
+    with reader.behind(wall_of(scope)):
+        return await asked(reader, query, **how)
+
+
+async def asked_in_a_snapshot(reader: Reader, scope: Scope, query: str, **how: Any) -> list[Any]:
+    """As an export asks it."""
+    async with reader.transaction():
+        await confine(reader, scope)
+        return await asked(reader, query, **how)
+
+
+@asynccontextmanager
+async def one_reader(url: str) -> AsyncIterator[Reader]:
+    """Whoever uses it next is nobody's viewer."""
+    async with read_pool(url) as pool, pool.connection() as reader:
+        yield reader
+        assert await asked(reader, "SELECT current_user = session_user") == [True]
+        assert await asked(reader, "SELECT coalesce(current_setting('tsur.region', true), '')") == [
+            ""
+        ]
+
+
+def confined(url: str, scope: Scope, query: str, way: Any = asked_behind) -> list[Any]:
+    """What a question without any condition finds."""
 
     async def ask() -> list[Any]:
-        options = "-c search_path=read,public -c default_transaction_read_only=on"
-        async with (
-            await AsyncConnection.connect(url, autocommit=True, options=options) as connection,
-        ):
-            async with connection.transaction():
-                await confine(connection, scope)
-                cursor = await connection.execute(query)  # type: ignore[call-overload]
-                found = await cursor.fetchall()
-            cursor = await connection.execute("SELECT current_user = session_user")
-            assert await cursor.fetchone() == (True,)  # the next to use it is nobody's viewer
-            return [value for (value,) in found]
+        async with one_reader(url) as reader:
+            return await way(reader, scope, query)  # type: ignore[no-any-return]
 
     return asyncio.run(ask())
 
 
+@pytest.mark.parametrize("way", [asked_behind, asked_in_a_snapshot])
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
 def test_a_question_that_forgets_its_conditions_finds_only_what_the_scope_covers(
-    scope: Scope, incidents: Incidents
+    scope: Scope, way: Any, incidents: Incidents
 ) -> None:
-    assert set(confined(incidents.url, scope, "SELECT id FROM incident")) == incidents.of(scope)
+    found = confined(incidents.url, scope, "SELECT id FROM incident", way)
+    assert set(found) == incidents.of(scope)
     for text in ("region <> 'BRONX' OR true", "true OR strpos(region, 'N') > 0"):
-        found = confined(incidents.url, scope, f"SELECT id FROM incident WHERE {text}")
+        found = confined(incidents.url, scope, f"SELECT id FROM incident WHERE {text}", way)
         assert set(found) <= incidents.of(scope)
+
+
+@pytest.mark.parametrize("prepare", [False, True])
+def test_one_connection_serves_every_viewer_in_turn(prepare: bool, incidents: Incidents) -> None:
+    async def ask() -> None:
+        async with one_reader(incidents.url) as reader:
+            for scope in [*SCOPES, *reversed(SCOPES)]:
+                found = await asked_behind(
+                    reader, scope, "SELECT id FROM incident", prepare=prepare
+                )
+                assert set(found) == incidents.of(scope)
+                everything = await asked(reader, "SELECT id FROM incident", prepare=prepare)
+                assert set(everything) == set(incidents.places)
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("prepare", [False, True])
+def test_a_question_that_fails_leaves_no_wall_and_no_hole(
+    prepare: bool, incidents: Incidents
+) -> None:
+    async def ask() -> None:
+        async with one_reader(incidents.url) as reader:
+            for wrong, error in (
+                ("SELECT id FRM incident", errors.SyntaxError),
+                ("SELECT 1 / (count(*) - count(*)) FROM incident", errors.DivisionByZero),
+                ("SELECT pos FROM events", errors.InsufficientPrivilege),
+            ):
+                with pytest.raises(error):
+                    await asked_behind(reader, Scope("BRONX"), wrong, prepare=prepare)
+                found = await asked_behind(reader, Scope("BRONX"), "SELECT id FROM incident")
+                assert set(found) == incidents.of(Scope("BRONX"))
+
+    asyncio.run(ask())
+
+
+def test_a_question_that_is_given_up_leaves_a_connection_that_can_be_used(
+    incidents: Incidents,
+) -> None:
+    async def ask() -> None:
+        async with one_reader(incidents.url) as reader:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await asked_behind(reader, Scope("BRONX"), "SELECT pg_sleep(60)")
+            found = await asked_behind(reader, Scope("QUEENS"), "SELECT id FROM incident")
+            assert set(found) == incidents.of(Scope("QUEENS"))
+
+    asyncio.run(ask())
+
+
+def test_behind_a_wall_nothing_but_statements_is_asked(incidents: Incidents) -> None:
+    """No other way has a wall."""
+
+    async def ask() -> None:
+        async with one_reader(incidents.url) as reader:
+            with reader.behind(wall_of(Scope("BRONX"))):
+                with pytest.raises(InterfaceError):
+                    async for _ in reader.cursor().stream("SELECT id FROM incident"):
+                        pass
+                with pytest.raises(InterfaceError):
+                    async with reader.cursor().copy("COPY incident TO STDOUT"):
+                        pass
+                async with reader.cursor(name="held") as held:
+                    with pytest.raises(InterfaceError):
+                        await held.execute("SELECT id FROM incident")
+                with pytest.raises(InterfaceError):
+                    async with reader.pipeline():
+                        await reader.execute("SELECT id FROM incident")
+
+    asyncio.run(ask())
 
 
 @pytest.mark.parametrize(
