@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -53,6 +53,7 @@ from projections.past.verification import Difference
 from projections.release import version_of
 from projections.statistics.figures import Period
 from projections.statistics.overdue import OverdueBy
+from regions.archive import ArchiveRefused, archive
 from regions.federation.replication import FederationRefused
 from regions.federation.topology import TopologyInvalid
 from regions.field_usage import usage_of
@@ -113,6 +114,7 @@ def main() -> None:
         VaultKeyInvalid,
         MigrationMismatch,
         TopologyInvalid,
+        ArchiveRefused,
         FederationRefused,
         StoreUnavailable,
         DomainError,
@@ -454,6 +456,26 @@ def import_file(
 
 # The catalogue of the one city whose records this repository can import; see examples/.
 NEW_YORK = str(Path(__file__).parent.parent / "examples" / "nyc311")
+
+
+@cli.command("archive")
+def archive_months(
+    folder: Annotated[
+        Path, typer.Argument(help="Where the files go.", exists=True, file_okay=False)
+    ],
+    before: Annotated[
+        datetime, typer.Option(help="The first month (UTC) that stays.", formats=["%Y-%m"])
+    ],
+    catalogue: CatalogueOption = None,
+) -> None:
+    """Move old lines of the access log, and deliveries taken in, from the database into files."""
+    with (
+        database(_settings(catalogue)) as served,
+        psycopg.connect(served.url, autocommit=True) as connection,
+    ):
+        moved = archive(connection, folder, before=before.replace(tzinfo=UTC), now=utc_now())
+    for table, rows in moved.items():
+        console.print(f"{table}: {rows:,} rows")
 
 
 @projections.command()

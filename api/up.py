@@ -79,14 +79,14 @@ def _unless(stop: threading.Event, progress: Progress) -> Progress:
 
 
 def catch_up(node: Node, stop: threading.Event) -> None:
-    """Take new events in with a progress bar, unless a running projector does so already.
+    """Take new events in with a progress bar, unless that is left to a running projector.
 
-    Raises Stopped.
+    It is where there is one, and where this role may not. Raises Stopped.
     """
     with versions.connect(node.url) as connection, bar("Projecting events") as shown:
         progress = _unless(stop, shown)
         projector = Projector(connection, node.catalogue)
-        if projector.lead(wait=False):
+        if projector.may_project() and projector.lead(wait=False):
             behind, done = projector.behind(), 0
             while taken := projector.step():
                 done += taken

@@ -102,6 +102,11 @@ class Projector:
         self.deferred: set[str] | None = set() if defer_statistics else None  # regions
         incidents.prepare(connection)
 
+    def may_project(self) -> bool:
+        """Whether this role may write the read models."""
+        row = self.connection.execute("SELECT has_table_privilege('tracking', 'UPDATE')").fetchone()
+        return row == (True,)
+
     def lead(self, *, wait: bool) -> bool:
         """Become the leader; without `wait`, False says that another one leads."""
         if wait:

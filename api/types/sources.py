@@ -49,7 +49,7 @@ class SourceHealth:
     last_message_at: datetime | None = strawberry.field(
         description="When its platform last delivered anything."
     )
-    messages: int = strawberry.field(description="Deliveries in all.")
+    messages: int = strawberry.field(description="Deliveries, but for those that were archived.")
     quarantined: int = strawberry.field(description="Of them, not understood and kept.")
     silent: bool = strawberry.field(description="Nothing heard for longer than is usual there.")
 

@@ -2,7 +2,8 @@
 
     INVARIANT  for every region: count(events) = max(events.pos) = region_head.pos
 
-A save is a single statement. It moves the region's head and inserts at the positions it gained.
+A save is a single statement. In it `record_events` (store/migrations/0010) moves the region's head
+and inserts at the positions it gained; no process may do either by itself.
 The lock on the head row makes the order of positions the order of commits, so a reader that follows
 `pos` can miss nothing, and a rollback leaves no gap. There is no NOTIFY in it: a transaction with a
 pending NOTIFY takes a lock of the whole cluster at commit, which costs two thirds of the commits.
@@ -171,7 +172,7 @@ class RegionRecorder(ApplicationRecorder):
             if error.sqlstate == WRITTEN_ELSEWHERE:
                 raise RegionElsewhere(region=self.region) from None
             raise
-        if row is None or row[0] is None:
+        if row is None:
             raise RegionElsewhere(region=self.region)  # it has no head here
         return range(row[0] - len(stored_events) + 1, row[0] + 1)
 
@@ -307,23 +308,10 @@ class RegionFactory(InfrastructureFactory[TrackingRecorder]):
 # Arrays go in binary (%b): as text, psycopg would escape every element with a regular expression.
 APPEND_EVENTS: LiteralString = """
   WITH head AS (
-       UPDATE region_head
-          SET pos = pos + cardinality(%(ids)b::uuid[])
-        WHERE region = %(region)s
-    RETURNING pos - cardinality(%(ids)b::uuid[]) AS before
-       ),
-       recorded AS (
-       INSERT INTO events (region, pos, originator_id, originator_version, topic, payload)
-       SELECT %(region)s,
-              head.before + event.ordinal,
-              event.id,
-              event.version,
-              event.topic,
-              event.payload::jsonb
-         FROM head,
-              unnest(%(ids)b::uuid[], %(versions)b::int[], %(topics)b::text[], %(payloads)b::text[])
-              WITH ORDINALITY AS event (id, version, topic, payload, ordinal)
-    RETURNING pos
+       SELECT before
+         FROM record_events(%(region)s, %(ids)b::uuid[], %(versions)b::int[], %(topics)b::text[],
+                            %(payloads)b::text[]) AS before
+        WHERE before IS NOT NULL
        )"""
 
 REMEMBER_COMMANDS: LiteralString = """,
@@ -418,8 +406,8 @@ ENQUEUE: LiteralString = """,
        )"""
 
 LAST_POSITION: LiteralString = """
-SELECT max(pos)
-  FROM recorded
+SELECT before + cardinality(%(ids)b::uuid[])
+  FROM head
 """
 
 

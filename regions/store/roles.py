@@ -15,7 +15,13 @@ from psycopg import errors, sql
 from regions.store.server import PostgresUnavailable
 
 # What they may is said by the migrations and by projections/schema.sql.
-PROCESS_ROLES = ("tsur_writer", "tsur_projector", "tsur_reader", "tsur_replication")
+PROCESS_ROLES = (
+    "tsur_writer",
+    "tsur_importer",
+    "tsur_projector",
+    "tsur_reader",
+    "tsur_replication",
+)
 READER_ROLES = (
     "tsur_country",
     "tsur_district",
@@ -29,6 +35,7 @@ READER_ROLES = (
 LOGINS: dict[str, LiteralString] = {
     "api": "CREATE ROLE {} LOGIN IN ROLE tsur_writer, tsur_reader;",
     "worker": "CREATE ROLE {} LOGIN IN ROLE tsur_writer, tsur_reader;",
+    "import": "CREATE ROLE {} LOGIN IN ROLE tsur_writer, tsur_reader, tsur_importer;",
     "projector": "CREATE ROLE {} LOGIN IN ROLE tsur_projector;",
     "hub": "CREATE ROLE {} LOGIN REPLICATION IN ROLE tsur_replication;",
 }

@@ -27,7 +27,7 @@ from regions.reference.catalogue import Catalogue
 from regions.settings import Budget
 from regions.store.postgres import Server
 from tests.api.conftest import DEADLINE_SECONDS, Api, catch_up, node_on, projecting, serving, until
-from tests.conftest import CHECKOUT
+from tests.conftest import CHECKOUT, PAST_TRIGGERS
 from tests.scenarios import registered
 
 JSON = {"content-type": "application/json"}
@@ -578,6 +578,7 @@ def test_an_event_nobody_understands_stops_its_region_and_nothing_else(
         for region in ("BRONX", "QUEENS"):
             registered(node.centre(region))
         with psycopg.connect(url, autocommit=True) as hand:
+            hand.execute(PAST_TRIGGERS)
             hand.execute("UPDATE events SET topic = 'Nonsense' WHERE region = 'BRONX'")
         with projecting(url, catalogue):
             text = "{ projectionStatus { region stopped lag } }"

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psycopg
@@ -12,6 +14,7 @@ import pytest
 from api.formats import FileInvalid
 from api.formats.jsonl import STEPS_MAX
 from api.imports import ImportReport, format_named, run_import
+from api.up import catch_up
 from projections import versions
 from projections.projector import Projector
 from regions.node import Node, command_pool, prepare
@@ -20,7 +23,7 @@ from regions.reference.catalogue import Catalogue
 from regions.store.postgres import Server
 from regions.store.server import create_database
 from regions.store.vault import Vault
-from tests.conftest import CHECKOUT, NEW_YORK
+from tests.conftest import CHECKOUT, NEW_YORK, as_process
 from tests.scenarios import contents
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -373,6 +376,21 @@ def test_a_record_that_was_mended_leaves_quarantine(take: Take, node: Node) -> N
 def test_one_id_on_two_channels_is_two_incidents(take: Take) -> None:
     report = take(record(), record(channel="PHONE"), record())
     assert (report.recorded, report.repeated) == (2, 1)
+
+
+def test_an_import_needs_a_role_of_its_own_and_leaves_the_read_models_to_the_projector(
+    node: Node, project: Callable[[], int], read: psycopg.Connection, tmp_path: Path
+) -> None:
+    file = tmp_path / "region.jsonl"
+    with command_pool(as_process("import", node.url)) as pool:
+        importing = replace(node, url=as_process("import", node.url), pool=pool)
+        for kind, counts in (("RAGE", (0, 0)), ("COMPLAINT", (1, 1)), ("COMPLAINT", (0, 0))):
+            file.write_bytes(encoded(record(kind=kind)))
+            report = run_import(importing, FORMAT, file, now=NOW)
+            catch_up(importing, Event())
+            assert (report.recorded, report.released) == counts
+    assert read.execute("SELECT count(*) FROM incident").fetchone() == (0,)
+    assert project() > 0
 
 
 def test_a_row_of_a_megabyte_is_refused_and_not_kept(take: Take, node: Node) -> None:

@@ -53,6 +53,7 @@ from tests.api.conftest import (
     serving,
     until,
 )
+from tests.conftest import PAST_TRIGGERS
 from tests.scenarios import (
     NOON,
     OPERATOR,
@@ -730,7 +731,7 @@ def test_a_region_that_lags_behind_is_not_ranked(
         fresh = api.ask(text, period=DAY)["ranking"]
         assert not any(each["stale"] for each in fresh["freshness"])  # not for a moment's lag
         with psycopg.connect(url) as connection:
-            connection.execute("SET session_replication_role = replica")
+            connection.execute(PAST_TRIGGERS)
             connection.execute(
                 "UPDATE events SET recorded_at = recorded_at - interval '61 s'"
                 " WHERE region = 'QUEENS' AND pos = (SELECT max(pos) FROM events"

@@ -27,6 +27,7 @@ from projections.views.flags import flags
 from projections.views.heat_map import heat_map
 from projections.views.regional import region_board
 from regions.node import Node
+from tests.conftest import PAST_TRIGGERS
 from tests.projections.lives import AUTO, DISPUTE, FINAL, REOPEN, RESOLVE, due, live, local
 from tests.projections.test_past import reading
 from tests.scenarios import OPERATOR, ask, some_topic
@@ -158,6 +159,7 @@ def test_neither_the_order_of_arrival_nor_the_batches_change_a_number(settled: N
             arrived = permuted(events, Random(seed))
             assert len(arrived) == len(events)
             with connection.transaction(), connection.cursor() as cursor:
+                cursor.execute(PAST_TRIGGERS)
                 cursor.execute("DELETE FROM events")
                 cursor.executemany(
                     "INSERT INTO events (region, pos, originator_id, originator_version, topic,"

@@ -17,6 +17,7 @@ from projections.past.briefings import Briefing, briefing
 from projections.past.past_rows import folded, moment_of, turned_back
 from projections.statistics.figures import Period
 from regions.node import Node
+from tests.conftest import PAST_TRIGGERS
 from tests.projections.lives import DISPUTE, FINAL, RESOLVE, due, live, local
 from tests.projections.test_measures import lived
 from tests.scenarios import OPERATOR, ask
@@ -106,6 +107,7 @@ def test_an_incident_without_a_beginning_is_not_made_up(
     node: Node, read: psycopg.Connection
 ) -> None:
     live(node.centre("BRONX"), local(2, 9), (20, FINAL))
+    read.execute(PAST_TRIGGERS)
     read.execute("DELETE FROM events WHERE originator_version = 1")
     with pytest.raises(Orphan):
         reading(node, lambda connection: from_events(connection, node, head(read)))

@@ -33,7 +33,7 @@ from projections.release import version_of
 from regions.bulk import record_histories
 from regions.centre import Centre
 from regions.node import Node
-from tests.conftest import CHECKOUT, NEW_YORK
+from tests.conftest import CHECKOUT, NEW_YORK, PAST_TRIGGERS
 from tests.scenarios import (
     NOON,
     OPERATOR,
@@ -391,6 +391,7 @@ def test_a_retried_region_goes_on_once_the_event_can_be_taken_in(
     closed(node.centre("BRONX"))
     project()
     # A new release understands it; here the event is mended instead.
+    read.execute(PAST_TRIGGERS)
     read.execute("UPDATE events SET payload = %s WHERE payload = '{}'", [Jsonb(REGISTERED)])
     assert retry(read, "BRONX")
     project()
@@ -561,6 +562,7 @@ def test_passing_over_a_registration_passes_over_what_followed_it(
     bronx = node.centre("BRONX")
     with psycopg.connect(node.url, autocommit=True) as connection:
         resolved(bronx)
+        connection.execute(PAST_TRIGGERS)
         connection.execute(
             """
             UPDATE events

@@ -32,6 +32,7 @@ from projections.projector import retry
 from projections.views.rankings import RANKED_CASES_MIN
 from regions.node import Node
 from regions.publications import publication, publish_ranking, published_lately
+from tests.conftest import PAST_TRIGGERS
 from tests.projections.lives import DISPUTE, FINAL, REOPEN, RESOLVE, due, live, local
 from tests.projections.test_measures import lived
 from tests.projections.test_past import reading
@@ -141,6 +142,7 @@ def test_what_is_recorded_later_is_another_ranking(
 
 def test_a_tampered_event_is_named(quarter: Node, read: psycopg.Connection) -> None:
     event = publish(quarter, question())
+    read.execute(PAST_TRIGGERS)
     moved = read.execute(
         """
         UPDATE events
@@ -158,6 +160,7 @@ def test_a_tampered_event_is_named(quarter: Node, read: psycopg.Connection) -> N
 
 def test_a_missing_incident_is_named(quarter: Node, read: psycopg.Connection) -> None:
     event = publish(quarter, question())
+    read.execute(PAST_TRIGGERS)
     read.execute(
         """
         DELETE FROM events

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -22,7 +23,7 @@ from regions.reference.catalogue import Catalogue
 from regions.store.postgres import Server, embedded
 from regions.store.vault import Vault
 from tests import federated
-from tests.conftest import SERVER_SETTINGS, as_process
+from tests.conftest import PAST_TRIGGERS, SERVER_SETTINGS, as_process
 from tests.federated import database, projected, wait_until
 from tests.scenarios import ask, closed, registered
 
@@ -102,6 +103,11 @@ def test_neither_writes_what_is_the_others(
     )
 
 
+RECORD: LiteralString = (
+    "SELECT record_events(%s, ARRAY[gen_random_uuid()], ARRAY[1], ARRAY['X'], ARRAY['{}'])"
+)
+
+
 def test_at_a_hub_nothing_but_replication_touches_what_is_followed(
     hub: Node, bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
 ) -> None:
@@ -110,13 +116,18 @@ def test_at_a_hub_nothing_but_replication_touches_what_is_followed(
     with psycopg.connect(as_process("worker", hub.url), autocommit=True) as writer:
         for connection in (at_hub, writer):
             with pytest.raises(psycopg.Error, match="BRONX is written by its own node"):
-                connection.execute(
-                    "INSERT INTO events (region, pos, originator_id, originator_version, topic,"
-                    " payload) VALUES ('BRONX', 2, gen_random_uuid(), 1, 'X', '{}')"
-                )
+                connection.execute(RECORD, ["BRONX"])
+    with pytest.raises(psycopg.Error, match="BRONX is written by its own node"):
+        at_hub.execute(
+            "INSERT INTO events (region, pos, originator_id, originator_version, topic,"
+            " payload) VALUES ('BRONX', 2, gen_random_uuid(), 1, 'X', '{}')"
+        )
     for change in ("UPDATE events SET topic = 'X'", "DELETE FROM events"):
         with pytest.raises(psycopg.Error, match="BRONX is written by its own node"):
             at_hub.execute(change.encode())
+    for table in ("events", "region_head"):
+        with pytest.raises(psycopg.Error, match="What is recorded stays as it is"):
+            at_hub.execute(f"TRUNCATE {table}".encode())
     assert found(at_hub, at_node) == []
 
 
@@ -125,11 +136,7 @@ def test_a_hub_that_follows_is_prepared_again_and_writes_what_is_its_own(
 ) -> None:
     join(at_hub, at_node, bronx_and_queens.url)
     prepare(hub.url, hub.catalogue, ())
-    at_hub.execute("UPDATE region_head SET pos = 1 WHERE region = '~network'")
-    at_hub.execute(
-        "INSERT INTO events (region, pos, originator_id, originator_version, topic, payload)"
-        " VALUES ('~network', 1, gen_random_uuid(), 1, 'X', '{}')"
-    )
+    assert at_hub.execute(RECORD, ["~network"]).fetchone() == (0,)
 
 
 def test_a_hub_subscribes_by_a_role_that_reads_the_log_and_nothing_else(
@@ -361,7 +368,8 @@ def test_whatever_differs_is_found_and_named(
 ) -> None:
     closed(bronx_and_queens.centre("BRONX"))
     join(at_hub, at_node, bronx_and_queens.url)
-    at_hub.execute("SET session_replication_role = replica")  # past the triggers: a superuser may
+    for each in (at_hub, at_node):
+        each.execute(PAST_TRIGGERS)
     at_hub.execute('UPDATE events SET payload = payload || \'{"by": "x"}\' WHERE pos = 2')
     at_hub.execute("DELETE FROM events WHERE pos = 3")
     at_node.execute("DELETE FROM events WHERE pos = 4")
@@ -381,6 +389,7 @@ def test_what_has_not_come_yet_is_not_passed_over(node: Node) -> None:
     registered(node.centre("QUEENS"))
     with versions.connect(node.url) as connection:
         connection.execute("CREATE TABLE late AS SELECT * FROM events WHERE pos > 2")
+        connection.execute(PAST_TRIGGERS)
         connection.execute("DELETE FROM events WHERE pos > 2")
         projector = Projector(connection, node.catalogue)
         assert projector.step() > 0

@@ -25,6 +25,7 @@ from regions.reference.catalogue import Catalogue
 from regions.store.event_store import decode_event
 from regions.store.postgres import Server
 from regions.store.vault import Vault
+from tests.conftest import PAST_TRIGGERS
 from tests.federated import database, projected, wait_until
 from tests.scenarios import NOON, OPERATOR, ask, closed, message, registered
 
@@ -289,7 +290,7 @@ def test_a_move_that_cannot_end_does_not_begin(network: Network, catalogue: Cata
 def test_a_copy_at_the_hub_that_differs_is_told_before_anything_stops(network: Network) -> None:
     few(network)
     network.is_whole("first", "BRONX")
-    network.at_hub.execute("SET session_replication_role = replica")
+    network.at_hub.execute(PAST_TRIGGERS)
     network.at_hub.execute("DELETE FROM events WHERE region = 'BRONX' AND pos = 2")
     with pytest.raises(FederationRefused, match="BRONX:2 is MISSING at the hub"):
         list(network.move().steps())

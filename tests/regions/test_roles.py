@@ -1,12 +1,17 @@
 """The roles of processes: what each may do in the database, and what it may not."""
 
+from contextlib import suppress
+
 import psycopg
 import pytest
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from regions.audit import of_log
 from regions.store.roles import LOGINS, logins
 from tests.conftest import as_process
+
+RECORD = "record_events('BRONX', ARRAY[gen_random_uuid()], ARRAY[1], ARRAY['X'], ARRAY['{}'])"
 
 
 def tried(kind: str, url: str, statement: str) -> None:
@@ -15,13 +20,15 @@ def tried(kind: str, url: str, statement: str) -> None:
         connection.rollback()
 
 
-@pytest.mark.parametrize("kind", ["api", "worker", "projector"])
+@pytest.mark.parametrize("kind", ["api", "worker", "import", "projector"])
 @pytest.mark.parametrize(
     "statement",
     [
         "UPDATE events SET topic = 'X'",
         "DELETE FROM events",
         "TRUNCATE events",
+        "INSERT INTO events SELECT * FROM events",
+        "UPDATE region_head SET pos = pos + 1",
         "UPDATE command_result SET pos = 1",
         "UPDATE region_head SET region = 'X'",
         "DELETE FROM region_head",
@@ -39,7 +46,52 @@ def test_no_process_changes_what_is_recorded(kind: str, statement: str, url: str
         tried(kind, url, statement)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        RECORD,
+        RECORD.replace("ARRAY[1]", "ARRAY[1, 2]"),
+        RECORD.replace("ARRAY[1]", "'{}'"),
+        RECORD.replace("ARRAY[gen_random_uuid()]", "'{}'"),
+        RECORD.replace("ARRAY[gen_random_uuid()]", "NULL"),
+        RECORD.replace("'BRONX'", "'NOWHERE'"),
+    ],
+)
+def test_whatever_a_process_records_the_log_is_whole(call: str, url: str) -> None:
+    with psycopg.connect(as_process("api", url), autocommit=True) as writer:
+        for _ in range(2):
+            with suppress(psycopg.IntegrityError):
+                writer.execute(f"SELECT {call}".encode())
+    with psycopg.connect(url) as connection:
+        assert list(of_log(connection)) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE events SET topic = 'X'",
+        "DELETE FROM events",
+        "TRUNCATE events",
+        "TRUNCATE region_head",
+    ],
+)
+def test_be_it_the_owner_what_is_recorded_stays_as_it_is(statement: str, url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute(f"SELECT {RECORD}".encode())
+        with pytest.raises(psycopg.DatabaseError, match="What is recorded stays as it is"):
+            owner.execute(statement.encode())
+        assert owner.execute("SELECT count(*) FROM events").fetchone() == (1,)
+
+
 @pytest.mark.parametrize("kind", ["api", "worker"])
+def test_what_an_import_could_not_take_is_not_for_who_is_open_to_others(
+    kind: str, url: str
+) -> None:
+    with pytest.raises(errors.InsufficientPrivilege):
+        tried(kind, url, "SELECT FROM import_quarantine")
+
+
+@pytest.mark.parametrize("kind", ["api", "worker", "import"])
 @pytest.mark.parametrize(
     "statement", ["DELETE FROM read.incident", "UPDATE read.tracking SET pos = 0"]
 )
@@ -51,8 +103,7 @@ def test_who_writes_the_log_writes_no_read_model(kind: str, statement: str, url:
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO events SELECT * FROM events",
-        "UPDATE region_head SET pos = 0",
+        f"SELECT {RECORD}",
         "SELECT FROM subject_key",
         "SELECT FROM inbox",
         "SELECT FROM export",

@@ -11,6 +11,7 @@ from regions.node import Node, command_pool
 from regions.reference.catalogue import Catalogue
 from regions.store.postgres import Server
 from regions.store.vault import Vault
+from tests.conftest import PAST_TRIGGERS
 from tests.federated import database, wait_until
 from tests.scenarios import NOON, closed, registered
 
@@ -61,7 +62,7 @@ def test_what_is_changed_behind_all_triggers_is_found_and_told_once(
     last = replication.last_position(hub, "BRONX")
     assert look(hub, node) == -(-last // 3)
     assert found(hub) == []
-    hub.execute("SET session_replication_role = replica")
+    hub.execute(PAST_TRIGGERS)
     hub.execute("""UPDATE events SET payload = payload || '{"by": "x"}' WHERE pos = 1""")
     hub.execute("DELETE FROM events WHERE pos = 2")
     hub.execute(
@@ -99,7 +100,7 @@ def test_the_newest_is_compared_first_and_who_was_killed_goes_on(
 
 def test_the_last_event_is_missed_too(hub: psycopg.Connection, node: Node) -> None:
     last = replication.last_position(hub, "BRONX")
-    hub.execute("SET session_replication_role = replica")
+    hub.execute(PAST_TRIGGERS)
     hub.execute("DELETE FROM events WHERE pos = %s", [last])
     look(hub, node)
     assert found(hub) == [(last, "MISSING")]
