@@ -16,7 +16,7 @@ from weakref import WeakSet, WeakValueDictionary
 
 import psycopg
 
-from api.source_event import SourceEvent, Watermark
+from api.source_event import AtOnce, Began, SourceEvent, Watermark
 from domain.errors import CursorInvalid, DomainError, StreamLagging
 from domain.rights import Scope
 from projections.changes import ChangeRow
@@ -103,11 +103,14 @@ class Subscriber:
 
     numbers = itertools.count()
 
-    def __init__(self, followed: Followed, ended: Ended) -> None:
+    def __init__(self, followed: Followed, ended: Ended, after: int) -> None:
         self.followed = followed
         self.ended = ended
+        self.after = after  # a position: what is not behind it is known
+        self.at_once: AtOnce | None = None
         self.pending: deque[Change | Watermark] = deque()
         self.overflown = False
+        self.waiting = False  # for the next, with all before it told
         self.quiet = False  # since the last heartbeat
         self.turn = next(self.numbers) % HEARTBEAT_TURNS
         self.ready = asyncio.Event()
@@ -116,16 +119,26 @@ class Subscriber:
     def leave(self) -> None:
         self.ended.remove_done_callback(self._wake)
 
+    def tell_by(self, at_once: AtOnce) -> None:
+        self.at_once = at_once
+
     def offer(self, change: Change) -> None:
-        if not self.followed.includes(change):
+        if change.pos <= self.after or not self.followed.includes(change):
             return
         self.quiet = False
+        if self._told(change):
+            return
         if self.overflown or len(self.pending) >= PENDING_MAX:
             # Nothing may follow what was left out, or the cursor would pass over it.
             self.overflown = True
         else:
             self.pending.append(change)
         self.ready.set()
+
+    def _told(self, change: Change) -> bool:
+        """At once, which costs a fraction of waking who waits for it."""
+        free = self.waiting and not (self.pending or self.overflown or self.ended.done())
+        return free and self.at_once is not None and self.at_once(change)
 
     def beat(self, mark: Watermark) -> None:
         if self.quiet and not self.pending and not self.overflown:
@@ -142,7 +155,11 @@ class Subscriber:
             if self.overflown:
                 raise StreamLagging
             self.ready.clear()
-            await self.ready.wait()
+            self.waiting = True
+            try:
+                await self.ready.wait()
+            finally:
+                self.waiting = False
         raise self.ended.result()
 
     def _wake(self, _: Ended) -> None:
@@ -214,21 +231,19 @@ class ChangeHub:
         Tells first where it begins. Raises CursorInvalid for a position never given out,
         StreamLagging when too slow, and what `ended` tells.
         """
-        region, subscriber = followed.region, Subscriber(followed, ended)
+        region, seam = followed.region, self.positions.get(followed.region, 0)
+        position = seam if after is None else after
+        subscriber = Subscriber(followed, ended, position)
         self.subscribers.setdefault(region, set()).add(subscriber)
         self.joined.set()
-        seam = self.positions.get(region, 0)
         try:
-            position = seam if after is None else after
             if position > seam:
                 await self._check_given_out(region, position)
-            yield Watermark(region, position)
+            yield Began(region, position, subscriber.tell_by)
             async for change in self._replay(subscriber, position, seam):
                 yield change
             while True:
-                event = await subscriber.take()
-                if event.pos > position:
-                    yield event
+                yield await subscriber.take()
         finally:
             subscriber.leave()
             self.subscribers[region].discard(subscriber)

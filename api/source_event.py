@@ -1,6 +1,7 @@
 """What subscribers are told together: each group of equal ones executes and encodes it once."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 
 class SourceEvent:
@@ -20,3 +21,15 @@ class Watermark(SourceEvent):
         super().__init__()
         self.pos = pos
         self.cursor = f"{region}:{pos}"
+
+
+# Whether a subscriber was told of an event then and there. Who was not, is told in their turn.
+AtOnce: TypeAlias = Callable[[SourceEvent], bool]
+
+
+class Began(Watermark):
+    """The first of a stream: its reader may say by it how they can be told at once."""
+
+    def __init__(self, region: str, pos: int, tell_by: Callable[[AtOnce], None]) -> None:
+        super().__init__(region, pos)
+        self.tell_by = tell_by

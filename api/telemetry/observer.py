@@ -3,7 +3,7 @@
 import logging
 import math
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 
 from opentelemetry.trace import SpanKind
@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind
 from api.context import Context
 from api.telemetry.metrics import NO_OPERATION, SUBSCRIPTION, Metrics
 from api.telemetry.names import Names
-from api.telemetry.observing import Observed
+from api.telemetry.observing import Observed, observed
 from api.telemetry.usage import Usage
 from api.transport.groups import Told
 from regions.store import tracing
@@ -70,6 +70,18 @@ class Observer:
                     yield told
                     if seen.kind == SUBSCRIPTION and told.payload is not None:
                         self.metrics.results(self._name(seen)).inc()
+
+    def counting(self, send: Callable[[Told], bool]) -> Callable[[Told], bool]:
+        """The same, with what it sends counted as the operation's that is under way."""
+        count = self.metrics.results(self._name(observed())).inc
+
+        def counted(told: Told) -> bool:
+            sent = send(told)
+            if sent:
+                count()
+            return sent
+
+        return counted
 
     def _open_streams(self) -> Counter[str]:
         """By name of the operation."""

@@ -27,7 +27,7 @@ from api.transport.cost import COST_MAX, REFUSED_COST, Prices, TooCostly
 from api.transport.groups import Sent, Told
 from api.transport.operations import Document, Operations, digest_of
 from api.transport.shared import SharedAnswers
-from api.transport.streams import Streams
+from api.transport.streams import Send, Streams
 from domain.errors import DomainError, InvalidInput, NotFound
 
 OPERATION_SECONDS_MAX = 70  # above the longest that a resolver allows itself (a policy replay)
@@ -234,11 +234,18 @@ class Execution:
         found = execute(self.schema, **_given(admitted.document, asked, context))
         return found if isinstance(found, ExecutionResult) else await found
 
-    def stream(self, asked: Asked, context: Context) -> AsyncGenerator[Told, None]:
-        """What is told of any operation, in order; one that is refused ends with its errors."""
-        return self.observer.each(self._told(asked, context), context)
+    def stream(
+        self, asked: Asked, context: Context, send: Send | None = None
+    ) -> AsyncGenerator[Told, None]:
+        """What is told of any operation, in order; one that is refused ends with its errors.
 
-    async def _told(self, asked: Asked, context: Context) -> AsyncGenerator[Told, None]:
+        A subscription tells by `send` what that takes, and the rest by the stream.
+        """
+        return self.observer.each(self._told(asked, context, send), context)
+
+    async def _told(
+        self, asked: Asked, context: Context, send: Send | None
+    ) -> AsyncGenerator[Told, None]:
         try:
             admitted = self.admit(asked, context.principal)
             if admitted.operation.operation is not OperationType.SUBSCRIPTION:
@@ -248,7 +255,8 @@ class Execution:
             yield Told(errors=refused.errors)
             return
         subscribed = Sent(admitted.document, admitted.operation, asked.variables)
-        async with aclosing(self.streams.follow(subscribed, context)) as following:
+        counted = send and self.observer.counting(send)
+        async with aclosing(self.streams.follow(subscribed, context, counted)) as following:
             async for told in following:
                 yield told
 

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Coroutine, Hashable, Mapping
-from inspect import isawaitable
 from typing import Any, NamedTuple
 
 import orjson
@@ -88,14 +87,18 @@ class Group:
         self.executor = executor
 
     async def answer(self, event: SourceEvent) -> Told:
-        """Executed and encoded by the first member who comes."""
-        answer = event.answers.get(self)
-        if answer is None:
-            found = self._execute(event)
-            answer = asyncio.create_task(found) if isawaitable(found) else found
-            event.answers[self] = answer
+        answer = self.begun(event)
         # Who leaves while it is executed takes it from nobody.
         return answer if isinstance(answer, Told) else await asyncio.shield(answer)
+
+    def begun(self, event: SourceEvent) -> Told | asyncio.Task[Told]:
+        """The answer, executed and encoded by the first member who comes."""
+        answer: Told | asyncio.Task[Told] | None = event.answers.get(self)
+        if answer is None:
+            found = self._execute(event)
+            answer = found if isinstance(found, Told) else asyncio.create_task(found)
+            event.answers[self] = answer
+        return answer
 
     def _execute(self, event: SourceEvent) -> Told | Coroutine[Any, Any, Told]:
         """At once, where no resolver has to wait."""

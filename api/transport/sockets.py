@@ -7,6 +7,7 @@ itself closes a socket; what is wrong with an operation is told to that operatio
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Any
 
 import orjson
@@ -20,6 +21,8 @@ from api.viewer import IssuerUnavailable
 from domain.errors import DomainError, NotPermitted
 
 PROTOCOL = "graphql-transport-ws"
+OFFER = "tsur.offer"  # an extension of ASGI
+Offer = Callable[[bytes], bool]  # whether the text was taken
 INIT_SECONDS = 5.0  # for a client to say who it is
 OPERATIONS_MAX = 20  # at once on a socket
 ID_CHARACTERS_MAX = 128
@@ -55,6 +58,8 @@ class Socket:
         self.execution = execution
         self.authenticate = authenticate
         self.context: Context | None = None
+        # Of our own server (api/serving.py): it takes a text that needs not be waited for.
+        self.offer: Offer | None = socket.scope.get("extensions", {}).get(OFFER)
         self.running: dict[str, asyncio.Task[None]] = {}
         self.watching: asyncio.Task[None] | None = None
 
@@ -165,11 +170,12 @@ class Socket:
 
     async def _carry(self, operation: str, asked: Asked) -> None:
         assert self.context is not None, "nobody is served before they are greeted"  # noqa: S101
-        name = orjson.dumps(operation).decode()
+        name = orjson.dumps(operation)
+        send = partial(self._send_at_once, name) if self.offer else None
         try:
-            async with aclosing(self.execution.stream(asked, self.context)) as following:
+            async with aclosing(self.execution.stream(asked, self.context, send)) as following:
                 async for told in following:
-                    await self._send_text(_message(name, told))
+                    await self._send_text(_message(name, told).decode())
                     if told.errors is not None:
                         return
             await self._send({"id": operation, "type": "complete"})
@@ -178,6 +184,9 @@ class Socket:
         finally:
             if self.running.get(operation) is asyncio.current_task():
                 del self.running[operation]
+
+    def _send_at_once(self, name: bytes, told: Told) -> bool:
+        return self.offer is not None and self.offer(_message(name, told))
 
     async def _send_errors(self, operation: str, errors: object) -> None:
         await self._send({"id": operation, "type": "error", "payload": errors})
@@ -191,13 +200,14 @@ class Socket:
             await self.socket.send_text(text)
 
 
-def _message(name: str, told: Told) -> str:
+def _message(name: bytes, told: Told) -> bytes:
     """Of the operation whose id is this JSON. What is encoded for many is not encoded again."""
     if told.payload is not None:
-        return f'{{"id":{name},"type":"next","payload":{told.payload.decode()}}}'
+        return b'{"id":%b,"type":"next","payload":%b}' % (name, told.payload)
     if told.errors is not None:
-        return f'{{"id":{name},"type":"error","payload":{orjson.dumps(told.errors).decode()}}}'
-    return f'{{"type":"ping","payload":{{"cursors":{{{name}:"{told.cursor}"}}}}}}'
+        return b'{"id":%b,"type":"error","payload":%b}' % (name, orjson.dumps(told.errors))
+    cursor = (told.cursor or "").encode()
+    return b'{"type":"ping","payload":{"cursors":{%b:"%b"}}}' % (name, cursor)
 
 
 def _id_of(message: dict[str, Any]) -> str:

@@ -3,8 +3,9 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncGenerator, Hashable, Iterator
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterator
 from contextlib import aclosing, contextmanager, suppress
+from functools import partial
 from inspect import isawaitable
 from typing import Any, cast
 from weakref import WeakValueDictionary
@@ -19,7 +20,7 @@ from graphql.execution import create_source_event_stream
 
 from api.context import Context
 from api.presenting import presented
-from api.source_event import SourceEvent, Watermark
+from api.source_event import Began, SourceEvent, Watermark
 from api.transport.budget import Principal
 from api.transport.groups import Group, Sent, Told
 from domain.errors import DomainError
@@ -27,6 +28,8 @@ from domain.errors import DomainError
 STREAMS_MAX = 200  # at once of one name, or of one address without a token
 RECONNECT_SECONDS_MIN, RECONNECT_SECONDS_MAX = 1.0, 10.0
 LAST_WORDS_SECONDS = 2.0  # for clients that read slowly
+
+Send = Callable[[Told], bool]  # whether it could be sent without waiting
 
 
 class TooManySubscriptions(DomainError):
@@ -43,6 +46,34 @@ class ServerStopping(DomainError):
         self.reconnect_after_seconds = round(seconds, 1)
 
 
+class Following:
+    """How far a client was told, in its turn or at once."""
+
+    def __init__(self, context: Context, send: Send | None) -> None:
+        self.context = context
+        self.send = send
+        self.cursor: str | None = None
+        self.last: bytes | None = None
+
+    def is_news(self, event: SourceEvent, told: Told) -> bool:
+        return event.repeats or told.payload != self.last
+
+    def has(self, told: Told) -> None:
+        self.cursor, self.last = told.cursor, told.payload
+
+    def tell(self, group: Group, event: SourceEvent) -> bool:
+        """Whether it was told at once: it is executed without waiting, and the client keeps up."""
+        if self.send is None or self.context.seconds_left() <= 0:
+            return False
+        told = group.begun(event)
+        if not isinstance(told, Told) or told.errors is not None:
+            return False
+        if self.is_news(event, told) and not self.send(told):
+            return False
+        self.has(told)
+        return True
+
+
 class Streams:
     def __init__(self, schema: GraphQLSchema) -> None:
         self.schema = schema
@@ -51,11 +82,15 @@ class Streams:
         self.none_open = asyncio.Event()
         self.none_open.set()
 
-    async def follow(self, asked: Sent, context: Context) -> AsyncGenerator[Told, None]:
-        """What a client is told, in order; the last has the errors that ended it."""
-        cursor: str | None = None
-        last: bytes | None = None
+    async def follow(
+        self, asked: Sent, context: Context, send: Send | None = None
+    ) -> AsyncGenerator[Told, None]:
+        """What a client is told, in order; the last has the errors that ended it.
+
+        Whatever `send` takes meanwhile was told by that.
+        """
         with self._opened(context.principal):
+            following = Following(context, send)
             try:
                 if self.open[context.principal] > STREAMS_MAX:
                     raise TooManySubscriptions(limit=STREAMS_MAX)
@@ -63,17 +98,19 @@ class Streams:
                 source = await _source(asked.executor(self.schema, context))
                 async with aclosing(source) as events:
                     async for event in events:
+                        if isinstance(event, Began):
+                            event.tell_by(partial(following.tell, group))
                         marked = isinstance(event, Watermark)
                         told = Told(cursor=event.cursor) if marked else await group.answer(event)
                         if told.errors is not None:
-                            yield told.ended(cursor)
+                            yield told.ended(following.cursor)
                             return
-                        if event.repeats or told.payload != last:
+                        if following.is_news(event, told):
                             yield told
                         # Who comes for the next has sent this one.
-                        cursor, last = told.cursor, told.payload
+                        following.has(told)
             except Exception as error:
-                yield Told(errors=reasons(error)).ended(cursor)
+                yield Told(errors=reasons(error)).ended(following.cursor)
 
     async def all_ended(self) -> None:
         """Wait for the end of all that are open now; those of slow clients are left behind."""

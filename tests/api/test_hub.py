@@ -2,12 +2,13 @@
 
 import asyncio
 from contextlib import aclosing
+from typing import cast
 from uuid import uuid4
 
 import pytest
 
 from api.hub import PENDING_MAX, Change, ChangeHub, Followed, Page, Subscriber
-from api.source_event import Watermark
+from api.source_event import SourceEvent, Watermark
 from domain.errors import StreamLagging
 from projections.changes import ChangeRow
 from projections.pool import read_pool
@@ -22,7 +23,7 @@ def change(pos: int, municipality: str | None = None) -> Change:
 
 
 def subscriber(followed: Followed) -> Subscriber:
-    return Subscriber(followed, asyncio.get_running_loop().create_future())
+    return Subscriber(followed, asyncio.get_running_loop().create_future(), 0)
 
 
 def test_nothing_follows_what_was_left_out() -> None:
@@ -40,6 +41,49 @@ def test_nothing_follows_what_was_left_out() -> None:
 
     # The last cursor the client has is the one before the first change it was not given.
     assert asyncio.run(take_all()) == list(range(1, PENDING_MAX + 1))
+
+
+def test_who_waits_is_told_at_once_and_who_does_not_in_their_turn() -> None:
+    async def told() -> tuple[list[int], list[int]]:
+        at_once: list[int] = []
+
+        def tell(event: SourceEvent) -> bool:
+            keeps_up = len(at_once) < 2
+            if keeps_up and isinstance(event, Change):
+                at_once.append(event.pos)
+            return keeps_up
+
+        follower, in_turn = subscriber(Followed("BRONX")), []
+        follower.tell_by(tell)
+        follower.offer(change(1))  # nobody waits yet
+        in_turn.append((await follower.take()).pos)
+        waiting = asyncio.create_task(follower.take())
+        await asyncio.sleep(0)
+        for pos in (1, 2, 3, 4, 5):
+            follower.offer(change(pos))
+        in_turn += [(await waiting).pos, (await follower.take()).pos]
+        return at_once, in_turn
+
+    # The fourth was not taken, so nothing may overtake it.
+    assert asyncio.run(told()) == ([1, 2], [1, 3, 4])
+
+
+def test_nobody_is_told_at_once_of_what_they_know_nor_after_the_end() -> None:
+    async def told() -> list[int]:
+        at_once: list[int] = []
+        follower = Subscriber(Followed("BRONX"), asyncio.get_running_loop().create_future(), 2)
+        follower.tell_by(lambda event: at_once.append(cast("Change", event).pos) is None)
+        waiting = asyncio.create_task(follower.take())
+        await asyncio.sleep(0)
+        for pos in (1, 2, 3):
+            follower.offer(change(pos))
+        follower.ended.set_result(StreamLagging())
+        follower.offer(change(4))
+        with pytest.raises(StreamLagging):
+            await waiting
+        return at_once
+
+    assert asyncio.run(told()) == [3]
 
 
 def test_a_municipality_is_offered_its_own_changes_only() -> None:
