@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import httpx
 import msgspec
@@ -44,6 +44,11 @@ from workers.platforms.signed import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 MONITOR = Actor("Смирнова", Role.MONITOR, Scope("BRONX"))
 LATER = NOON + timedelta(hours=24)  # the moment of the APIs
 WORDS = "Нет воды"
+CAPTURE = """
+mutation ($input: CaptureMessageInput!) {
+  captureMessage(input: $input) { incidentId userErrors { code } }
+}
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -202,6 +207,25 @@ def test_what_the_other_node_refuses_is_shown_to_an_operator(two: Two) -> None:
     assert (failed.actor, failed.error) == ("receive_transfer", "HandoverRefused")
     assert msgspec.json.decode(failed.arguments) == ["BRONX", f"{left.incident_id}", left.version]
     assert topics(two.queens) == []
+
+
+def test_who_guesses_the_id_of_its_command_keeps_it_from_nobody(two: Two) -> None:
+    left = two.transfer()
+    guessed = str(uuid5(left.incident_id, f"transfer {left.version}"))
+    given = {
+        "commandId": guessed,
+        "region": "QUEENS",
+        "channel": "PHONE",
+        "publishedAt": NOON.isoformat(),
+    }
+    with two.api() as api, two.at_work():
+        token = api.token("QUEENS")
+        told = [api.ask(CAPTURE, token=token, input=given)["captureMessage"] for _ in range(2)]
+        two.wait()
+    assert told[0] == told[1]
+    assert not told[0]["userErrors"]
+    assert two.amiss() == []
+    assert quarantined_jobs(two.bronx.pool) == []
 
 
 def test_nothing_personal_lies_in_the_queue(two: Two) -> None:
