@@ -47,6 +47,7 @@ class Settings:
     traces_endpoint: str | None = None  # of a collector of OpenTelemetry; None: no traces
     topology: Path | None = None  # None: this node is all there is
     node: str | None = None  # which node of the topology this is
+    machine: str | None = None  # which of the node's machines
 
     def __post_init__(self) -> None:
         if self.trusted_only and self.trusted_documents is None:
@@ -57,7 +58,8 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings from TSUR_HOME, TSUR_DATABASE_URL, TSUR_HOST, TSUR_PORT, TSUR_CATALOGUE,
     TSUR_BROKER_URL, TSUR_INTROSPECTION, TSUR_BUDGET_POINTS, TSUR_BUDGET_POINTS_PER_SECOND,
     TSUR_TRUSTED_DOCUMENTS, TSUR_TRUSTED_ONLY, TSUR_OIDC_ISSUER, TSUR_OIDC_AUDIENCE,
-    TSUR_SLOW_SECONDS, OTEL_EXPORTER_OTLP_ENDPOINT, TSUR_TOPOLOGY and TSUR_NODE.
+    TSUR_SLOW_SECONDS, OTEL_EXPORTER_OTLP_ENDPOINT, TSUR_TOPOLOGY, TSUR_NODE and
+    TSUR_MACHINE.
 
     Raises SettingInvalid naming the variable.
     """
@@ -80,6 +82,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         traces_endpoint=_collector(environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None),
         topology=Path(path).absolute() if (path := environ.get("TSUR_TOPOLOGY")) else None,
         node=environ.get("TSUR_NODE") or None,
+        machine=environ.get("TSUR_MACHINE") or None,
     )
 
 
