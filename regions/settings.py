@@ -3,9 +3,11 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from regions.store.server import ConninfoInvalid, read_conninfo
 
 SHIPPED_CATALOGUES = Path(__file__).parent / "catalogues"
 
@@ -33,11 +35,13 @@ class Budget:
 @dataclass(frozen=True, slots=True)
 class Settings:
     home: Path  # everything this node keeps on disk
-    database_url: str | None  # None: the embedded PostgreSQL in `home`
+    # None: the embedded PostgreSQL in `home`. It may hold a password.
+    database_url: str | None = field(repr=False)
     host: str
     port: int
     catalogue: Path  # folder of reference data
-    broker_url: str | None = None  # RabbitMQ; None: jobs stay in the database
+    # RabbitMQ; None: jobs stay in the database
+    broker_url: str | None = field(default=None, repr=False)
     introspection: bool = True  # whether clients may ask for the schema
     budget: Budget = Budget()
     trusted_documents: Path | None = None  # folder of operations
@@ -65,7 +69,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """
     return Settings(
         home=Path(environ.get("TSUR_HOME") or ".tsur").absolute(),
-        database_url=environ.get("TSUR_DATABASE_URL") or None,
+        database_url=_database(environ.get("TSUR_DATABASE_URL") or None),
         host=environ.get("TSUR_HOST") or "127.0.0.1",
         port=_port(environ.get("TSUR_PORT") or "8000"),
         catalogue=_catalogue(environ.get("TSUR_CATALOGUE") or "russia"),
@@ -146,6 +150,15 @@ def _issuer(url: str | None, audience: str | None) -> Issuer | None:
             "TSUR_OIDC_ISSUER must be the https:// address of the issuer, as its tokens write it"
         )
     return Issuer(url, audience)
+
+
+def _database(url: str | None) -> str | None:
+    try:
+        if url is not None:
+            read_conninfo(url)
+    except ConninfoInvalid as error:
+        raise SettingInvalid(f"TSUR_DATABASE_URL: {error}") from None
+    return url
 
 
 def _broker(url: str | None) -> str | None:

@@ -15,7 +15,8 @@
 A node on this machine has a `home`, the folder of its own PostgreSQL, instead of a `database`.
 `machines.NAME = { api = 1, worker = 2 }` says which processes of a node `tsur up` starts where, and
 how many of each; without any all of them run on one machine.
-Passwords belong into a passfile or a service file of libpq, not here.
+Passwords belong into a passfile of libpq, not here: who reads one node's file would have all, and
+PostgreSQL writes a subscription that fails into its log.
 """
 
 import json
@@ -32,6 +33,7 @@ import msgspec
 
 from domain.rights import region_proper
 from regions.reference.catalogue import Catalogue
+from regions.store.server import ConninfoInvalid, read_conninfo
 from regions.store.vault import read_secret
 
 FEDERATION_KEY = "federation.key"
@@ -161,9 +163,20 @@ def load_topology(path: Path, catalogue: Catalogue) -> Topology:
             raise TopologyInvalid(f"{path}: {name!r} is no name of a node: a-z, 0-9 and _ only")
         if (name == topology.hub) == bool(node.regions):
             raise TopologyInvalid(f"{path}: the hub has no regions of its own, every node has some")
-        if wrong := _of_machines(node):
+        if wrong := _of_machines(node) or _of_connections(node):
             raise TopologyInvalid(f"{path}: {name!r} {wrong}")
     return topology
+
+
+def _of_connections(node: Place) -> str | None:
+    """What is wrong with how its database is reached."""
+    try:
+        parts = [read_conninfo(each) for each in (node.database, node.replication) if each]
+    except ConninfoInvalid as error:
+        return f"has a `database` or `replication` that is none. {error}"
+    if any("password" in name for each in parts for name in each):
+        return "has a password in its connection: name a passfile there (passfile=…)"
+    return None
 
 
 def _of_machines(node: Place) -> str | None:

@@ -392,7 +392,7 @@ def test_a_port_in_use_is_told(home: Path) -> None:
         ({"TSUR_CATALOGUE": "/"}, "TSUR_CATALOGUE"),
         ({"TSUR_HOST": "203.0.113.1"}, "TSUR_HOST"),
         ({"TSUR_DATABASE_URL": "postgresql://127.0.0.1:1/tsur"}, "127.0.0.1"),
-        ({"TSUR_DATABASE_URL": "nonsense"}, "PostgreSQL"),
+        ({"TSUR_DATABASE_URL": "nonsense"}, "TSUR_DATABASE_URL"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_told(

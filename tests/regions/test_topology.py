@@ -1,5 +1,6 @@
 """Which node has a region, and what a topology must not say."""
 
+import traceback
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,24 @@ def test_a_home_is_on_one_machine(file: Path, catalogue: Catalogue) -> None:
     file.write_text(file.read_text() + MACHINES)
     with pytest.raises(TopologyInvalid, match="'first' has a home"):
         load_topology(file, catalogue)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("replication = 'postgresql://hub:s3cret@volga.example/tsur'", "passfile"),
+        ("replication = 'host=volga.example password=s3cret'", "passfile"),
+        ("replication = 'host=volga.example sslpassword=s3cret'", "passfile"),
+        ("replication = 'postgres//hub:s3cret@volga.example'", "%XX"),
+    ],
+)
+def test_a_topology_holds_no_password(
+    file: Path, catalogue: Catalogue, line: str, told: str
+) -> None:
+    file.write_text(f"{file.read_text()}\n{line}\n")
+    with pytest.raises(TopologyInvalid, match=told) as refused:
+        load_topology(file, catalogue)
+    assert "s3cret" not in "".join(traceback.format_exception(refused.value))
 
 
 def test_a_word_that_means_nothing_is_refused(file: Path, catalogue: Catalogue) -> None:
