@@ -357,7 +357,7 @@ def run_node(
     if place.home is None:
         raise SettingInvalid(f"{name} is no node of this machine: run `tsur up` on its own")
     port = urlsplit(place.api).port or settings.port
-    own = replace(settings, topology=path, node=name, home=place.home, port=port)
+    own = replace(settings, topology=path, node=name, machine=None, home=place.home, port=port)
     run_everything(own, DEMO if demo else None)
 
 

@@ -1,7 +1,7 @@
 """What is said with each command; commands that say nothing more share CommandInput."""
 
 from datetime import date, datetime
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import strawberry
 
@@ -31,12 +31,25 @@ from domain.vocabulary import (
     Verdict,
 )
 
+OF_CLIENTS = uuid5(NAMESPACE_OID, "tsur client")
 
-@strawberry.input(description="What every command on an incident needs.")
-class CommandInput:
+
+@strawberry.input(description="What every command needs.")
+class GivenInput:
     command_id: UUID = strawberry.field(
         description="Made by the client for this command. Sent again, it gets the first result."
     )
+
+    def __post_init__(self) -> None:
+        """Keep it apart from the ids that we make ourselves, which follow from what all can see.
+
+        Whoever gave a command under one of those first would keep ours from being recorded.
+        """
+        self.command_id = uuid5(OF_CLIENTS, self.command_id.hex)
+
+
+@strawberry.input(description="What every command on an incident needs.")
+class CommandInput(GivenInput):
     incident_id: strawberry.ID = strawberry.field(description="Which incident.")
     expected_version: int | None = strawberry.field(
         default=None, description="Refuse if the incident has changed since this version."
@@ -54,10 +67,7 @@ class CitizenInput:
 
 
 @strawberry.input(description="A citizen's message that becomes an incident.")
-class RegisterIncidentInput:
-    command_id: UUID = strawberry.field(
-        description="Made by the client for this command. Sent again, it gets the first result."
-    )
+class RegisterIncidentInput(GivenInput):
     region: str = strawberry.field(description="Code of the region.")
     municipality: str | None = strawberry.field(
         default=None, description="Code; null while it is not located."
@@ -116,10 +126,7 @@ class TransferIncidentInput(CommandInput):
 
 
 @strawberry.input(description="What every command on a centre needs.")
-class OfficeCommandInput:
-    command_id: UUID = strawberry.field(
-        description="Made by the client for this command. Sent again, it gets the first result."
-    )
+class OfficeCommandInput(GivenInput):
     region: str = strawberry.field(description="Code of the region.")
 
 

@@ -19,11 +19,11 @@ CHILD_STOP_SECONDS = 15
 
 
 class Children:
-    """Child processes by the `tsur` command they run."""
+    """Child processes by the `tsur` command they run; of some there are several."""
 
     def __init__(self, commands: Sequence[str], environment: Mapping[str, str]) -> None:
         self.environment = {**os.environ, **environment}
-        self.running = {command: self._start(command) for command in commands}
+        self.running = [(command, self._start(command)) for command in commands]
 
     def _start(self, command: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -37,21 +37,23 @@ class Children:
     def restart_dead(self) -> list[str]:
         """Start again what has died; returns the commands that had."""
         dead = self.ended()
-        for command in dead:
-            self._close_pipe(self.running[command])
-            self.running[command] = self._start(command)
+        for number, (command, child) in enumerate(self.running):
+            if child.returncode is not None:
+                self._close_pipe(child)
+                self.running[number] = (command, self._start(command))
         return dead
 
     def ended(self) -> list[str]:
         """The commands that have ended and were not started again."""
-        return [command for command, child in self.running.items() if child.poll() is not None]
+        return [command for command, child in self.running if child.poll() is not None]
 
     def stop(self) -> None:
         """Ask, wait, and end what did not listen."""
-        for child in self.running.values():
+        children = [child for _, child in self.running]
+        for child in children:
             child.terminate()
         deadline = time.monotonic() + CHILD_STOP_SECONDS
-        for child in self.running.values():
+        for child in children:
             try:
                 child.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:

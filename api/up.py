@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -17,15 +18,22 @@ from api.progress import bar, console
 from projections import versions
 from projections.projector import Projector
 from projections.versions import Progress
-from regions.federation.topology import load_topology, read_federation_key
-from regions.node import Database, Node, database, open_node
+from regions.federation.topology import AT_EACH, Process, read_federation_key
+from regions.node import Database, Node, database, open_node, read_membership
 from regions.reference.catalogue import load_catalogue
 from regions.settings import SettingInvalid, Settings
 
 SUPERVISE_SECONDS = 0.5  # between two looks at the children
 JOINED_SECONDS = 1.0  # between two tries to have the database for ourselves
 DEMO_SEED = 1
-COMMANDS = ["projector", "api", "clock", "worker", "worker --queue exports"]
+COMMANDS: dict[Process, str] = {
+    "projector": "projector",
+    "api": "api",
+    "clock": "clock",
+    "worker": "worker",
+    "exports": "worker --queue exports",
+    "watch": "federation watch",
+}
 PAGES = f"http://127.0.0.1:{PLATFORMS_PORT}"
 
 
@@ -39,15 +47,20 @@ class Stopped(Exception):
 
 
 def run_everything(settings: Settings, demo: Demo | None) -> None:
-    """Until SIGINT or SIGTERM. Raises SettingInvalid, PostgresUnavailable, CatalogueInvalid."""
-    _check_port_free(settings)
+    """Until SIGINT or SIGTERM.
+
+    Raises SettingInvalid, PostgresUnavailable, CatalogueInvalid, TopologyInvalid.
+    """
+    here = commands_here(settings)
+    if "api" in here:
+        _check_port_free(settings)
     told = False
     with stop_signal() as stop, suppress(Stopped):
         while not stop.is_set():
             with database(settings) as served:
                 if not served.borrowed:
-                    _prepare(settings, served.url, demo, stop)
-                    _supervise(settings, served, demo, stop)
+                    _prepare(settings, served.url, demo, stop, projects="projector" in here)
+                    _supervise(settings, served, here, demo, stop)
                     continue
             if not told:
                 told = True
@@ -55,7 +68,9 @@ def run_everything(settings: Settings, demo: Demo | None) -> None:
             stop.wait(JOINED_SECONDS)
 
 
-def _prepare(settings: Settings, url: str, demo: Demo | None, stop: threading.Event) -> None:
+def _prepare(
+    settings: Settings, url: str, demo: Demo | None, stop: threading.Event, *, projects: bool
+) -> None:
     with open_node(settings, url) as node:
         read_federation_key(settings.home, node.membership)  # else its children end at once
         with bar("Building the read models") as progress:
@@ -64,7 +79,8 @@ def _prepare(settings: Settings, url: str, demo: Demo | None, stop: threading.Ev
             _fill(settings, node, demo, stop)
             if settings.topology is None:
                 connect_platforms(node, settings)
-        catch_up(node, stop)
+        if projects:
+            catch_up(node, stop)
 
 
 def _unless(stop: threading.Event, progress: Progress) -> Progress:
@@ -125,21 +141,27 @@ def _write(note: Path, facts: dict[str, object]) -> None:
     draft.replace(note)
 
 
-def hub_commands(settings: Settings) -> list[str]:
-    """What else runs at a hub."""
-    if settings.topology is None:
-        return []
-    topology = load_topology(settings.topology, load_catalogue(settings.catalogue))
-    return ["federation watch"] if settings.node == topology.hub else []
+def commands_here(settings: Settings) -> list[str]:
+    """What runs on this machine, each as often. Raises TopologyInvalid and SettingInvalid."""
+    membership = read_membership(settings, load_catalogue(settings.catalogue))
+    if membership is None:
+        return [COMMANDS[each] for each in AT_EACH]
+    place = membership.topology.place(membership.name)
+    found = place.processes(settings.machine)
+    return [COMMANDS[each] for each, number in found.items() for _ in range(number)]
 
 
 def _supervise(
-    settings: Settings, served: Database, demo: Demo | None, stop: threading.Event
+    settings: Settings,
+    served: Database,
+    here: Sequence[str],
+    demo: Demo | None,
+    stop: threading.Event,
 ) -> None:
     """Run the children until `stop` is set or the database has died."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
-    commands = [*COMMANDS, *hub_commands(settings), *(demo_commands(settings) if demo else [])]
+    commands = [*here, *(demo_commands(settings) if demo else [])]
     environment = {
         "TSUR_DATABASE_URL": served.url,
         "TSUR_HOME": str(settings.home),
@@ -151,7 +173,9 @@ def _supervise(
         PARENT_HOLDS_STDIN: "1",
     }
     children = Children(commands, environment)
-    announced = False
+    announced = "api" not in here
+    if announced:
+        console.print(f"[bold green]tsur runs here:[/] {', '.join(here)}")
     try:
         # Watched from their first moment on: a child may die before it has ever been ready.
         while not stop.wait(SUPERVISE_SECONDS) and served.alive():

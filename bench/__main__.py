@@ -17,6 +17,7 @@ from bench import (
     graphql,
     growth,
     intake,
+    nodes,
     projection,
     rebuild,
     subscribers,
@@ -42,6 +43,7 @@ BENCHES: dict[str, Callable[[Scratch], list[Result]]] = {
     "graphql": graphql.run,
     "subscribers": subscribers.run,
     "federation": federation.run,
+    "nodes": nodes.run,
     "rebuild": rebuild.run,
     "growth": growth.run,
 }

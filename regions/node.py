@@ -34,7 +34,7 @@ COMMANDS_AT_ONCE = 10  # connections for commands; each command holds one for ab
 
 @dataclass
 class Node:
-    url: str
+    url: str = field(repr=False)  # may hold a password
     catalogue: Catalogue
     vault: Vault
     pool: ConnectionPool
@@ -185,7 +185,15 @@ def check_vault(url: str, vault: Vault) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         found = connection.execute("SELECT vault_mark FROM node").fetchone()
         if found == (None,):
-            connection.execute("UPDATE node SET vault_mark = %s WHERE vault_mark IS NULL", [mark])
+            try:
+                connection.execute(
+                    "UPDATE node SET vault_mark = %s WHERE vault_mark IS NULL", [mark]
+                )
+            except psycopg.errors.InsufficientPrivilege:
+                raise VaultKeyInvalid(
+                    "The database knows no vault key yet: its owner runs tsur migrate with this "
+                    "node's first"
+                ) from None
             found = connection.execute("SELECT vault_mark FROM node").fetchone()
     if found != (mark,):
         raise VaultKeyInvalid(

@@ -3,9 +3,11 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from regions.store.server import ConninfoInvalid, read_conninfo
 
 SHIPPED_CATALOGUES = Path(__file__).parent / "catalogues"
 
@@ -33,11 +35,13 @@ class Budget:
 @dataclass(frozen=True, slots=True)
 class Settings:
     home: Path  # everything this node keeps on disk
-    database_url: str | None  # None: the embedded PostgreSQL in `home`
+    # None: the embedded PostgreSQL in `home`. It may hold a password.
+    database_url: str | None = field(repr=False)
     host: str
     port: int
     catalogue: Path  # folder of reference data
-    broker_url: str | None = None  # RabbitMQ; None: jobs stay in the database
+    # RabbitMQ; None: jobs stay in the database
+    broker_url: str | None = field(default=None, repr=False)
     introspection: bool = True  # whether clients may ask for the schema
     budget: Budget = Budget()
     trusted_documents: Path | None = None  # folder of operations
@@ -47,6 +51,7 @@ class Settings:
     traces_endpoint: str | None = None  # of a collector of OpenTelemetry; None: no traces
     topology: Path | None = None  # None: this node is all there is
     node: str | None = None  # which node of the topology this is
+    machine: str | None = None  # which of the node's machines
 
     def __post_init__(self) -> None:
         if self.trusted_only and self.trusted_documents is None:
@@ -57,13 +62,14 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings from TSUR_HOME, TSUR_DATABASE_URL, TSUR_HOST, TSUR_PORT, TSUR_CATALOGUE,
     TSUR_BROKER_URL, TSUR_INTROSPECTION, TSUR_BUDGET_POINTS, TSUR_BUDGET_POINTS_PER_SECOND,
     TSUR_TRUSTED_DOCUMENTS, TSUR_TRUSTED_ONLY, TSUR_OIDC_ISSUER, TSUR_OIDC_AUDIENCE,
-    TSUR_SLOW_SECONDS, OTEL_EXPORTER_OTLP_ENDPOINT, TSUR_TOPOLOGY and TSUR_NODE.
+    TSUR_SLOW_SECONDS, OTEL_EXPORTER_OTLP_ENDPOINT, TSUR_TOPOLOGY, TSUR_NODE and
+    TSUR_MACHINE.
 
     Raises SettingInvalid naming the variable.
     """
     return Settings(
         home=Path(environ.get("TSUR_HOME") or ".tsur").absolute(),
-        database_url=environ.get("TSUR_DATABASE_URL") or None,
+        database_url=_database(environ.get("TSUR_DATABASE_URL") or None),
         host=environ.get("TSUR_HOST") or "127.0.0.1",
         port=_port(environ.get("TSUR_PORT") or "8000"),
         catalogue=_catalogue(environ.get("TSUR_CATALOGUE") or "russia"),
@@ -80,6 +86,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         traces_endpoint=_collector(environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None),
         topology=Path(path).absolute() if (path := environ.get("TSUR_TOPOLOGY")) else None,
         node=environ.get("TSUR_NODE") or None,
+        machine=environ.get("TSUR_MACHINE") or None,
     )
 
 
@@ -143,6 +150,15 @@ def _issuer(url: str | None, audience: str | None) -> Issuer | None:
             "TSUR_OIDC_ISSUER must be the https:// address of the issuer, as its tokens write it"
         )
     return Issuer(url, audience)
+
+
+def _database(url: str | None) -> str | None:
+    try:
+        if url is not None:
+            read_conninfo(url)
+    except ConninfoInvalid as error:
+        raise SettingInvalid(f"TSUR_DATABASE_URL: {error}") from None
+    return url
 
 
 def _broker(url: str | None) -> str | None:

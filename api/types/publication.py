@@ -9,6 +9,7 @@ import strawberry
 
 from api.context import Info
 from api.cost_directives import Cost, ListSize
+from api.inputs import GivenInput
 from api.types.figures import PeriodInput
 from api.types.ranking import RankingInput, TimeKind
 from domain.errors import PageTooLarge
@@ -30,10 +31,7 @@ PAGE_MAX = 100
 
 
 @strawberry.input(description="An exact ranking to be published as it is found now.")
-class PublishRankingInput(RankingInput):
-    command_id: UUID = strawberry.field(
-        description="Made by the client for this command. Sent again, it gets the first result."
-    )
+class PublishRankingInput(RankingInput, GivenInput):
     period: PeriodInput = strawberry.field(description="Settled: 30 days have passed since.")
     restates: UUID | None = strawberry.field(
         default=None, description="A correction names the publication it takes the place of."

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import LiteralString, NamedTuple
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 
 from regions.store.migration import Migration, last_applied
 
@@ -162,14 +162,21 @@ def _subscribe(
     conninfo: str,
     publications: Iterable[str],
 ) -> None:
+    """Raises FederationRefused if the hub's server does not reach the node's."""
     _drop_slot(node, name)  # of an attempt that was broken off: the other server made it
-    hub.execute(
-        sql.SQL("CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {}").format(
-            sql.Identifier(subscription_of(name)),
-            sql.Literal(conninfo),
-            sql.SQL(", ").join(map(sql.Identifier, publications)),
+    try:
+        hub.execute(
+            sql.SQL("CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {}").format(
+                sql.Identifier(subscription_of(name)),
+                sql.Literal(conninfo),
+                sql.SQL(", ").join(map(sql.Identifier, publications)),
+            )
         )
-    )
+    except errors.ConnectionFailure:
+        raise FederationRefused(
+            f"The server of the hub does not reach {name} as the topology says, its log tells why: "
+            "certificates and passfiles are read there"
+        ) from None
 
 
 def regions_of(hub: psycopg.Connection, name: str, named: Collection[str]) -> list[str]:

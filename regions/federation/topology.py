@@ -13,7 +13,10 @@
 
 `replication` is as what the hub's server connects, where that is another role than `database`'s.
 A node on this machine has a `home`, the folder of its own PostgreSQL, instead of a `database`.
-Passwords belong into a passfile or a service file of libpq, not here.
+`machines.NAME = { api = 1, worker = 2 }` says which processes of a node `tsur up` starts where, and
+how many of each; without any all of them run on one machine.
+Passwords belong into a passfile of libpq, not here: who reads one node's file would have all, and
+PostgreSQL writes a subscription that fails into its log.
 """
 
 import json
@@ -23,12 +26,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
 from domain.rights import region_proper
 from regions.reference.catalogue import Catalogue
+from regions.store.server import ConninfoInvalid, read_conninfo
 from regions.store.vault import read_secret
 
 FEDERATION_KEY = "federation.key"
@@ -39,8 +44,13 @@ class TopologyInvalid(Exception):
     """The topology file contradicts itself or the catalogue; the message says where."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+Process = Literal["projector", "api", "clock", "worker", "exports", "watch"]
+AT_EACH: tuple[Process, ...] = ("projector", "api", "clock", "worker", "exports")
+AT_HUB: tuple[Process, ...] = ("watch",)
+Number = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A node of the network: a database, and the processes that serve it."""
 
     api: str  # its address, for what only it may answer
@@ -48,10 +58,30 @@ class Place:
     database: str | None = None
     home: Path | None = None
     replication: str | None = None  # conninfo for the hub's subscription; None: as `database`
+    machines: dict[str, dict[Process, Number]] = {}  # none: everything runs on one
+
+    @property
+    def everything(self) -> tuple[Process, ...]:
+        """What a node consists of; the hub has no regions."""
+        return AT_EACH if self.regions else AT_EACH + AT_HUB
+
+    def processes(self, machine: str | None) -> Mapping[Process, int]:
+        """How many of each run on a machine, None being the only one. Raises TopologyInvalid."""
+        if not self.machines and machine is None:
+            return dict.fromkeys(self.everything, 1)
+        if machine is None and len(self.machines) == 1:
+            (only,) = self.machines.values()
+            return only
+        if machine not in self.machines:
+            named = ", ".join(self.machines) or "none: it has one"
+            raise TopologyInvalid(
+                f"TSUR_MACHINE must name which machine of the node this is, not {machine!r}. "
+                f"The topology has {named}"
+            )
+        return self.machines[machine]
 
 
-@dataclass(frozen=True, slots=True)
-class Topology:
+class Topology(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hub: str
     nodes: Mapping[str, Place]
 
@@ -133,7 +163,35 @@ def load_topology(path: Path, catalogue: Catalogue) -> Topology:
             raise TopologyInvalid(f"{path}: {name!r} is no name of a node: a-z, 0-9 and _ only")
         if (name == topology.hub) == bool(node.regions):
             raise TopologyInvalid(f"{path}: the hub has no regions of its own, every node has some")
+        if wrong := _of_machines(node) or _of_connections(node):
+            raise TopologyInvalid(f"{path}: {name!r} {wrong}")
     return topology
+
+
+def _of_connections(node: Place) -> str | None:
+    """What is wrong with how its database is reached."""
+    try:
+        parts = [read_conninfo(each) for each in (node.database, node.replication) if each]
+    except ConninfoInvalid as error:
+        return f"has a `database` or `replication` that is none. {error}"
+    if any("password" in name for each in parts for name in each):
+        return "has a password in its connection: name a passfile there (passfile=…)"
+    return None
+
+
+def _of_machines(node: Place) -> str | None:
+    """What is wrong with where its processes run."""
+    run = {process for machine in node.machines.values() for process in machine}
+    if node.home is not None and len(node.machines) > 1:
+        return "has a home, so it is on one machine"
+    if any(machine.get("api", 1) > 1 for machine in node.machines.values()):
+        return "has more than one api on a machine: they would share a port"
+    if "watch" in run and node.regions:
+        return "is no hub, so it has nothing to watch"
+    missing = [each for each in node.everything if each not in run and each != "exports"]
+    if node.machines and missing:
+        return f"runs on no machine: {', '.join(missing)}"
+    return None
 
 
 def _is_private(address: str) -> bool:

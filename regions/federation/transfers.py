@@ -66,13 +66,10 @@ def receive(node: Node, handover: Handover, *, at: datetime) -> Result:
     node.catalogue.region(handover.origin_region)
     destination = node.centre(handover.to_region)
     command_id = uuid5(handover.incident, f"transfer {handover.version}")
-    # Not by its words: those that are erased meanwhile at the origin do not come again. But by what
-    # it led to: clients choose ids as well.
+    # Not by its words: those that are erased meanwhile at the origin do not come again.
     earlier = destination.result_of(command_id)
-    if earlier is not None and earlier.position.region == handover.to_region:
-        found = destination.incident(earlier.incident_id)
-        if found.correlation == handover.correlation:
-            return earlier
+    if earlier is not None:
+        return earlier
     arrived = c.TransferIn(
         origin_region=handover.origin_region,
         origin=handover.incident,

@@ -1,10 +1,12 @@
 """What any PostgreSQL must be to keep our events, whether ours or given by TSUR_DATABASE_URL."""
 
 import contextlib
+import re
+from typing import Any
 
 import psycopg
 from psycopg import errors, sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 # Each query answers: is all well, and what was found. The message says what to do.
 REQUIREMENTS = (
@@ -42,6 +44,29 @@ class PostgresUnavailable(Exception):
 
     def __str__(self) -> str:
         return super().__str__() or str(self.__doc__)
+
+
+class ConninfoInvalid(ValueError):
+    """It is no address of libpq; in a password write all but letters and digits as %XX."""
+
+    def __str__(self) -> str:
+        return str(self.__doc__)
+
+
+def read_conninfo(conninfo: str) -> dict[str, Any]:
+    """Its parts. Raises ConninfoInvalid, which quotes nothing of it, as libpq would.
+
+    Also where half of a password would be taken for a host or a port, and named as such.
+    """
+    try:
+        parts = conninfo_to_dict(conninfo)
+    except psycopg.ProgrammingError:
+        raise ConninfoInvalid from None
+    hosts = str(parts.get("host", "")).split(",")
+    plain = re.fullmatch("[0-9,]*", str(parts.get("port", "")))
+    if not plain or any("@" in host[1:] and not host.startswith("/") for host in hosts):
+        raise ConninfoInvalid
+    return parts
 
 
 def check_server(conninfo: str) -> None:

@@ -1,21 +1,27 @@
-"""What a hub cannot open is asked of the region's node: rights are decided, looks logged there."""
+"""What a hub cannot open is asked of the region's node: rights are decided, looks logged there.
+
+And what was written at a node is read at its hub.
+"""
 
 import asyncio
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 
 from api.drill_down import DrillDown, Look, Opened
 from api.types.node import incident_id, read_incident_id
 from domain.commands import ErasePersonalData
 from domain.errors import DomainError, NotPermitted
-from projections import versions
+from projections import freshness, versions
 from regions.federation import replication
 from regions.federation.topology import Membership, load_topology
 from regions.node import Node
@@ -33,6 +39,13 @@ query ($id: ID!, $asOf: DateTime) {
   incident(id: $id, asOf: $asOf) { status citizen { name text } timeline { event text } }
 }
 """
+REGISTER = """
+mutation ($input: RegisterIncidentInput!) {
+  registerIncident(input: $input) { incidentId position }
+}
+"""
+READ = "query ($id: ID!, $after: [String!]) { incident(id: $id, readAfter: $after) { status } }"
+POSITION = "query ($id: ID!) { incident(id: $id) { timeline { position } } }"
 
 
 @dataclass
@@ -214,3 +227,75 @@ def test_what_is_erased_is_null(federated_api: HubAndNode, catalogue: Catalogue)
     assert "errors" not in answer
     assert answer["data"]["incident"]["citizen"] is None
     looks(federated_api.node_url)
+
+
+# Reading one's own write
+
+
+def test_what_was_written_at_the_node_is_read_at_the_hub(federated_api: HubAndNode) -> None:
+    """The position is known there before its event has come."""
+    with federated_api.node() as node, replication.connect(federated_api.hub.url) as at_hub:
+        at_hub.execute("ALTER SUBSCRIPTION tsur_first DISABLE")
+        given = written(node)
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(read, federated_api.hub, given)
+            federated.wait_until(lambda: waits(at_hub))
+            assert not answer.done()
+            at_hub.execute("ALTER SUBSCRIPTION tsur_first ENABLE")
+            assert answer.result()["data"] == {"incident": {"status": "REGISTERED"}}
+        there = federated_api.hub.ask(POSITION, token=federated_api.hub.token(), id=given["id"])
+        (event,) = there["incident"]["timeline"]
+        assert event["position"] == given["position"]
+        assert "errors" not in read(node, given)
+
+
+def test_who_asks_the_hub_while_the_node_is_cut_off_is_told_so(
+    federated_api: HubAndNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshness, "WAIT_SECONDS", 0.2)
+    with federated_api.node() as node, replication.connect(federated_api.hub.url) as at_hub:
+        at_hub.execute("ALTER SUBSCRIPTION tsur_first DISABLE")
+        given = written(node)
+        (error,) = read(federated_api.hub, given)["errors"]
+        at_hub.execute("ALTER SUBSCRIPTION tsur_first ENABLE")
+    assert error["extensions"]["code"] == "READ_AFTER_TIMEOUT"
+    assert given["position"] in error["message"]
+
+
+def test_a_position_that_only_we_give_out_is_refused_where_nobody_gave_it_out(
+    federated_api: HubAndNode,
+) -> None:
+    for position in ("~network:1000000", "QUEENS:1", "BRONX~sandbox:1"):
+        (error,) = read(federated_api.hub, {"id": federated_api.incident, "position": position})[
+            "errors"
+        ]
+        assert error["extensions"]["code"] == "CURSOR_INVALID"
+
+
+def written(node: Api) -> dict[str, Any]:
+    """An incident registered by its API: id and position."""
+    given = {
+        "commandId": str(uuid4()),
+        "region": "BRONX",
+        "channel": "PHONE",
+        "publishedAt": NOON.isoformat(),
+    }
+    found = node.ask(REGISTER, token=node.token(), input=given)["registerIncident"]
+    return {"id": found["incidentId"], "position": found["position"]}
+
+
+def read(api: Api, given: dict[str, Any]) -> dict[str, Any]:
+    return api.answer(READ, token=api.token(), id=given["id"], after=[given["position"]])
+
+
+def waits(at_hub: psycopg.Connection) -> bool:
+    """Whether somebody has looked for a position and not found it."""
+    found = at_hub.execute(
+        """
+        SELECT FROM pg_stat_activity
+         WHERE datname = current_database()
+           AND query LIKE '%%num_nonnulls(head%%'
+           AND state = 'idle'
+        """
+    )
+    return found.fetchone() is not None

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import httpx
 import msgspec
 import psycopg
 import pytest
 
-from domain.commands import AddMessage, Capture, Citizen, ErasePersonalData, TransferOut
+from api import handovers
+from domain.commands import TEXT_MAX, AddMessage, Capture, Citizen, ErasePersonalData, TransferOut
 from domain.errors import RegionElsewhere
 from domain.events import MessageCaptured
 from domain.rights import Actor, Scope
@@ -23,7 +24,7 @@ from domain.vocabulary import Role
 from regions import audit
 from regions.centre import Result
 from regions.federation.topology import FEDERATION_KEY, Membership, load_topology
-from regions.federation.transfers import hand_over
+from regions.federation.transfers import Handover, hand_over
 from regions.node import Node, command_pool
 from regions.reference.catalogue import Catalogue
 from regions.store.event_store import decode_event
@@ -44,6 +45,12 @@ from workers.platforms.signed import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 MONITOR = Actor("Смирнова", Role.MONITOR, Scope("BRONX"))
 LATER = NOON + timedelta(hours=24)  # the moment of the APIs
 WORDS = "Нет воды"
+MANY = 420  # of the longest messages: 16 MiB
+CAPTURE = """
+mutation ($input: CaptureMessageInput!) {
+  captureMessage(input: $input) { incidentId userErrors { code } }
+}
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -204,6 +211,25 @@ def test_what_the_other_node_refuses_is_shown_to_an_operator(two: Two) -> None:
     assert topics(two.queens) == []
 
 
+def test_who_guesses_the_id_of_its_command_keeps_it_from_nobody(two: Two) -> None:
+    left = two.transfer()
+    guessed = str(uuid5(left.incident_id, f"transfer {left.version}"))
+    given = {
+        "commandId": guessed,
+        "region": "QUEENS",
+        "channel": "PHONE",
+        "publishedAt": NOON.isoformat(),
+    }
+    with two.api() as api, two.at_work():
+        token = api.token("QUEENS")
+        told = [api.ask(CAPTURE, token=token, input=given)["captureMessage"] for _ in range(2)]
+        two.wait()
+    assert told[0] == told[1]
+    assert not told[0]["userErrors"]
+    assert two.amiss() == []
+    assert quarantined_jobs(two.bronx.pool) == []
+
+
 def test_nothing_personal_lies_in_the_queue(two: Two) -> None:
     two.transfer()
     assert WORDS not in str(execute(two.bronx, "SELECT message::text FROM dramatiq.queue"))
@@ -262,7 +288,7 @@ def handed(two: Two, left: Result) -> bytes:
     return msgspec.json.encode(hand_over(origin, left.incident_id, left.version))
 
 
-def test_what_can_never_succeed_is_told_so(two: Two) -> None:
+def test_what_can_never_succeed_is_told_so(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     body = handed(two, two.transfer())
     with two.api() as api:
         assert told(posted(api, b"[]")) == (400, "HANDOVER_INVALID")
@@ -273,8 +299,18 @@ def test_what_can_never_succeed_is_told_so(two: Two) -> None:
         assert told(posted(api, elsewhere)) == (422, "REGION_ELSEWHERE")
         nowhere = body.replace(b'"QUEENS"', b'"ATLANTIS"')
         assert told(posted(api, nowhere)) == (422, "UNKNOWN_REGION")
-        too_much = b"0" * (16 * 1024 * 1024 + 1)
-        assert told(posted(api, too_much)) == (413, "BODY_TOO_LARGE")
+        monkeypatch.setattr(handovers, "BODY_BYTES_MAX", len(body))
+        assert told(posted(api, body + b" ")) == (413, "BODY_TOO_LARGE")
+
+
+def test_it_arrives_however_much_was_written(two: Two) -> None:
+    handover = msgspec.json.decode(handed(two, two.transfer()), type=Handover)
+    longest = Citizen(text="ы" * TEXT_MAX)
+    further = [msgspec.structs.replace(handover.further[0], citizen=longest)] * MANY
+    large = msgspec.structs.replace(handover, further=further)
+    with two.api() as api:
+        answer = posted(api, msgspec.json.encode(large))
+    assert (answer.status_code, answer.json()["position"]) == (200, f"QUEENS:{MANY + 2}")
 
 
 def test_a_node_alone_has_no_such_door(two: Two) -> None:

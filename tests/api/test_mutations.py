@@ -8,6 +8,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from api.inputs import GivenInput
+from api.schema import schema
+from api.transport.plans import DEFINITION
 from api.types.node import write_id
 from domain.commands import TEXT_MAX
 from domain.identifiers import derived_id
@@ -478,6 +481,16 @@ def test_a_command_id_serves_one_command_only(shared_api: Api, register: Ask, co
     ):
         assert refusal(payload) == ("COMMAND_ID_REUSED", "commandId")
     assert recorded(shared_api.url) == before
+
+
+def test_no_command_of_ours_can_be_named_by_a_client() -> None:
+    """Exports have a table of their own, where all ids are given."""
+    types = schema._schema.type_map.values()
+    kinds = [kind for kind in types if "commandId" in getattr(kind, "fields", ())]
+    of = {kind.name: kind.extensions[DEFINITION].origin for kind in kinds}
+    assert [name for name, origin in of.items() if not issubclass(origin, GivenInput)] == [
+        "RequestExportInput"
+    ]
 
 
 def test_a_message_becomes_one_incident(shared_api: Api, register: Ask) -> None:

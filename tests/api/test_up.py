@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,8 +24,10 @@ import pytest
 from api.cli import main
 from api.viewer import Scope, Viewer, issue_token, read_token_key, read_viewer
 from domain.vocabulary import Role
+from regions.federation.topology import FEDERATION_KEY
 from regions.reference.catalogue import Catalogue
 from regions.store.postgres import Server
+from regions.store.vault import read_secret
 from tests.api.conftest import fresh_database, until
 from tests.conftest import CHECKOUT, NEW_YORK
 
@@ -123,7 +125,7 @@ def lives(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def up(home: Path, **changes: str) -> Iterator[Up]:
+def up(home: Path, wait: Callable[[Up], None] = Up.wait, **changes: str) -> Iterator[Up]:
     """Started and ready; at the end nothing of it is left, however it ended."""
     port = free_port()
     log = home / f"up-{port}.log"
@@ -139,7 +141,7 @@ def up(home: Path, **changes: str) -> Iterator[Up]:
     family: list[psutil.Process] = []
     running = Up(process, port, log, token(home))
     try:
-        running.wait()
+        wait(running)
         family = running.family()
         yield running
     finally:
@@ -294,6 +296,44 @@ def test_an_interrupt_leaves_nothing_behind(again: Up) -> None:
     assert "Traceback" not in again.log.read_text()
 
 
+def test_a_machine_runs_what_the_topology_names(
+    home: Path, server: Server, template: str, tmp_path: Path
+) -> None:
+    url = fresh_database(server, template)
+    read_secret(home / FEDERATION_KEY)
+    topology = tmp_path / "topology.toml"
+    topology.write_text(
+        f"""
+        hub = "hub"
+        nodes.hub = {{ api = "https://hub.example", home = "{tmp_path}" }}
+        [nodes.first]
+        api = "https://first.example"
+        regions = ["BRONX"]
+        database = {json.dumps(url)}
+        machines.front = {{ api = 1, projector = 1 }}
+        machines.back = {{ clock = 1, worker = 2 }}
+        """
+    )
+    named = {"TSUR_DATABASE_URL": url, "TSUR_TOPOLOGY": f"{topology}", "TSUR_NODE": "first"}
+
+    def runs_it(running: Up) -> None:
+        until(lambda: commands(running) == ["clock", "worker", "worker"], START_SECONDS)
+
+    with up(home, runs_it, TSUR_MACHINE="back", **named) as running:
+        running.child("worker").kill()
+        until(lambda: "tsur worker ended" in running.log.read_text(), START_SECONDS)
+        runs_it(running)
+
+
+def commands(running: Up) -> list[str]:
+    """Of its children that live."""
+    found = []
+    for child in psutil.Process(running.process.pid).children():
+        with suppress(psutil.NoSuchProcess):
+            found += child.cmdline()[-1:]
+    return sorted(found)
+
+
 def test_a_server_of_somebody_elses_is_used_and_left_running(
     home: Path, server: Server, template: str
 ) -> None:
@@ -352,7 +392,7 @@ def test_a_port_in_use_is_told(home: Path) -> None:
         ({"TSUR_CATALOGUE": "/"}, "TSUR_CATALOGUE"),
         ({"TSUR_HOST": "203.0.113.1"}, "TSUR_HOST"),
         ({"TSUR_DATABASE_URL": "postgresql://127.0.0.1:1/tsur"}, "127.0.0.1"),
-        ({"TSUR_DATABASE_URL": "nonsense"}, "PostgreSQL"),
+        ({"TSUR_DATABASE_URL": "nonsense"}, "TSUR_DATABASE_URL"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_told(

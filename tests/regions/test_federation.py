@@ -87,6 +87,18 @@ def test_the_history_comes_first_and_then_what_happens(
     assert rows == projected(bronx_and_queens)
 
 
+def test_a_node_that_the_server_of_the_hub_does_not_reach_joins_later(
+    bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
+) -> None:
+    registered(bronx_and_queens.centre("BRONX"))
+    with pytest.raises(FederationRefused, match="does not reach first"):
+        replication.join(
+            at_hub, at_node, name="first", regions=HERE, conninfo="host=/nowhere dbname=x"
+        )
+    join(at_hub, at_node, bronx_and_queens.url)
+    wait_for_all(at_hub, at_node)
+
+
 def test_neither_writes_what_is_the_others(
     hub: Node, bronx_and_queens: Node, at_hub: psycopg.Connection, at_node: psycopg.Connection
 ) -> None:

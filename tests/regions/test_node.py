@@ -12,7 +12,7 @@ from regions.settings import Settings
 from regions.store.postgres import Server
 from regions.store.server import create_database
 from regions.store.vault import Vault, VaultKeyInvalid, put_secret
-from tests.conftest import NEW_YORK, numbers
+from tests.conftest import NEW_YORK, as_process, numbers
 from tests.federated import write_topology
 from tests.scenarios import registered
 
@@ -27,6 +27,13 @@ def test_the_first_vault_key_is_the_key_of_the_database(url: str) -> None:
     check_vault(url, first)
     with pytest.raises(VaultKeyInvalid, match=r"vault\.key"):
         check_vault(url, other)
+
+
+def test_only_the_owner_gives_a_database_its_vault_key(url: str) -> None:
+    with pytest.raises(VaultKeyInvalid, match="tsur migrate"):
+        check_vault(as_process("worker", url), Vault(b"1" * 32))
+    check_vault(url, Vault(b"1" * 32))
+    check_vault(as_process("worker", url), Vault(b"1" * 32))
 
 
 def test_a_home_with_another_key_is_not_opened(url: str, tmp_path: Path) -> None:

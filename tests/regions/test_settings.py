@@ -1,5 +1,6 @@
 """Settings: what may be set from outside, and what is refused by name."""
 
+import traceback
 from pathlib import Path
 
 import pytest
@@ -38,14 +39,48 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         "TSUR_HOST": "::",
         "TSUR_PORT": "65535",
         "TSUR_CATALOGUE": str(NEW_YORK),
+        "TSUR_MACHINE": "front",
     }
-    assert read_settings(environ) == Settings(tmp_path, "postgresql:///tsur", "::", 65535, NEW_YORK)
+    assert read_settings(environ) == Settings(
+        tmp_path, "postgresql:///tsur", "::", 65535, NEW_YORK, machine="front"
+    )
 
 
 def test_paths_are_taken_from_where_we_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(NEW_YORK.parent)
     settings = read_settings({"TSUR_HOME": "home", "TSUR_CATALOGUE": NEW_YORK.name})
     assert (settings.home, settings.catalogue) == (NEW_YORK.parent / "home", NEW_YORK)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres//api:s3cret@db.example/tsur",
+        "postgresql://api:s3%zzcret@db.example/tsur",
+        "postgresql://api:s3 cret@db.example/tsur",
+        "postgresql://api:s3/cret@db.example/tsur",
+        "postgresql://api:p@s3cret@db.example/tsur",
+        "host=db.example password='s3cret",
+    ],
+)
+def test_a_password_in_an_address_that_is_none_is_not_told(url: str) -> None:
+    with pytest.raises(SettingInvalid, match="TSUR_DATABASE_URL") as refused:
+        read_settings({"TSUR_DATABASE_URL": url})
+    assert "cret" not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://api:p%40ss@db.example:5432/tsur",
+        "host=/run/a@b,@abstract port=1,2",
+        "dbname=x",
+    ],
+)
+def test_any_address_of_libpq_is_taken(url: str) -> None:
+    settings = read_settings({"TSUR_DATABASE_URL": url})
+    assert settings.database_url == url
+    assert url not in repr(settings)
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "80.0", "http", " 80", "²", "99999999999"])

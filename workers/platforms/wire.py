@@ -14,7 +14,7 @@ from workers.platforms.clients import Postponed, RefusalReason, Refused, Uncerta
 
 T = TypeVar("T")
 
-TIMEOUT_SECONDS = 5.0  # of each step, and of the whole answer
+TIMEOUT_SECONDS = 5.0  # of each step, and of the whole answer from its beginning on
 ANSWER_BYTES_MAX = 2 * 1024 * 1024
 AWAY_SECONDS = 30.0  # a platform that cannot be reached is asked again after this
 
@@ -82,7 +82,6 @@ class Wire:
         return Uncertain(told)
 
     def _exchange(self, request: Request) -> Answer:
-        until = time.monotonic() + TIMEOUT_SECONDS
         with self._http.stream(
             request.method,
             request.path,
@@ -91,6 +90,8 @@ class Wire:
             content=request.content,
             headers=request.headers,
         ) as response:
+            # From here on: what is sent may be large, and the line slow.
+            until = time.monotonic() + TIMEOUT_SECONDS
             self._check(response)
             body = bytearray()
             for part in response.iter_raw():

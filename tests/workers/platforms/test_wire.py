@@ -1,6 +1,8 @@
 """What goes over the wire, and what may come back."""
 
 import logging
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +18,7 @@ from tests.workers.platforms.calls import (
     refusal,
     written,
 )
+from workers.platforms import wire
 from workers.platforms.clients import (
     Postponed,
     RefusalReason,
@@ -44,6 +47,24 @@ def test_an_answer_without_end_is_cut_off(
     expected = Postponed if platform in SAFE else Uncertain
     with pytest.raises(expected, match="too long"):
         connect(platform, platforms.at(platform)).publish(PLACES[platform], TEXT, uuid4())
+
+
+def test_what_is_sent_may_take_longer_than_what_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(wire, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def slowly() -> Iterator[bytes]:
+        yield b"{}"
+        now[0] += 2 * wire.TIMEOUT_SECONDS
+
+    headers = {"Content-Length": "2"}
+    with listening() as elsewhere:
+        line = wire.Wire(elsewhere.address, repeats_safely=True)
+        request = wire.Request("/", content=slowly(), headers=headers)  # type: ignore[arg-type]
+        assert line.send(request).status == 200
+        line.close()
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
