@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Annotated, NamedTuple
@@ -22,6 +22,7 @@ from api.up import Demo, run_everything
 from api.viewer import TOKEN_KEY
 from projections import versions
 from projections.feed import Progress, progress_now
+from regions import audit
 from regions.federation import refilling, replication, watching
 from regions.federation.moving import End, Move
 from regions.federation.replication import FederationRefused
@@ -287,22 +288,42 @@ def _kept(hub: Hub) -> Table:
     return table
 
 
-@cli.command()
-def audit(
+@cli.command("audit")
+def run_audit(
     names: Annotated[list[str] | None, typer.Argument(help="Of nodes; all if none.")] = None,
+    on_its_way_minutes: Annotated[
+        float, typer.Option(help="How long a transfer may be on its way.", min=0)
+    ] = 60.0,
 ) -> None:
-    """Compare every event that the hub has with its node's; ends with 1 if one differs."""
+    """Compare every event that the hub has with its node's, and both ends of each transfer.
+
+    Ends with 1 if anything is amiss.
+    """
     found = 0
     with _hub() as hub:
         for name in names or hub.topology.followed:
             with _there(hub, name) as (node, _):
-                for region in _regions(hub, name):
-                    for each in replication.differences(hub.connection, node, region):
-                        console.print(f"[red]{each.what}[/] at {name}: {region}:{each.pos}")
-                        found += 1
+                for what in audit.of_hub(hub.connection, node, _regions(hub, name)):
+                    console.print(f"[red]{what}[/] (node {name})")
+                    found += 1
+        found += _audit_transfers(hub, timedelta(minutes=on_its_way_minutes))
     if found:
         raise typer.Exit(1)
     console.print("The hub has what its nodes have, event by event.")
+
+
+def _audit_transfers(hub: Hub, on_its_way: timedelta) -> int:
+    """How many did not arrive once; tells of those that may still."""
+    late, waiting = 0, 0
+    for each in audit.of_transfers(hub.connection):
+        if each.may_be_on_its_way and datetime.now(UTC) - each.recorded_at <= on_its_way:
+            waiting += 1
+        else:
+            console.print(f"[red]{each}[/]")
+            late += 1
+    if waiting:
+        console.print(f"{waiting} transfers are on their way.")
+    return late
 
 
 @cli.command()

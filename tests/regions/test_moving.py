@@ -54,8 +54,7 @@ class Network:
         wait_until(
             lambda: replication.recorded(here, regions) == replication.recorded(there, regions)
         )
-        found = [e for region in regions for e in replication.differences(here, there, region)]
-        assert found == []
+        assert [*audit.of_hub(here, there, regions)] == []
         assert [what for each in self.connections.values() for what in audit.of_log(each)] == []
 
     def rows_of(self, node: str, table: str) -> list[tuple[object, ...]]:
