@@ -24,7 +24,8 @@ from projections import versions
 from projections.feed import Progress, progress_now
 from regions import audit
 from regions.federation import refilling, replication, watching
-from regions.federation.moving import End, Move
+from regions.federation.belongings import End
+from regions.federation.moving import Move
 from regions.federation.replication import FederationRefused
 from regions.federation.topology import FEDERATION_KEY, Place, Topology, load_topology, write_local
 from regions.node import database, prepare

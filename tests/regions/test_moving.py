@@ -17,7 +17,8 @@ from domain.rights import Actor
 from domain.vocabulary import Role
 from regions import audit
 from regions.federation import replication
-from regions.federation.moving import BELONGINGS, STAYS, End, Move
+from regions.federation.belongings import BELONGINGS, STAYS, End
+from regions.federation.moving import Move
 from regions.federation.replication import FederationRefused
 from regions.inbox import Inbox
 from regions.node import Node, check_vault, command_pool, prepare
