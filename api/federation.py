@@ -17,7 +17,7 @@ from rich.table import Table
 
 from api.processes import PARENT_HOLDS_STDIN, Children, end_with_parent, is_ready, stop_signal
 from api.progress import bar, console, show
-from api.torture import torture
+from api.torture.run import torture
 from api.up import Demo, run_everything
 from api.viewer import TOKEN_KEY
 from projections import versions
@@ -347,14 +347,16 @@ def run_torture(
     nodes: Annotated[int, typer.Option(min=1, max=8, help="How many beside the hub.")] = 3,
     seed: Annotated[int, typer.Option(help="Which chance.")] = 1,
 ) -> None:
-    """Kill servers and projectors and cut lines under writes; ends with 1 if anything is amiss."""
+    """Put a federation of its own through faults under writes; ends with 1 if anything is amiss."""
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # that a server is away is no news
     folder = read_settings().catalogue
     report = torture(folder, seconds=60 * minutes, nodes=nodes, seed=seed, tell=console.print)
     table = Table("what", "number")
     for what, number in (
         ("acknowledged commands", report.acknowledged),
+        ("refused commands", report.refused),
         ("events", report.events),
+        ("transfers between regions", report.transfers),
         *sorted(report.faults.items()),
     ):
         table.add_row(what, f"{number:,}")

@@ -188,13 +188,18 @@ def found_on_disk(connection: psycopg.Connection, marks: Collection[bytes]) -> s
     connection.execute("CHECKPOINT")
     row = connection.execute("SHOW data_directory").fetchone()
     assert row is not None, "a setting is shown"  # noqa: S101
+    return found_in(Path(row[0]), marks)
+
+
+def found_in(folder: Path, marks: Collection[bytes]) -> set[bytes]:
+    """The same of the files of a folder and of those below."""
     found: set[bytes] = set()
-    for file in Path(row[0]).rglob("*"):
+    for file in folder.rglob("*"):
         if file.is_file() and not file.is_symlink() and file.stat().st_size:
-            found |= _found_in(file, set(marks) - found)
+            found |= _found_in_file(file, set(marks) - found)
     return found
 
 
-def _found_in(file: Path, marks: Collection[bytes]) -> set[bytes]:
+def _found_in_file(file: Path, marks: Collection[bytes]) -> set[bytes]:
     with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as read:
         return {mark for mark in marks if read.find(mark) >= 0}
