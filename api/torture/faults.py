@@ -101,14 +101,15 @@ def _of_moves(network: Network, random: Random) -> Iterator[Fault]:
 
 def _of_all(network: Network, random: Random) -> Fault:
     """A power cut in every place, and machines that come back in any order."""
-    machines = random.sample([*network.machines.values()], len(network.machines))
+    machines = [*network.machines.values()]
+    in_any_order = random.sample(machines, len(machines))
 
     def begin() -> None:
         for machine in machines:
             machine.kill_all()
 
     def end() -> None:
-        for machine in reversed(machines):
+        for machine in in_any_order:
             machine.start()
 
     return Fault("kill all", "everywhere", begin, end)

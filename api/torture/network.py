@@ -27,7 +27,7 @@ from regions.reference.catalogue import load_catalogue
 from regions.store.vault import Vault, put_secret
 from workers.broker import quarantined_jobs, requeue_job
 
-SETTLE_SECONDS = 120.0
+SETTLE_SECONDS = 300.0  # on a machine that has more to do
 LOOK_SECONDS = 0.05
 # The last node keeps so little of its log that a hub which is away loses its slot.
 SHORT_OF_ROOM = {"max_slot_wal_keep_size": "32MB", "max_wal_size": "32MB", "min_wal_size": "32MB"}
@@ -214,12 +214,12 @@ class Network:
             machine.start()
 
     def _moves(self, region: str, to: str) -> bool:
-        self.hurry_jobs()  # incidents on their way are waited for
         with self._mover(region, to) as mover:
             mover.communicate()
         return mover.returncode == 0
 
     def _mover(self, region: str, to: str) -> subprocess.Popen[str]:
+        self.hurry_jobs()  # it is refused while incidents are on their way
         key = str(self.machines["hub"].home / "vault.key")
         keys = ["--from-key", key, "--to-key", key]
         with (self.folder / "move.log").open("ab") as log:
