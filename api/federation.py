@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Annotated, NamedTuple
@@ -17,13 +17,15 @@ from rich.table import Table
 
 from api.processes import PARENT_HOLDS_STDIN, Children, end_with_parent, is_ready, stop_signal
 from api.progress import bar, console, show
-from api.torture import torture
+from api.torture.run import torture
 from api.up import Demo, run_everything
 from api.viewer import TOKEN_KEY
 from projections import versions
 from projections.feed import Progress, progress_now
+from regions import audit
 from regions.federation import refilling, replication, watching
-from regions.federation.moving import End, Move
+from regions.federation.belongings import End
+from regions.federation.moving import Move
 from regions.federation.replication import FederationRefused
 from regions.federation.topology import FEDERATION_KEY, Place, Topology, load_topology, write_local
 from regions.node import database, prepare
@@ -287,22 +289,42 @@ def _kept(hub: Hub) -> Table:
     return table
 
 
-@cli.command()
-def audit(
+@cli.command("audit")
+def run_audit(
     names: Annotated[list[str] | None, typer.Argument(help="Of nodes; all if none.")] = None,
+    on_its_way_minutes: Annotated[
+        float, typer.Option(help="How long a transfer may be on its way.", min=0)
+    ] = 60.0,
 ) -> None:
-    """Compare every event that the hub has with its node's; ends with 1 if one differs."""
+    """Compare every event that the hub has with its node's, and both ends of each transfer.
+
+    Ends with 1 if anything is amiss.
+    """
     found = 0
     with _hub() as hub:
         for name in names or hub.topology.followed:
             with _there(hub, name) as (node, _):
-                for region in _regions(hub, name):
-                    for each in replication.differences(hub.connection, node, region):
-                        console.print(f"[red]{each.what}[/] at {name}: {region}:{each.pos}")
-                        found += 1
+                for what in audit.of_hub(hub.connection, node, _regions(hub, name)):
+                    console.print(f"[red]{what}[/] (node {name})")
+                    found += 1
+        found += _audit_transfers(hub, timedelta(minutes=on_its_way_minutes))
     if found:
         raise typer.Exit(1)
     console.print("The hub has what its nodes have, event by event.")
+
+
+def _audit_transfers(hub: Hub, on_its_way: timedelta) -> int:
+    """How many did not arrive once; tells of those that may still."""
+    late, waiting = 0, 0
+    for each in audit.of_transfers(hub.connection):
+        if each.may_be_on_its_way and datetime.now(UTC) - each.recorded_at <= on_its_way:
+            waiting += 1
+        else:
+            console.print(f"[red]{each}[/]")
+            late += 1
+    if waiting:
+        console.print(f"{waiting} transfers are on their way.")
+    return late
 
 
 @cli.command()
@@ -325,14 +347,16 @@ def run_torture(
     nodes: Annotated[int, typer.Option(min=1, max=8, help="How many beside the hub.")] = 3,
     seed: Annotated[int, typer.Option(help="Which chance.")] = 1,
 ) -> None:
-    """Kill servers and projectors and cut lines under writes; ends with 1 if anything is amiss."""
+    """Put a federation of its own through faults under writes; ends with 1 if anything is amiss."""
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # that a server is away is no news
     folder = read_settings().catalogue
     report = torture(folder, seconds=60 * minutes, nodes=nodes, seed=seed, tell=console.print)
     table = Table("what", "number")
     for what, number in (
         ("acknowledged commands", report.acknowledged),
+        ("refused commands", report.refused),
         ("events", report.events),
+        ("transfers between regions", report.transfers),
         *sorted(report.faults.items()),
     ):
         table.add_row(what, f"{number:,}")

@@ -12,48 +12,15 @@ decided by what was so when they were made, so nothing has to be waited for betw
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, LiteralString
-from uuid import UUID, uuid5
 
 import psycopg
 from psycopg import errors, sql
 
-from domain.rights import sandbox_of
-from regions.federation import replication
+from regions.federation import belongings, replication
+from regions.federation.belongings import End, with_sandbox
 from regions.federation.replication import FederationRefused, subscription_of
-from regions.store.vault import Vault
 
 EVENTS_AT_ONCE = 50_000  # copied in one transaction
-OF_REGION: LiteralString = "region = ANY (%(regions)s)"
-OF_REGION_BY_ARGUMENT: LiteralString = """
-(   arguments->>0 = ANY (%(regions)s)
- OR arguments->>0 IN (SELECT id::text FROM inbox WHERE region = ANY (%(regions)s))
- OR arguments->>0 IN (SELECT id::text FROM delivery WHERE region = ANY (%(regions)s)))
-"""
-# Which rows of a table go along, beside the events and the head. What says whose the rows of
-# another table are comes after it: at the node that is left they are removed in this order.
-BELONGINGS: dict[LiteralString, LiteralString] = {
-    "dramatiq.queue": OF_REGION_BY_ARGUMENT.replace("arguments", "(message->'args')"),
-    "job": OF_REGION_BY_ARGUMENT,
-    "delivery": OF_REGION,
-    "inbox": OF_REGION,
-    "remembered": OF_REGION,
-    "message_key": OF_REGION,
-    "command_result": OF_REGION,
-    "access_log": OF_REGION,
-    "import_quarantine": "subject IN (SELECT subject FROM subject_key WHERE " + OF_REGION + ")",
-    "subject_key": OF_REGION,
-}
-STAYS: dict[str, str] = {
-    "node": "tells of the database",
-    "migration": "tells of the database",
-    "moving": "tells of the database",
-    "followed": "only a hub has any",
-    "compared": "only a hub has any",
-    "difference": "only a hub has any",
-    "export": "is its viewer's, who may ask for it again",
-    "export_part": "is its viewer's, who may ask for it again",
-    "field_usage": "counts what was asked of this API",
-}
 # Nothing that is under way in them is missed by the copy.
 SETTLE: LiteralString = "LOCK TABLE inbox, delivery, remembered, import_quarantine IN SHARE MODE"
 TRANSFERS: LiteralString = """
@@ -75,15 +42,6 @@ SELECT count(*)
 
 
 @dataclass(frozen=True)
-class End:
-    """One of the two nodes of a move."""
-
-    name: str
-    connection: psycopg.Connection
-    vault: Vault
-
-
-@dataclass(frozen=True)
 class Move:
     region: str
     old: End
@@ -94,8 +52,7 @@ class Move:
 
     @property
     def regions(self) -> list[str]:
-        """Trainees go where their region goes."""
-        return [self.region, sandbox_of(self.region)]
+        return with_sandbox(self.region)
 
     def steps(self) -> Iterator[str]:
         """Do it; gives in words what was done, step by step. Raises FederationRefused.
@@ -181,9 +138,7 @@ class Move:
             upto, after = (_last(end, region) for end in (self.old, self.new))
             for start in range(after, upto, self.events_at_once):
                 end = min(start + self.events_at_once, upto)
-                _pour(
-                    self.old.connection, self.new.connection, "events", _range(region, start, end)
-                )
+                belongings.copy_events(self.old.connection, self.new.connection, region, start, end)
                 yield f"{end} of {upto} events of {region} copied"
 
     def _stop(self) -> None:
@@ -256,10 +211,7 @@ class Move:
         node = self.new.connection
         _publish(node, "tsur_events", "events", "insert", here=self.regions)
         with node.transaction():
-            for table in BELONGINGS:
-                if table != "subject_key":
-                    self._carry(table)
-            self._carry_keys()
+            belongings.carry(self.old, self.new, self.region)
             node.execute(
                 """
                 INSERT INTO region_head (region, pos)
@@ -269,56 +221,6 @@ class Move:
                 [self.regions],
             )
             node.execute("DELETE FROM moving WHERE region = ANY (%s)", [self.regions])
-
-    def _carry(self, table: LiteralString) -> None:
-        """What is there already, a message that both know, stays as it is."""
-        old, new = self.old.connection, self.new.connection
-        columns = _columns(new, table)
-        new.execute(
-            sql.SQL("CREATE TEMPORARY TABLE carried ON COMMIT DROP AS SELECT {} FROM {} LIMIT 0")
-            .format(columns, sql.SQL(table))
-        )  # fmt: skip
-        _pour(old, new, table, self._belongs(table), into="carried")
-        if table == "dramatiq.queue":
-            new.execute("UPDATE carried SET state = 'queued', worker_id = NULL, consumed_at = NULL")
-        new.execute(
-            sql.SQL("INSERT INTO {} ({}) SELECT {} FROM carried ON CONFLICT DO NOTHING")
-            .format(sql.SQL(table), columns, columns)
-        )  # fmt: skip
-        new.execute("DROP TABLE carried")
-
-    def _belongs(self, table: LiteralString) -> sql.Composable:
-        bound = BELONGINGS[table].replace("%(regions)s", "{regions}")
-        return sql.SQL(bound).format(regions=sql.Literal(self.regions))
-
-    def _carry_keys(self) -> None:
-        """Each is wrapped anew with the vault key of the node where it will be opened."""
-        old, new = self.old.connection, self.new.connection
-        with new.cursor().copy("COPY subject_key (subject, region, wrapped) FROM STDIN") as into:
-            for subject, region, wrapped in _stream(
-                old, "SELECT subject, region, wrapped FROM subject_key WHERE " + OF_REGION,
-                {"regions": self.regions},
-            ):  # fmt: skip
-                into.write_row((subject, region, self._wrapped_anew(subject, subject, wrapped)))
-        # Bodies of the inbox are sealed with keys of days, of which each node has its own.
-        for subject, wrapped in old.execute(
-            "SELECT DISTINCT subject, wrapped FROM inbox JOIN subject_key USING (subject)"
-            " WHERE inbox.region = ANY (%s)",
-            [self.regions],
-        ):
-            day = uuid5(subject, self.region)
-            new.execute(
-                "INSERT INTO subject_key (subject, region, wrapped) VALUES (%s, '', %s)"
-                " ON CONFLICT DO NOTHING",
-                [day, self._wrapped_anew(subject, day, wrapped)],
-            )
-            new.execute(
-                "UPDATE inbox SET subject = %s WHERE subject = %s AND region = ANY (%s)",
-                [day, subject, self.regions],
-            )
-
-    def _wrapped_anew(self, subject: UUID, named: UUID, wrapped: bytes) -> bytes:
-        return self.new.vault.wrap(named, self.old.vault.unwrap(subject, wrapped).key).wrapped
 
     def _follow(self) -> None:
         """The hub has the first events of it from the old node, and the others from the new one."""
@@ -332,11 +234,7 @@ class Move:
         """Nobody erases twice: what must be gone there one day must not be left here."""
         node = self.old.connection
         with node.transaction():
-            for table in (*BELONGINGS, "events"):
-                condition = BELONGINGS.get(table, OF_REGION)
-                node.execute(
-                    "DELETE FROM " + table + " WHERE " + condition, {"regions": self.regions}
-                )
+            belongings.remove(node, self.region)
             _note(node, self.regions, "LEFT", self.new.name)
 
 
@@ -389,51 +287,3 @@ def _publish(
             "ALTER PUBLICATION {} SET TABLE {} WHERE (region !~ '~' AND region <> ALL ({}::text[]))"
         ).format(sql.Identifier(publication), sql.Identifier(table), sql.Literal(hidden))
     )
-
-
-def _range(region: str, after: int, upto: int) -> sql.Composable:
-    return sql.SQL("region = {} AND pos > {} AND pos <= {}").format(region, after, upto)
-
-
-def _columns(node: psycopg.Connection, table: str) -> sql.Composable:
-    """But for those that the database fills by itself."""
-    rows = node.execute(
-        """
-        SELECT attname
-          FROM pg_attribute
-         WHERE attrelid = %s::regclass
-           AND attnum > 0
-           AND attidentity = ''
-           AND NOT attisdropped
-         ORDER BY attnum
-        """,
-        [table],
-    )
-    return sql.SQL(", ").join(sql.Identifier(name) for (name,) in rows)
-
-
-def _pour(
-    old: psycopg.Connection,
-    new: psycopg.Connection,
-    table: LiteralString,
-    which: sql.Composable,
-    into: LiteralString | None = None,
-) -> None:
-    """Copy rows from one server to the other as they are."""
-    columns = _columns(old, table)
-    given = sql.SQL("COPY (SELECT {} FROM {} WHERE {}) TO STDOUT (FORMAT binary)")
-    taken = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)")
-    with (
-        old.cursor().copy(given.format(columns, sql.SQL(table), which)) as source,
-        new.cursor().copy(taken.format(sql.SQL(into or table), columns)) as sink,
-    ):
-        for block in source:
-            sink.write(block)
-
-
-def _stream(
-    node: psycopg.Connection, statement: LiteralString, parameters: dict[str, object]
-) -> Iterator[tuple[Any, ...]]:
-    """Row by row, however many there are."""
-    with node.transaction(), node.cursor("streamed") as cursor:
-        yield from cursor.execute(statement, parameters)

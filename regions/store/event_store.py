@@ -391,6 +391,7 @@ DESTROY_KEYS: LiteralString = """,
         WHERE subject = ANY (%(destroyed)b::uuid[])
        )"""
 
+# What an event asks for is due at once, though the clock of who recorded it may run hours ahead.
 ENQUEUE: LiteralString = """,
        enqueued AS (
        INSERT INTO dramatiq.queue (message_id, queue_name, state, message, available_at)
@@ -398,7 +399,7 @@ ENQUEUE: LiteralString = """,
               job.queue,
               'queued',
               job.body::jsonb,
-              job.available_at
+              least(job.available_at, now())
          FROM head,
               unnest(%(job_ids)b::uuid[], %(queues)b::text[], %(bodies)b::text[],
                      %(available_ats)b::timestamptz[])

@@ -105,7 +105,8 @@ class Two:
 
     def amiss(self) -> list[str]:
         with psycopg.connect(self.bronx.url) as one, psycopg.connect(self.queens.url) as other:
-            return [*audit.of_transfers(one, other), *audit.of_log(one), *audit.of_log(other)]
+            unpaired = map(str, audit.of_transfers(one, other))
+            return [*unpaired, *audit.of_log(one), *audit.of_log(other)]
 
 
 def execute(node: Node, statement: str, *parameters: object) -> list[tuple[Any, ...]]:

@@ -1,6 +1,6 @@
 """A federation under faults, in small; at length it is `tsur federation torture`."""
 
-from api.torture import torture
+from api.torture.run import torture
 from tests.conftest import NEW_YORK
 
 SECONDS = 4.0

@@ -16,11 +16,10 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from domain.errors import DomainError
-from projections import projector, versions
+from projections import audit, projector, versions
 from projections.projector import (
     LEADER_LOCK,
     LostLead,
@@ -51,36 +50,14 @@ Project = Callable[[], int]
 
 DEADLINE_SECONDS = 30
 KILLS = 12
-TABLES = (
-    "built",
-    "tracking",
-    "dead_letter",
-    "incident",
-    "change",
-    "daily",
-    "daily_duration",
-    "monthly_duration",
-)
 
 
-def digests(url: str) -> dict[str, object]:
-    """A fingerprint of every table of the read models, without the moments of building them."""
-    statement = """
-        SELECT count(*),
-               md5(string_agg(row.text, '|' ORDER BY row.text))
-          FROM (SELECT (to_jsonb(t) - ARRAY['built_at', 'projected_at', 'recorded_at'])::text
-                  FROM {} AS t) AS row (text)
-    """
+def digests(url: str) -> dict[str, tuple[int, int]]:
     with versions.connect(url) as connection:
-        return {
-            table: connection.execute(
-                sql.SQL(statement).format(sql.Identifier(table))  # type: ignore[arg-type]
-            ).fetchone()
-            for table in TABLES
-        }
+        return audit.digests(connection)
 
 
-def rebuild(node: Node) -> dict[str, object]:
+def rebuild(node: Node) -> dict[str, tuple[int, int]]:
     """The fingerprint of a version built from the first event on."""
     versions.rebuild(node.url, node.catalogue, lambda done, in_all: None)
     return digests(node.url)

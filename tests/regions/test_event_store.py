@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Event as Signal
 from typing import Any
 from uuid import UUID, uuid4
@@ -284,6 +284,16 @@ def test_a_job_is_on_its_queue_if_and_only_if_the_events_are_stored(node: Node) 
             "SELECT message_id, queue_name, state, message, available_at FROM dramatiq.queue"
         ).fetchall()
     assert found == [(first.message_id, "replies", "queued", {"incident": "1"}, first.available_at)]
+
+
+def test_a_clock_that_runs_ahead_delays_no_job(node: Node) -> None:
+    centre = node.centre("BRONX")
+    incident = assigned(centre).incident_id
+    ahead = datetime.now(UTC) + timedelta(hours=3)
+    ask(centre, incident, TransferOut(to_region="QUEENS"), 0, **by(uuid4()) | {"at": ahead})
+    with queue(node.url) as connection:
+        due = connection.execute("SELECT available_at <= now() FROM dramatiq.queue").fetchall()
+    assert due == [(True,)]
 
 
 def test_a_command_given_again_enqueues_its_job_once(node: Node) -> None:

@@ -1,7 +1,7 @@
 """A hub and a node on two real servers: what is written at the node comes to the hub, all of it."""
 
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import LiteralString
 
@@ -16,6 +16,7 @@ from domain.vocabulary import ReplyKind, Role
 from projections import versions
 from projections.feed import Progress, progress_now
 from projections.projector import Projector
+from regions import audit
 from regions.federation import replication
 from regions.federation.replication import Difference, FederationRefused
 from regions.node import Node, command_pool, prepare
@@ -204,17 +205,14 @@ def test_the_hub_can_open_nothing(
     wait_for_all(at_hub, at_node)
     before = projected(hub)
 
-    for connection in (at_hub, at_node):
-        connection.execute("CHECKPOINT")
     words = [word.encode() for word in ("Кунигунда", "kunigunda@example", SAID, SAID[::-1])]
     opens = [vault_key for _, wrapped in keys for vault_key in (wrapped, wrapped.hex().encode())]
     opens += [bronx_and_queens.vault.unwrap(*key).key for key in keys]
-    assert on_disk(at_hub, [*words, *opens]) == []
-    assert on_disk(at_node, words) == []
-    # That we look in the right place: the node's keys lie there, and what is sealed lies at both.
-    assert on_disk(at_node, [wrapped for _, wrapped in keys]) != []
-    marks = [mark.encode() for (mark,) in sealed if mark]
-    assert on_disk(at_hub, marks) == marks != []
+    marks = {mark.encode() for (mark,) in sealed if mark}
+    assert audit.found_on_disk(at_hub, [*words, *opens, *marks]) == marks != set()
+    # The node's keys lie at the node.
+    there = audit.found_on_disk(at_node, [*words, *(wrapped for _, wrapped in keys)])
+    assert there == {wrapped for _, wrapped in keys}
     assert at_hub.execute("SELECT count(*) FROM subject_key").fetchone() == (0,)
 
     ask(bronx, incident, ErasePersonalData(), 10)
@@ -226,14 +224,6 @@ def numbers_of(row: dict[str, object]) -> dict[str, object]:
     """All but which event is the last."""
     last = {"version", "pos", "changed_at"}
     return {name: value for name, value in row.items() if name not in last}
-
-
-def on_disk(connection: psycopg.Connection, marks: Collection[bytes]) -> list[bytes]:
-    """Which of these bytes lie in the files of the server, its log of writes included."""
-    row = connection.execute("SHOW data_directory").fetchone()
-    assert row is not None
-    files = [file for file in Path(row[0]).rglob("*") if file.is_file() and not file.is_symlink()]
-    return [mark for mark in marks if any(mark in file.read_bytes() for file in files)]
 
 
 def test_to_join_twice_is_to_join_once(

@@ -17,7 +17,8 @@ from domain.rights import Actor
 from domain.vocabulary import Role
 from regions import audit
 from regions.federation import replication
-from regions.federation.moving import BELONGINGS, STAYS, End, Move
+from regions.federation.belongings import BELONGINGS, STAYS, End
+from regions.federation.moving import Move
 from regions.federation.replication import FederationRefused
 from regions.inbox import Inbox
 from regions.node import Node, check_vault, command_pool, prepare
@@ -55,8 +56,7 @@ class Network:
         wait_until(
             lambda: replication.recorded(here, regions) == replication.recorded(there, regions)
         )
-        found = [e for region in regions for e in replication.differences(here, there, region)]
-        assert found == []
+        assert [*audit.of_hub(here, there, regions)] == []
         assert [what for each in self.connections.values() for what in audit.of_log(each)] == []
 
     def rows_of(self, node: str, table: str) -> list[tuple[object, ...]]:
