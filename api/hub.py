@@ -54,6 +54,7 @@ class Tick(SourceEvent):
     """The read models of a region, or of all, as they stand; over once they have moved on."""
 
     repeats = False
+    is_paid = True
 
     def __init__(self, taken_in: int, began: float) -> None:
         super().__init__()

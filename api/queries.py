@@ -9,6 +9,7 @@ from api.cache_control import A_SECOND
 from api.context import Info
 from api.cost_directives import Cost, ListSize
 from api.entities import EntityQuery
+from api.telemetry.observing import observed
 from api.types.briefing import BriefingQuery
 from api.types.catalogue import (
     Channel,
@@ -26,7 +27,7 @@ from api.types.incident import Incident, columns_asked, incidents_seen
 from api.types.node import Node, read_id, read_incident_id
 from api.types.policy_replay import PolicyQuery
 from api.types.publication import PublicationQuery
-from api.types.ranking import Ranking, RankingInput, TimeKind, is_exact
+from api.types.ranking import Ranking, RankingInput, TimeKind, extra_cost, is_exact
 from api.types.sources import RoutingStep, Source
 from api.types.templates import FieldValueInput, FilledTemplate, ReplyTemplate
 from domain.commands import check_date
@@ -295,6 +296,7 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
                 exact=exact,
                 durations=durations_asked(info),
             )
+        observed().extra_cost += extra_cost(found, exact=exact)
         return Ranking.of(found, question, now=now)
 
     @strawberry.field(

@@ -9,6 +9,7 @@ class SourceEvent:
 
     cursor: str = ""  # where to go on behind it, of a stream that can be resumed
     repeats = True  # is told though its answer is the one before: it happened again
+    is_paid = False  # whether who has it executed pays for it as for a query
 
     def __init__(self) -> None:
         self.answers: dict[object, Any] = {}  # by group; gone with the event

@@ -44,7 +44,7 @@ class Metrics(Collector):
             registry=self.registry,
         )
         self.seconds = cache(seconds.labels)
-        self.cost = self._counter("operation_cost", "Points that operations were told to cost.")
+        self.cost = self._counter("operation_cost", "Points that operations cost.")
         self.slow = self._counter("slow_operations", "That took longer than TSUR_SLOW_SECONDS.")
         self.statements = self._counter("operation_sql_statements", "Statements of SQL.")
         self.sql_seconds = self._counter("operation_sql_seconds", "Seconds waited for SQL.")
@@ -78,7 +78,7 @@ class Metrics(Collector):
             self.errors(name, code).inc()
         if ended.kind != SUBSCRIPTION:
             self.seconds(name, ended.kind or NO_OPERATION).observe(ended.seconds)
-        self.cost(name).inc(ended.cost)
+        self.cost(name).inc(ended.cost + ended.extra_cost)
         self.statements(name).inc(ended.spent.statements)
         self.sql_seconds(name).inc(ended.spent.seconds)
         for how, number in ended.executor.items():

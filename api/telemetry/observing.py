@@ -30,7 +30,8 @@ class Observed:
     name: str = ""  # empty as long as no document is read
     kind: str = ""  # query, mutation or subscription
     document: Document | None = None
-    cost: int = 0  # in points
+    cost: int = 0  # in points, as it was told before
+    extra_cost: int = 0  # beyond that, as its resolvers found
     executor: Counter[str] = field(default_factory=Counter)  # what it did how often
     codes: list[str] = field(default_factory=list)  # of errors and refusals
     spent: Spent = field(default_factory=Spent)

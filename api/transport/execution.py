@@ -213,6 +213,9 @@ class Execution:
                 result = await self._result(admitted, asked, context)
         except TimeoutError as error:
             raise Refused(_because_of(error)) from None
+        finally:
+            # What a resolver found it to cost beyond what it was told to.
+            self.budgets.charge(context.principal, observed().extra_cost)
         return told(result) | {"extensions": {"cost": admitted.cost}}
 
     async def _result(self, admitted: Admitted, asked: Asked, context: Context) -> ExecutionResult:
@@ -256,7 +259,9 @@ class Execution:
             return
         subscribed = Sent(admitted.document, admitted.operation, asked.variables)
         counted = send and self.observer.counting(send)
-        async with aclosing(self.streams.follow(subscribed, context, counted)) as following:
+        pay = partial(self.budgets.spend, context.principal, admitted.cost["requested"])
+        source = self.streams.follow(subscribed, context, pay=pay, send=counted)
+        async with aclosing(source) as following:
             async for told in following:
                 yield told
 

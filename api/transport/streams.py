@@ -83,11 +83,17 @@ class Streams:
         self.none_open.set()
 
     async def follow(
-        self, asked: Sent, context: Context, send: Send | None = None
+        self,
+        asked: Sent,
+        context: Context,
+        *,
+        pay: Callable[[], object],
+        send: Send | None = None,
     ) -> AsyncGenerator[Told, None]:
         """What a client is told, in order; the last has the errors that ended it.
 
-        Whatever `send` takes meanwhile was told by that.
+        Whatever `send` takes meanwhile was told by that. `pay` is called once for each paid event
+        that is executed for this client; what it raises ends the stream.
         """
         with self._opened(context.principal):
             following = Following(context, send)
@@ -100,6 +106,9 @@ class Streams:
                     async for event in events:
                         if isinstance(event, Began):
                             event.tell_by(partial(following.tell, group))
+                        again = following.last is not None  # the first was paid by asking
+                        if event.is_paid and again and group not in event.answers:
+                            pay()
                         marked = isinstance(event, Watermark)
                         told = Told(cursor=event.cursor) if marked else await group.answer(event)
                         if told.errors is not None:

@@ -6,16 +6,20 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from api import hub
 from api.transport import budget as budgets
 from api.transport.budget import Budgets, RateLimited, principal_of
 from api.transport.cost import OPERATION_COST, REFUSED_COST
 from api.transport.http import GRAPHQL, JSON
+from api.types import ranking
 from api.viewer import VISITOR, Viewer
 from domain.rights import Scope
 from domain.vocabulary import Role
+from regions.reference.catalogue import Catalogue
 from regions.settings import Budget
 from regions.store.postgres import Server
-from tests.api.conftest import Api, fresh_database, serving
+from tests.api.conftest import Api, fresh_database, node_on, projecting, serving
+from tests.scenarios import registered
 
 ONE, OTHER = ("petrova", "63"), ("petrova", "77")
 REGIONS = "{ regions { code } }"
@@ -191,3 +195,43 @@ def test_a_public_answer_by_get_is_paid_for_and_says_nothing_of_it(api: Api) -> 
     answer = api.client.get("/graphql", params=asked, headers=headers)
     assert set(answer.json()) == {"data"}
     assert api.client.get("/graphql", params=asked, headers=headers).status_code == 429
+
+
+RANKING = """($period: PeriodInput!) {
+  ranking(period: $period) { rows { region { code } figures { registered } } }
+}"""
+DAY = {"first": "2026-03-02", "last": "2026-03-02"}
+
+
+def test_a_followed_ranking_is_paid_for_each_time_it_is_reckoned(
+    server: Server, template: str, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "COALESCE_SECONDS", 0.0)
+    with (
+        with_budget(server, template, Budget(points=2_000, points_per_second=1)) as api,
+        projecting(api.url, catalogue),
+        node_on(api.url, catalogue) as node,
+        api.open_socket() as client,
+    ):
+        client.subscribe(f"subscription {RANKING}", period=DAY)
+        assert client.message()["type"] == "next"
+        registered(node.centre("BRONX"))
+        refused = client.message()
+    assert refused["type"] == "error"
+    assert [each["extensions"]["code"] for each in refused["payload"]] == ["RATE_LIMITED"]
+
+
+def test_a_longer_ranking_takes_more_than_it_is_told_to_cost(
+    server: Server, template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "ROWS_DECLARED", 0)  # of what the schema declares nothing changes
+    with with_budget(server, template, Budget(points=100_000, points_per_second=1)) as api:
+        told = []
+        for first in ("2026-03-01", "2026-03-02"):
+            asked = {"query": f"query {RANKING}", "variables": {"period": DAY | {"first": first}}}
+            answer = api.client.post("/graphql", json=asked).json()
+            told.append(answer["extensions"]["cost"])
+    rows = len(answer["data"]["ranking"]["rows"])
+    spent = told[0]["remaining"] - told[1]["remaining"]
+    beyond = spent - told[1]["requested"]
+    assert rows * ranking.ROW_POINTS - 10 < beyond <= rows * ranking.ROW_POINTS  # some came back
