@@ -13,6 +13,7 @@ from api.context import Info
 from api.cost_directives import Cost
 from api.drill_down import Look, Opened
 from api.loaders import Sight
+from api.types import node
 from api.types.asked import names_asked
 from api.types.backed import backed_by
 from api.types.catalogue import Municipality, Organisation, Region, Topic
@@ -202,7 +203,8 @@ class Incident(Node):
         self.row = row
         self.as_of = as_of
 
-    def node_id(self) -> strawberry.ID:
+    @strawberry.field(description=node.ID)
+    def id(self) -> strawberry.ID:
         return incident_id(self.row.region, self.row.id)
 
     version: int = strawberry.field(
@@ -233,7 +235,9 @@ class Incident(Node):
     @strawberry.field(description="The region it came from, if any.")
     def origin(self) -> Origin | None:
         region, other = self.row.origin_region, self.row.origin
-        return Origin(region=region, incident=incident_id(region, other)) if region else None
+        return (
+            Origin(region=region, incident=incident_id(region, other)) if region and other else None
+        )
 
     @strawberry.field(
         description="The incident of the same topic and place that was solved before."
