@@ -215,7 +215,8 @@ class Execution:
             raise Refused(_because_of(error)) from None
         finally:
             # What a resolver found it to cost beyond what it was told to.
-            self.budgets.charge(context.principal, observed().extra_cost)
+            if extra := observed().extra_cost:
+                self.budgets.charge(context.principal, extra)
         return told(result) | {"extensions": {"cost": admitted.cost}}
 
     async def _result(self, admitted: Admitted, asked: Asked, context: Context) -> ExecutionResult:

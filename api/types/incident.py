@@ -35,7 +35,6 @@ from domain.vocabulary import (
     Status,
 )
 from projections.history import HistoryKey, PastEvent
-from projections.incident_list import COLUMNS
 from projections.incidents import Beginning, IncidentRow
 from regions.centre import Opening
 
@@ -178,10 +177,10 @@ BEHIND: Mapping[str, tuple[str, ...]] = {
 KEY = ("region", "id")  # of each, to find what is elsewhere
 
 
-def columns_asked(info: Info) -> list[str]:
+def columns_asked(info: Info) -> set[str]:
     """Of the incidents below the field that is resolved: what nobody asks for is not read."""
     asked = {column for name in names_asked(info) for column in BEHIND.get(name, (name,))}
-    return [column for column in COLUMNS if column in asked or column in KEY]
+    return asked.union(KEY)
 
 
 @strawberry.type(description="Where an incident came from.")
