@@ -183,6 +183,9 @@ class Server:
             }
             # A stopped region is somebody's work, not a reason to turn all the others away.
             checks["deadLetters"] = {"ok": True, "stoppedRegions": stopped}
+            # Of a hub: it goes on, tells their age and does not rank them.
+            silent = [part.region for part in parts if part.silent]
+            checks["nodes"] = {"ok": True, "silentRegions": silent}
         checks["streams"] = {"ok": self.following is not None and not self.following.done()}
         ready = all(check["ok"] for check in checks.values())
         return JSONResponse({"ready": ready, "checks": checks}, status_code=200 if ready else 503)

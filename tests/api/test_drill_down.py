@@ -299,3 +299,19 @@ def waits(at_hub: psycopg.Connection) -> bool:
         """
     )
     return found.fetchone() is not None
+
+
+def test_a_hub_is_ready_though_a_node_is_silent_and_says_which(federated_api: HubAndNode) -> None:
+    def silent() -> list[str]:
+        answer = federated_api.hub.client.get("/readyz")
+        assert answer.status_code == 200
+        return list(answer.json()["checks"]["nodes"]["silentRegions"])
+
+    with (
+        replication.connect(federated_api.hub.url) as at_hub,
+        replication.connect(federated_api.node_url) as at_node,
+    ):
+        at_hub.execute("UPDATE followed SET heard_at = heard_at - interval '1 hour'")
+        assert silent() == [*HERE]
+        replication.beat(at_node)
+        federated.wait_until(lambda: silent() == [])
