@@ -28,6 +28,7 @@ from regions.node import Node, command_pool, prepare
 from regions.store.postgres import Server, embedded
 from regions.store.server import create_database
 from regions.store.vault import Vault, read_secret
+from workers.deadlines import BEAT_SECONDS
 
 NODES, LARGE = 8, 89
 RATE = 100  # events a second, over all nodes in turn
@@ -85,13 +86,13 @@ class Ours:
 
     @contextmanager
     def living(self) -> Iterator[None]:
-        """As their clocks do it: one after the other, all within a second."""
+        """As their clocks do it: one after the other."""
         ended = threading.Event()
 
         def beat() -> None:
             while True:
                 for connection in self.at_nodes:
-                    if ended.wait(1 / len(self.at_nodes)):
+                    if ended.wait(BEAT_SECONDS / len(self.at_nodes)):
                         return
                     replication.beat(connection)
 

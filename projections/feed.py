@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 
 from projections.changes import ChangeRow
 
-SILENCE_SECONDS_MAX = 15.0  # a node is heard of every second
+SILENCE_SECONDS_MAX = 15.0  # a node is heard of every three
 
 
 class Progress(NamedTuple):
