@@ -44,6 +44,11 @@ class Reader(AsyncConnection[Any]):
         if self.wall is not None:
             raise InterfaceError("Behind a wall, statements are executed one by one")
 
+    def _deallocate(self, name: bytes | None) -> PQGen[None]:
+        if name is None:  # all, as after each transaction that was rolled back
+            self.known.clear()
+        return super()._deallocate(name)
+
 
 @lru_cache(maxsize=1000)
 def _sent(wall: Wall) -> tuple[bytes, list[bytes]]:
@@ -59,13 +64,14 @@ class ReadersCursor(CountedAsyncCursor[Row]):
     def _maybe_prepare_gen(
         self, pgq: PostgresQuery, *, prepare: bool | None = None, binary: bool | None = None
     ) -> PQGen[None]:
-        if self._conn.wall is None:
+        wall = self._conn.wall
+        if wall is None:
             yield from super()._maybe_prepare_gen(pgq, prepare=prepare, binary=binary)
             return
         if self._pgconn.pipeline_status != PipelineStatus.OFF:
             self._conn.check_unconfined()
         self._pgconn.enter_pipeline_mode()
-        self._send_wall(self._conn.wall)
+        self._send_wall(wall)
         prep, name = self._get_prepared(pgq, prepare)
         if prep is Prepare.NO:
             self._execute_send(pgq, force_extended=True, binary=binary)
@@ -73,12 +79,12 @@ class ReadersCursor(CountedAsyncCursor[Row]):
             if prep is Prepare.SHOULD:
                 self._send_prepare(name, pgq)
             self._send_query_prepared(name, pgq, binary=binary)
-        key = self._conn._prepared.maybe_add_to_cache(pgq, prep, name)
         *before, results = yield from self._answers()
         self._check_results(before[0])
-        self._conn.known.add(self._conn.wall.role)  # whatever becomes of the question
+        self._conn.known.add(wall.role)  # whatever becomes of the question
         for each in before[1:]:
             self._check_results(each)
+        key = self._conn._prepared.maybe_add_to_cache(pgq, prep, name)  # now it is prepared
         if key is not None:
             self._conn._prepared.validate(key, prep, name, results)
         self._check_results(results)
