@@ -221,6 +221,22 @@ def test_a_followed_ranking_is_paid_for_each_time_it_is_reckoned(
     assert [each["extensions"]["code"] for each in refused["payload"]] == ["RATE_LIMITED"]
 
 
+def test_a_followed_ranking_that_is_longer_takes_more_as_well(
+    server: Server, template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "ROWS_DECLARED", 0)
+    monkeypatch.setattr(ranking, "ROW_POINTS", 10_000)
+    with (
+        with_budget(server, template, Budget(points=10_000, points_per_second=1)) as api,
+        api.open_socket() as client,
+    ):
+        client.subscribe(f"subscription {RANKING}", period=DAY)
+        assert client.message()["type"] == "next"
+        client.subscribe(REGIONS, id="2")
+        (error,) = client.failure("2")
+    assert error["extensions"]["code"] == "RATE_LIMITED"
+
+
 def test_a_longer_ranking_takes_more_than_it_is_told_to_cost(
     server: Server, template: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
