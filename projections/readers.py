@@ -8,6 +8,7 @@ whose version the lock file names; what must hold is told by tests/projections/t
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 from psycopg import AsyncConnection, AsyncServerCursor, InterfaceError
@@ -28,7 +29,8 @@ class Reader(AsyncConnection[Any]):
         super().__init__(*given, **options)
         self.server_cursor_factory = ReadersServerCursor
         self.wall: Wall | None = None
-        self.known: set[str] = set()  # roles of walls whose statement is prepared, by their name
+        self.known: dict[str, bytes] = {}  # roles of walls, and the statement prepared for each
+        self.numbers = count()  # of such statements
 
     @contextmanager
     def behind(self, wall: Wall) -> Iterator[None]:
@@ -46,7 +48,7 @@ class Reader(AsyncConnection[Any]):
 
     def _deallocate(self, name: bytes | None) -> PQGen[None]:
         if name is None:  # all, as after each transaction that was rolled back
-            self.known.clear()
+            self.known.clear()  # should this be given up, none of their names comes again
         return super()._deallocate(name)
 
 
@@ -71,7 +73,7 @@ class ReadersCursor(CountedAsyncCursor[Row]):
         if self._pgconn.pipeline_status != PipelineStatus.OFF:
             self._conn.check_unconfined()
         self._pgconn.enter_pipeline_mode()
-        self._send_wall(wall)
+        its_name = self._send_wall(wall)
         prep, name = self._get_prepared(pgq, prepare)
         if prep is Prepare.NO:
             self._execute_send(pgq, force_extended=True, binary=binary)
@@ -81,7 +83,7 @@ class ReadersCursor(CountedAsyncCursor[Row]):
             self._send_query_prepared(name, pgq, binary=binary)
         *before, results = yield from self._answers()
         self._check_results(before[0])
-        self._conn.known.add(wall.role)  # whatever becomes of the question
+        self._conn.known[wall.role] = its_name  # whatever becomes of the question
         for each in before[1:]:
             self._check_results(each)
         key = self._conn._prepared.maybe_add_to_cache(pgq, prep, name)  # now it is prepared
@@ -90,11 +92,15 @@ class ReadersCursor(CountedAsyncCursor[Row]):
         self._check_results(results)
         self._set_results(results)
 
-    def _send_wall(self, wall: Wall) -> None:
-        name, (statement, values) = wall.role.encode(), _sent(wall)
-        if wall.role not in self._conn.known:
+    def _send_wall(self, wall: Wall) -> bytes:
+        """The name of its statement, which is prepared with this unless it is known."""
+        statement, values = _sent(wall)
+        name = self._conn.known.get(wall.role)
+        if name is None:
+            name = f"{wall.role}_{next(self._conn.numbers)}".encode()
             self._pgconn.send_prepare(name, statement)
         self._pgconn.send_query_prepared(name, values)
+        return name
 
     def _answers(self) -> PQGen[list[list[PGresult]]]:
         """One for each of what was sent, which is committed by this."""

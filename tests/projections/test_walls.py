@@ -212,6 +212,8 @@ def test_a_transaction_that_is_rolled_back_takes_no_wall_with_it(incidents: Inci
                 async with reader.transaction():
                     await reader.execute("SELECT 1 / 0")
             assert set(await asked_behind(reader, seen, query)) == incidents.of(seen)
+            reader._deallocate(None)  # and is given up before that is sent
+            assert set(await asked_behind(reader, seen, query)) == incidents.of(seen)
 
     asyncio.run(ask())
 
