@@ -23,6 +23,8 @@ from psycopg.rows import Row
 from projections.walls import Wall, setting
 from regions.store.statements import CountedAsyncCursor
 
+ONE_BY_ONE = "Behind a wall, statements are executed one by one"
+
 
 class Reader(AsyncConnection[Any]):
     def __init__(self, *given: Any, **options: Any) -> None:
@@ -44,7 +46,7 @@ class Reader(AsyncConnection[Any]):
     def check_unconfined(self) -> None:
         """Raises InterfaceError behind a wall."""
         if self.wall is not None:
-            raise InterfaceError("Behind a wall, statements are executed one by one")
+            raise InterfaceError(ONE_BY_ONE)
 
     def _deallocate(self, name: bytes | None) -> PQGen[None]:
         if name is None:  # all, as after each transaction that was rolled back
@@ -63,15 +65,19 @@ def _sent(wall: Wall) -> tuple[bytes, list[bytes]]:
 class ReadersCursor(CountedAsyncCursor[Row]):
     _conn: Reader
 
+    def __init__(self, connection: Reader, **options: Any) -> None:
+        super().__init__(connection, **options)
+        self.wall = connection.wall  # also if its turn comes when the block has ended
+
     def _maybe_prepare_gen(
         self, pgq: PostgresQuery, *, prepare: bool | None = None, binary: bool | None = None
     ) -> PQGen[None]:
-        wall = self._conn.wall
+        wall = self.wall or self._conn.wall
         if wall is None:
             yield from super()._maybe_prepare_gen(pgq, prepare=prepare, binary=binary)
             return
         if self._pgconn.pipeline_status != PipelineStatus.OFF:
-            self._conn.check_unconfined()
+            raise InterfaceError(ONE_BY_ONE)
         self._pgconn.enter_pipeline_mode()
         its_name = self._send_wall(wall)
         prep, name = self._get_prepared(pgq, prepare)

@@ -218,6 +218,22 @@ def test_a_transaction_that_is_rolled_back_takes_no_wall_with_it(incidents: Inci
     asyncio.run(ask())
 
 
+def test_whose_turn_comes_when_the_block_has_ended_stays_behind_their_wall(
+    incidents: Incidents,
+) -> None:
+    async def ask() -> None:
+        query, seen = "SELECT id FROM incident", Scope("BRONX")
+        async with one_reader(incidents.url) as reader:
+            with reader.behind(wall_of(seen)):
+                asking = [asyncio.ensure_future(asked(reader, query)) for _ in range(3)]
+                await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+            with reader.behind(wall_of(Scope())):
+                for found in await asyncio.gather(*asking):
+                    assert set(found) == incidents.of(seen)
+
+    asyncio.run(ask())
+
+
 def test_behind_a_wall_nothing_but_statements_is_asked(incidents: Incidents) -> None:
     """No other way has a wall."""
 
