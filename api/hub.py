@@ -139,7 +139,11 @@ class Subscriber:
     def _told(self, change: Change) -> bool:
         """At once, which costs a fraction of waking who waits for it."""
         free = self.waiting and not (self.pending or self.overflown or self.ended.done())
-        return free and self.at_once is not None and self.at_once(change)
+        try:
+            return free and self.at_once is not None and self.at_once(change)
+        except Exception:
+            # It is met again in their turn, and ends their stream; here it would end everybody's.
+            return False
 
     def beat(self, mark: Watermark) -> None:
         if self.quiet and not self.pending and not self.overflown:

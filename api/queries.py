@@ -296,7 +296,7 @@ class Query(MapQuery, BriefingQuery, PublicationQuery, PolicyQuery, ExportQuery,
                 exact=exact,
                 durations=durations_asked(info),
             )
-        observed().extra_cost += extra_cost(found, exact=exact)
+        observed().takes_more(extra_cost(found, question, exact=exact))
         return Ranking.of(found, question, now=now)
 
     @strawberry.field(

@@ -8,6 +8,7 @@ whose version the lock file names; what must hold is told by tests/projections/t
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 from psycopg import AsyncConnection, AsyncServerCursor, InterfaceError
@@ -22,13 +23,16 @@ from psycopg.rows import Row
 from projections.walls import Wall, setting
 from regions.store.statements import CountedAsyncCursor
 
+ONE_BY_ONE = "Behind a wall, statements are executed one by one"
+
 
 class Reader(AsyncConnection[Any]):
     def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)
         self.server_cursor_factory = ReadersServerCursor
         self.wall: Wall | None = None
-        self.known: set[str] = set()  # roles of walls whose statement is prepared, by their name
+        self.known: dict[str, bytes] = {}  # roles of walls, and the statement prepared for each
+        self.numbers = count()  # of such statements
 
     @contextmanager
     def behind(self, wall: Wall) -> Iterator[None]:
@@ -42,7 +46,12 @@ class Reader(AsyncConnection[Any]):
     def check_unconfined(self) -> None:
         """Raises InterfaceError behind a wall."""
         if self.wall is not None:
-            raise InterfaceError("Behind a wall, statements are executed one by one")
+            raise InterfaceError(ONE_BY_ONE)
+
+    def _deallocate(self, name: bytes | None) -> PQGen[None]:
+        if name is None:  # all, as after each transaction that was rolled back
+            self.known.clear()  # should this be given up, none of their names comes again
+        return super()._deallocate(name)
 
 
 @lru_cache(maxsize=1000)
@@ -56,16 +65,21 @@ def _sent(wall: Wall) -> tuple[bytes, list[bytes]]:
 class ReadersCursor(CountedAsyncCursor[Row]):
     _conn: Reader
 
+    def __init__(self, connection: Reader, **options: Any) -> None:
+        super().__init__(connection, **options)
+        self.wall = connection.wall  # also if its turn comes when the block has ended
+
     def _maybe_prepare_gen(
         self, pgq: PostgresQuery, *, prepare: bool | None = None, binary: bool | None = None
     ) -> PQGen[None]:
-        if self._conn.wall is None:
+        wall = self.wall or self._conn.wall
+        if wall is None:
             yield from super()._maybe_prepare_gen(pgq, prepare=prepare, binary=binary)
             return
         if self._pgconn.pipeline_status != PipelineStatus.OFF:
-            self._conn.check_unconfined()
+            raise InterfaceError(ONE_BY_ONE)
         self._pgconn.enter_pipeline_mode()
-        self._send_wall(self._conn.wall)
+        its_name = self._send_wall(wall)
         prep, name = self._get_prepared(pgq, prepare)
         if prep is Prepare.NO:
             self._execute_send(pgq, force_extended=True, binary=binary)
@@ -73,22 +87,26 @@ class ReadersCursor(CountedAsyncCursor[Row]):
             if prep is Prepare.SHOULD:
                 self._send_prepare(name, pgq)
             self._send_query_prepared(name, pgq, binary=binary)
-        key = self._conn._prepared.maybe_add_to_cache(pgq, prep, name)
         *before, results = yield from self._answers()
         self._check_results(before[0])
-        self._conn.known.add(self._conn.wall.role)  # whatever becomes of the question
+        self._conn.known[wall.role] = its_name  # whatever becomes of the question
         for each in before[1:]:
             self._check_results(each)
+        key = self._conn._prepared.maybe_add_to_cache(pgq, prep, name)  # now it is prepared
         if key is not None:
             self._conn._prepared.validate(key, prep, name, results)
         self._check_results(results)
         self._set_results(results)
 
-    def _send_wall(self, wall: Wall) -> None:
-        name, (statement, values) = wall.role.encode(), _sent(wall)
-        if wall.role not in self._conn.known:
+    def _send_wall(self, wall: Wall) -> bytes:
+        """The name of its statement, which is prepared with this unless it is known."""
+        statement, values = _sent(wall)
+        name = self._conn.known.get(wall.role)
+        if name is None:
+            name = f"{wall.role}_{next(self._conn.numbers)}".encode()
             self._pgconn.send_prepare(name, statement)
         self._pgconn.send_query_prepared(name, values)
+        return name
 
     def _answers(self) -> PQGen[list[list[PGresult]]]:
         """One for each of what was sent, which is committed by this."""

@@ -5,7 +5,7 @@ Nothing here is a variable, a text or the name of a person.
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -32,6 +32,7 @@ class Observed:
     document: Document | None = None
     cost: int = 0  # in points, as it was told before
     extra_cost: int = 0  # beyond that, as its resolvers found
+    charge: Callable[[int], object] | None = None  # who is to pay for that
     executor: Counter[str] = field(default_factory=Counter)  # what it did how often
     codes: list[str] = field(default_factory=list)  # of errors and refusals
     spent: Spent = field(default_factory=Spent)
@@ -41,6 +42,12 @@ class Observed:
         self.document = document
         self.name = operation.name.value if operation.name else "anonymous"
         self.kind = operation.operation.value
+
+    def takes_more(self, points: int) -> None:
+        """Than was told; paid at once, as nobody may wait for the end."""
+        self.extra_cost += points
+        if points and self.charge is not None:
+            self.charge(points)
 
     @property
     def seconds(self) -> float:

@@ -181,6 +181,7 @@ class Execution:
             raise Refused(*document.errors)
         operation = document.operation(asked.operation_name)
         observed().asks(document, operation)
+        observed().charge = partial(self.budgets.charge, principal)
         cost = observed().cost = self.prices.cost_of(document, operation, asked.variables)
         if cost > self.cost_max:
             raise TooCostly(found=cost, limit=self.cost_max)
@@ -213,10 +214,6 @@ class Execution:
                 result = await self._result(admitted, asked, context)
         except TimeoutError as error:
             raise Refused(_because_of(error)) from None
-        finally:
-            # What a resolver found it to cost beyond what it was told to.
-            if extra := observed().extra_cost:
-                self.budgets.charge(context.principal, extra)
         return told(result) | {"extensions": {"cost": admitted.cost}}
 
     async def _result(self, admitted: Admitted, asked: Asked, context: Context) -> ExecutionResult:

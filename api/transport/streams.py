@@ -21,6 +21,7 @@ from graphql.execution import create_source_event_stream
 from api.context import Context
 from api.presenting import presented
 from api.source_event import Began, SourceEvent, Watermark
+from api.telemetry.observing import observed
 from api.transport.budget import Principal
 from api.transport.groups import Group, Sent, Told
 from domain.errors import DomainError
@@ -52,6 +53,7 @@ class Following:
     def __init__(self, context: Context, send: Send | None) -> None:
         self.context = context
         self.send = send
+        self.operation = observed()
         self.cursor: str | None = None
         self.last: bytes | None = None
 
@@ -65,6 +67,9 @@ class Following:
         """Whether it was told at once: it is executed without waiting, and the client keeps up."""
         if self.send is None or self.context.seconds_left() <= 0:
             return False
+        if group not in event.answers:  # else nothing is done
+            with self.operation.under_way():
+                group.begun(event)
         told = group.begun(event)
         if not isinstance(told, Told) or told.errors is not None:
             return False

@@ -201,9 +201,9 @@ def is_exact(question: RankingQuestion) -> bool:
     return standardised or question.of is Ranked.ORGANISATIONS
 
 
-def extra_cost(found: federal.Ranking, *, exact: bool) -> int:
-    """Points beyond what the schema declares, which is a ranking of regions."""
+def extra_cost(found: federal.Ranking, question: RankingQuestion, *, exact: bool) -> int:
+    """Points beyond what the schema declares: a ranking of regions, incidents only for `exact`."""
     rows = max(0, len(found.standings) - ROWS_DECLARED) * ROW_POINTS
     incidents = sum(standing.figures.registered for standing in found.standings)
-    sorted_beyond = max(0, incidents - EXACT_DECLARED) if exact else 0
-    return rows + sorted_beyond // INCIDENTS_A_POINT
+    read = incidents if exact or is_exact(question) else 0
+    return rows + max(0, read - (EXACT_DECLARED if exact else 0)) // INCIDENTS_A_POINT

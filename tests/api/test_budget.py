@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 
 import httpx
 import pytest
@@ -18,7 +19,7 @@ from domain.vocabulary import Role
 from regions.reference.catalogue import Catalogue
 from regions.settings import Budget
 from regions.store.postgres import Server
-from tests.api.conftest import Api, fresh_database, node_on, projecting, serving
+from tests.api.conftest import Api, catch_up, fresh_database, node_on, projecting, serving
 from tests.scenarios import registered
 
 ONE, OTHER = ("petrova", "63"), ("petrova", "77")
@@ -103,6 +104,19 @@ def with_budget(server: Server, template: str, budget: Budget) -> Iterator[Api]:
 def api(server: Server, template: str) -> Iterator[Api]:
     """Each test asks from an address of its own."""
     with with_budget(server, template, FOR_ONE) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def boarded(server: Server, template: str, catalogue: Catalogue) -> Iterator[Api]:
+    """With one incident."""
+    with (
+        with_budget(server, template, Budget(points=100_000, points_per_second=1)) as api,
+        projecting(api.url, catalogue),
+        node_on(api.url, catalogue) as node,
+    ):
+        registered(node.centre("BRONX"))
+        catch_up(api.url)
         yield api
 
 
@@ -219,6 +233,40 @@ def test_a_followed_ranking_is_paid_for_each_time_it_is_reckoned(
         refused = client.message()
     assert refused["type"] == "error"
     assert [each["extensions"]["code"] for each in refused["payload"]] == ["RATE_LIMITED"]
+
+
+def test_a_followed_ranking_that_is_longer_takes_more_as_well(
+    server: Server, template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "ROWS_DECLARED", 0)
+    monkeypatch.setattr(ranking, "ROW_POINTS", 10_000)
+    with (
+        with_budget(server, template, Budget(points=10_000, points_per_second=1)) as api,
+        api.open_socket() as client,
+    ):
+        client.subscribe(f"subscription {RANKING}", period=DAY)
+        assert client.message()["type"] == "next"
+        client.subscribe(REGIONS, id="2")
+        (error,) = client.failure("2")
+    assert error["extensions"]["code"] == "RATE_LIMITED"
+
+
+@pytest.mark.parametrize(("method", "points"), [("SHRUNK_1", 0), ("STANDARDISED_1", 10_000)])
+def test_who_ranks_by_incidents_without_asking_for_exact_pays_for_them(
+    boarded: Api, method: str, points: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "INCIDENTS_A_POINT", Fraction(1, 10_000))
+    text = """query ($period: PeriodInput!, $method: RankingMethod!) {
+      ranking(period: $period, method: $method) { rows { place } }
+    }"""
+    remaining = []
+    for last in ("2026-03-02", "2026-03-03"):
+        asked = {"period": DAY | {"last": last}, "method": method}
+        told = boarded.answer(text, token=boarded.token(name=method), **asked)
+        remaining.append(told["extensions"]["cost"]["remaining"])
+    requested = told["extensions"]["cost"]["requested"]
+    beyond = remaining[0] - remaining[1] - requested
+    assert points - 10 < beyond <= points  # some came back
 
 
 def test_a_longer_ranking_takes_more_than_it_is_told_to_cost(

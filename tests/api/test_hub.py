@@ -68,6 +68,23 @@ def test_who_waits_is_told_at_once_and_who_does_not_in_their_turn() -> None:
     assert asyncio.run(told()) == ([1, 2], [1, 3, 4])
 
 
+def test_who_cannot_be_told_at_once_holds_nobody_else_up() -> None:
+    """What is wrong is met again in their turn, and ends their stream alone."""
+
+    async def taken() -> int:
+        def tell(event: SourceEvent) -> bool:
+            raise TypeError("no JSON")
+
+        follower = subscriber(Followed("BRONX"))
+        follower.tell_by(tell)
+        waiting = asyncio.create_task(follower.take())
+        await asyncio.sleep(0)
+        follower.offer(change(1))
+        return (await waiting).pos
+
+    assert asyncio.run(taken()) == 1
+
+
 def test_nobody_is_told_at_once_of_what_they_know_nor_after_the_end() -> None:
     async def told() -> list[int]:
         at_once: list[int] = []

@@ -19,7 +19,7 @@ from domain.rights import Scope
 from domain.vocabulary import Role
 from regions.reference.catalogue import Catalogue
 from regions.store.postgres import Server
-from tests.api.conftest import Api, fresh_database, node_on, projecting, serving, until
+from tests.api.conftest import Api, fresh_database, node_on, projecting, serving, subscribers, until
 from tests.conftest import CHECKOUT
 from tests.scenarios import registered
 
@@ -91,6 +91,23 @@ def test_a_stream_is_told_while_it_is_followed(watched: Api, catalogue: Catalogu
         until(lambda: following not in told(watched))
     assert told(watched)["tsur_client_operations_total", "wall"] == 1
     assert ("tsur_operation_seconds_count", "Live", "subscription") not in told(watched)
+
+
+def test_what_is_asked_for_an_event_is_told_of_its_stream(
+    watched: Api, catalogue: Catalogue
+) -> None:
+    text = 'incidentChanges(region: "QUEENS") { incident { timeline { event } } }'
+    with (
+        node_on(watched.url, catalogue) as node,
+        watched.open_socket(watched.token("QUEENS")) as client,
+    ):
+        client.subscribe(f"subscription Told {{ {text} }}")
+        until(lambda: any(each.waiting for each in subscribers()))
+        registered(node.centre("QUEENS"))
+        client.change()
+    ended = ("tsur_operation_sql_statements_total", "Told")
+    until(lambda: ended in told(watched))
+    assert told(watched)[ended] > 0
 
 
 CLIENT = {"x-client-name": "wall"}

@@ -183,6 +183,57 @@ def test_a_question_that_is_given_up_leaves_a_connection_that_can_be_used(
     asyncio.run(ask())
 
 
+def test_a_question_given_up_before_it_was_prepared_can_be_asked_again(
+    incidents: Incidents,
+) -> None:
+    async def ask() -> None:
+        query, seen = "SELECT id FROM incident", Scope("BRONX")
+        async with one_reader(incidents.url) as reader:
+            await asked_behind(reader, seen, query)
+            with psycopg.connect(incidents.url) as rebuilding:
+                rebuilding.execute("LOCK TABLE read.incident IN ACCESS EXCLUSIVE MODE")
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.1):
+                        await asked_behind(reader, seen, query, prepare=True)
+            found = await asked_behind(reader, seen, query, prepare=True)
+            assert set(found) == incidents.of(seen)
+
+    asyncio.run(ask())
+
+
+def test_a_transaction_that_is_rolled_back_takes_no_wall_with_it(incidents: Incidents) -> None:
+    """psycopg forgets then whatever is prepared."""
+
+    async def ask() -> None:
+        query, seen = "SELECT id FROM incident", Scope("BRONX")
+        async with one_reader(incidents.url) as reader:
+            await asked_behind(reader, seen, query, prepare=True)
+            with pytest.raises(errors.DivisionByZero):
+                async with reader.transaction():
+                    await reader.execute("SELECT 1 / 0")
+            assert set(await asked_behind(reader, seen, query)) == incidents.of(seen)
+            reader._deallocate(None)  # and is given up before that is sent
+            assert set(await asked_behind(reader, seen, query)) == incidents.of(seen)
+
+    asyncio.run(ask())
+
+
+def test_whose_turn_comes_when_the_block_has_ended_stays_behind_their_wall(
+    incidents: Incidents,
+) -> None:
+    async def ask() -> None:
+        query, seen = "SELECT id FROM incident", Scope("BRONX")
+        async with one_reader(incidents.url) as reader:
+            with reader.behind(wall_of(seen)):
+                asking = [asyncio.ensure_future(asked(reader, query)) for _ in range(3)]
+                await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+            with reader.behind(wall_of(Scope())):
+                for found in await asyncio.gather(*asking):
+                    assert set(found) == incidents.of(seen)
+
+    asyncio.run(ask())
+
+
 def test_behind_a_wall_nothing_but_statements_is_asked(incidents: Incidents) -> None:
     """No other way has a wall."""
 
