@@ -8,7 +8,8 @@
 
 That read models are what a rebuild makes is told by projections/audit.py. Two laws need more than a
 database: that nothing is done twice outside is shown at stand-ins of the platforms (tests/intake),
-that nobody sees what is another's by asking (tests/api/test_tenancy.py, projections/test_walls.py).
+that nobody sees what is another's by asking (tests/api/test_tenancy.py and
+tests/projections/test_walls.py).
 """
 
 import mmap

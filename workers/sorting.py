@@ -13,7 +13,7 @@ from domain.vocabulary import Kind, Priority, Regime
 from regions.reference.routing import Matter, Routing
 
 # A topic below it is a suggestion. Own choice: on the phrases put aside, nine of ten above it are
-# right (bench/classification).
+# right (`bench classification`).
 SURE_OF_TOPIC = 0.7
 SURE_OF_PLACE = 0.5  # what the group alone says, where the text names no place, is 0.55
 

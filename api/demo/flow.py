@@ -1,4 +1,4 @@
-"""Who writes in the demo network: when, where and about what, after domain/figures.md.
+"""Who writes in the demo network: when, where and about what, after published figures.
 
 Everything is drawn from generators seeded by text, so the same seed gives the same network in every
 process. Times are seconds since 1970, UTC.

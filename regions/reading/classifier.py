@@ -2,7 +2,7 @@
 
 Multinomial naive Bayes over weighted features (regions/reading/vectors.py). In cross-validation on
 the phrases it found more than ridge regression and complement naive Bayes did, it is built in a
-second, and a new phrase or word in the catalogue is all that teaches it (docs/decisions/0019).
+second, and a new phrase or word in the catalogue is all that teaches it (docs/decisions/0026).
 """
 
 from collections.abc import Sequence

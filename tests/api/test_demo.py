@@ -1,4 +1,4 @@
-"""The demo network: its numbers follow domain/figures.md, its histories everybody's rules."""
+"""The demo network: its numbers follow published figures, its histories everybody's rules."""
 
 import hashlib
 import math
@@ -402,7 +402,7 @@ def test_snow_comes_in_winter_only(russia: Catalogue) -> None:
 
 
 def test_a_burst_floods_one_place_with_one_topic(russia: Catalogue) -> None:
-    """×3-5 for some days (figures.md, derived defaults), over all bursts of three years."""
+    """×3-5 for some days, over all bursts of three years."""
     flow = Flow(russia, Calibration(russia, RUSSIA), "63", seed=1)
     period = Period(UNTIL.timestamp() - 1100 * DAY, UNTIL.timestamp())
     messages = list(flow.messages(60_000, period))
