@@ -6,6 +6,7 @@ alone is started again. If PostgreSQL dies, all children end and everything star
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -121,6 +122,13 @@ def is_ready(address: str) -> bool:
             return bool(answer.status == 200)
     except (OSError, HTTPException):  # an URLError is an OSError, and so is a connection reset
         return False
+
+
+def free_port() -> int:
+    """Of this machine, until somebody takes it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
 
 
 # Past any proxy of the environment: it is our own machine that is asked.

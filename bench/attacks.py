@@ -20,9 +20,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from api.processes import wait_until_ready
+from api.processes import free_port, wait_until_ready
 from api.progress import bar
-from bench.growth import free_port
 from bench.result import Result, at_most
 from bench.scratch import Scratch
 

@@ -23,10 +23,10 @@ from statistics import mean, median
 import orjson
 from psycopg.conninfo import conninfo_to_dict
 
+from api.processes import free_port
 from api.progress import bar
 from api.viewer import Viewer, issue_token, read_token_key
 from bench.cost import Cost, Meter
-from bench.growth import free_port
 from bench.peers import questions
 from bench.rebuild import ready
 from bench.result import Result, at_least, info

@@ -6,7 +6,6 @@ What the API spends while nobody asks (it follows the change feed) is taken off.
 
 import asyncio
 import http.client
-import socket
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import Any
 import orjson
 from psycopg import AsyncConnection
 
-from api.processes import wait_until_ready
+from api.processes import free_port, wait_until_ready
 from api.progress import bar
 from api.viewer import Viewer, issue_token, read_token_key
 from bench.cost import Meter
@@ -172,13 +171,6 @@ def _api(scratch: Scratch, filled: Filled) -> Iterator[Api]:
         if not wait_until_ready(f"http://127.0.0.1:{port}", threading.Event()):
             raise TimeoutError("tsur api does not become ready")
         yield Api(port, token, scratch.meter(process.pid))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def _ask_views(

@@ -7,7 +7,6 @@ counts.
 
 import random
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -22,7 +21,7 @@ import httpx
 import orjson
 
 from api.demo.sources import access_of, accounts_of, open_sources, write_access
-from api.processes import wait_until_ready
+from api.processes import free_port, wait_until_ready
 from api.progress import bar
 from bench.result import Result, at_most, info
 from bench.scratch import RUSSIA, Scratch, count
@@ -220,7 +219,7 @@ class ListeningCentre:
 
 @contextmanager
 def listening(scratch: Scratch) -> Iterator[ListeningCentre]:
-    url, port = scratch.database(), _free_port()
+    url, port = scratch.database(), free_port()
     accounts = [each for each in accounts_of(REGION) if each.platform == "pos"]
     write_access(scratch.home, access_of(accounts, "http://127.0.0.1:9"))
     vault = Vault(read_secret(scratch.home / "vault.key"))
@@ -272,9 +271,3 @@ def _posts(number: int) -> list[dict[str, str]]:
         }
         for place in range(number)
     ]
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port

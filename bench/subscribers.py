@@ -18,12 +18,11 @@ from uuid import uuid4
 
 import psutil
 
-from api.processes import wait_until_ready
+from api.processes import free_port, wait_until_ready
 from api.progress import bar
 from api.viewer import Viewer, issue_token, read_token_key
 from bench.graphql import SERVED
 from bench.graphql import served as peer
-from bench.growth import free_port
 from bench.listeners import Followers, Heard, followers
 from bench.result import Result, at_least, at_most, info
 from bench.scratch import Scratch

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -14,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from api.processes import wait_until_ready
+from api.processes import free_port, wait_until_ready
 from api.viewer import Viewer, issue_token, read_scope, read_token_key
 from bench.scratch import Scratch, projected, recorded, scratch
 from domain.vocabulary import Role
@@ -101,12 +100,6 @@ def tokens(ground: Scratch) -> dict[str, str]:
         "monitor": token(Role.MONITOR, "63"),
         "expired": token(Role.MONITOR, "63", since=now - 2 * VALID),
     }
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def wait_until_told(url: str) -> None:

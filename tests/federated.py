@@ -1,7 +1,6 @@
 """A federation for tests: databases of some regions only, a topology, and waiting for a hub."""
 
-import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,7 @@ from regions.reference.catalogue import Catalogue
 from regions.store.postgres import Server
 from regions.store.server import create_database
 from tests.conftest import numbers
-
-WAIT_SECONDS = 30.0
+from tests.waiting import until
 
 
 def database(server: Server, catalogue: Catalogue, regions: tuple[str, ...]) -> str:
@@ -47,7 +45,7 @@ def join(
     regions: Collection[str],
 ) -> None:
     replication.join(at_hub, at_node, name="first", regions=regions, conninfo=conninfo)
-    wait_until(lambda: replication.received(at_hub, "first"))
+    until(lambda: replication.received(at_hub, "first"))
 
 
 def projected(node: Node) -> list[dict[str, Any]]:
@@ -61,16 +59,7 @@ def projected(node: Node) -> list[dict[str, Any]]:
         return [row for (row,) in rows]
 
 
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def wait_for_all(
     at_hub: psycopg.Connection, at_node: psycopg.Connection, regions: Collection[str]
 ) -> None:
-    wait_until(
-        lambda: replication.recorded(at_hub, regions) == replication.recorded(at_node, regions)
-    )
+    until(lambda: replication.recorded(at_hub, regions) == replication.recorded(at_node, regions))

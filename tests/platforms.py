@@ -1,11 +1,9 @@
 """The stand-ins for the platforms, as a process of their own, and who listens to their webhooks."""
 
 import json
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,9 +14,10 @@ from typing import Any
 import httpx
 
 from api.demo.platforms.accounts import ACCOUNTS
+from api.processes import free_port
+from tests.waiting import DEADLINE_SECONDS, until
 
 CHECKOUT = Path(__file__).parent.parent
-DEADLINE_SECONDS = 20.0  # nothing here takes a tenth of it, unless it never comes
 
 VK, TELEGRAM, OK, POS = ACCOUNTS
 
@@ -52,12 +51,6 @@ class StandIns:
 
     def at(self, platform: str) -> str:
         return f"{self.address}/{platform}"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 @contextmanager
@@ -142,11 +135,3 @@ def listening() -> Iterator[Listener]:
 def _expected(delivery: Delivery) -> bytes:
     asked = b'"confirmation"' in delivery.body
     return VK.secret("confirmation").encode() if asked else b""
-
-
-def until(reached: Callable[[], bool]) -> None:
-    """Look again and again; fails when it has taken too long."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)  # seconds between two looks; nothing relies on it

@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from random import Random
 
 import psycopg
 
+from api.processes import free_port
 from api.torture.line import Line
 from api.torture.machine import Machine
 from projections import versions
@@ -62,7 +62,7 @@ class Network:
         }
         for line in self.lines.values():
             stack.callback(line.end)
-        self.addresses = {name: f"http://127.0.0.1:{_free_port()}" for name in self.machines}
+        self.addresses = {name: f"http://127.0.0.1:{free_port()}" for name in self.machines}
         self._write_topology()
         self._share_keys()
         self.nodes = {name: self._open(name, stack) for name in self.parts}
@@ -247,10 +247,3 @@ class Network:
                        AND available_at > now()
                     """
                 )
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

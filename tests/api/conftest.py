@@ -6,8 +6,7 @@ import json
 import socket
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,8 +35,8 @@ from regions.store.server import create_database
 from regions.store.vault import Vault
 from tests.conftest import NEW_YORK, as_process
 from tests.scenarios import NOON
+from tests.waiting import DEADLINE_SECONDS, until
 
-DEADLINE_SECONDS = 20  # nothing here takes a tenth of it, unless it never comes
 SECRET = b"0" * 32  # of the vault and of the tokens
 UNBOUNDED = Budget(points=10**12, points_per_second=10**12)
 PROTOCOL = Subprotocol("graphql-transport-ws")
@@ -212,14 +211,6 @@ def subscribers() -> list[Subscriber]:
     """In all hubs of this process."""
     hubs = [found for found in gc.get_objects() if type(found) is ChangeHub]
     return [one for hub in hubs for members in hub.subscribers.values() for one in members]
-
-
-def until(reached: Callable[[], bool], seconds: float = DEADLINE_SECONDS) -> None:
-    """Look again and again; fails when it has taken too long."""
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)  # seconds between two looks; nothing relies on it
 
 
 def fresh_database(server: Server, template: str) -> str:

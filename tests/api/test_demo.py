@@ -56,6 +56,7 @@ from regions.store.postgres import Server
 from regions.store.server import create_database
 from regions.store.vault import Vault
 from tests.conftest import CHECKOUT, NEW_YORK, RUSSIA
+from tests.waiting import until
 
 UNTIL = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAYS = 60
@@ -488,7 +489,7 @@ def test_the_stream_stops_at_once(node: Node, project: Callable[[], int]) -> Non
     with streaming(node, per_second=0.01) as stop:
         stop.set()
     with streaming(node, per_second=500) as stop:
-        wait_until(lambda: sum(heads(node).values()) > 20)
+        until(lambda: sum(heads(node).values()) > 20)
         asked_at = time.monotonic()
         stop.set()
     assert time.monotonic() - asked_at < 1
@@ -499,7 +500,7 @@ def test_two_streams_in_each_others_way_both_go_on(node: Node, project: Callable
     project()
     with streaming(node, per_second=300), streaming(node, per_second=300):
         before = sum(heads(node).values())
-        wait_until(lambda: sum(heads(node).values()) > before + 150)
+        until(lambda: sum(heads(node).values()) > before + 150)
 
 
 def test_the_stream_survives_the_loss_of_its_connections(
@@ -508,7 +509,7 @@ def test_the_stream_survives_the_loss_of_its_connections(
     with streaming(node, per_second=200):
         for _ in range(3):
             before = recorded(read)
-            wait_until(lambda before=before: recorded(read) > before + 20)  # type: ignore[misc]
+            until(lambda before=before: recorded(read) > before + 20)  # type: ignore[misc]
             read.execute(
                 """
                 SELECT pg_terminate_backend(pid)
@@ -527,7 +528,7 @@ def test_where_the_catalogue_has_no_region_with_pages_the_stream_goes_on_without
     assert demo_commands(replace(whole, catalogue=NEW_YORK)) == ["simulate"]
     assert demo_commands(replace(whole, topology=Path(), node="volga")) == ["simulate"]
     with streaming(node, per_second=300, platforms="http://127.0.0.1:1"):
-        wait_until(lambda: recorded(read) > 30)
+        until(lambda: recorded(read) > 30)
 
 
 @contextmanager
@@ -551,13 +552,6 @@ def streaming(
         finally:
             stop.set()
             running.result(timeout=20)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.01)
 
 
 # What the tests ask

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.platforms import OK, TELEGRAM, VK, Delivery, listening, stand_ins, until
+from tests.platforms import OK, TELEGRAM, VK, Delivery, listening, stand_ins
+from tests.waiting import until
 
 
 def test_each_platform_tells_what_its_citizens_wrote() -> None:

@@ -26,9 +26,10 @@ from api.transport.http import BODY_BYTES_MAX, GRAPHQL
 from regions.reference.catalogue import Catalogue
 from regions.settings import Budget
 from regions.store.postgres import Server
-from tests.api.conftest import DEADLINE_SECONDS, Api, catch_up, node_on, projecting, serving, until
+from tests.api.conftest import Api, catch_up, node_on, projecting, serving
 from tests.conftest import CHECKOUT, PAST_TRIGGERS
 from tests.scenarios import registered
+from tests.waiting import DEADLINE_SECONDS, until
 
 JSON = {"content-type": "application/json"}
 INSIDE = ("psycopg", "Traceback", "postgresql", "SELECT", "relation", "socket", ".py", "connection")

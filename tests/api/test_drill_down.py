@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from api.drill_down import DrillDown, Look, Opened
+from api.processes import free_port
 from api.types.node import incident_id, read_incident_id
 from domain.commands import ErasePersonalData
 from domain.errors import DomainError, NotPermitted
@@ -30,8 +31,8 @@ from regions.store.postgres import Server
 from tests import federated
 from tests.api.conftest import Api, catch_up, node_on, projecting, serving
 from tests.federated import database, write_topology
-from tests.platforms import free_port
 from tests.scenarios import NOON, answered, ask
+from tests.waiting import until
 
 HERE = ("BRONX",)
 QUERY = """
@@ -239,7 +240,7 @@ def test_what_was_written_at_the_node_is_read_at_the_hub(federated_api: HubAndNo
         given = written(node)
         with ThreadPoolExecutor(1) as pool:
             answer = pool.submit(read, federated_api.hub, given)
-            federated.wait_until(lambda: waits(at_hub))
+            until(lambda: waits(at_hub))
             assert not answer.done()
             at_hub.execute("ALTER SUBSCRIPTION tsur_first ENABLE")
             assert answer.result()["data"] == {"incident": {"status": "REGISTERED"}}
@@ -314,4 +315,4 @@ def test_a_hub_is_ready_though_a_node_is_silent_and_says_which(federated_api: Hu
         at_hub.execute("UPDATE followed SET heard_at = heard_at - interval '1 hour'")
         assert silent() == [*HERE]
         replication.beat(at_node)
-        federated.wait_until(lambda: silent() == [])
+        until(lambda: silent() == [])

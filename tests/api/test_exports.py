@@ -26,9 +26,10 @@ from regions.exports import KEPT_FOR, ExportFormat, Exports
 from regions.node import Node
 from regions.reference.catalogue import Catalogue
 from regions.store.postgres import Server
-from tests.api.conftest import Api, catch_up, fresh_database, node_on, projecting, serving, until
+from tests.api.conftest import Api, catch_up, fresh_database, node_on, projecting, serving
 from tests.conftest import NEW_YORK
 from tests.scenarios import NOON, accepted, assigned, registered, resolved
+from tests.waiting import until
 from tests.workers.exporting import exporting
 from workers import actors, deadlines
 from workers import exports as writing

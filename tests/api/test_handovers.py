@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from api import handovers
+from api.processes import free_port
 from domain.commands import TEXT_MAX, AddMessage, Capture, Citizen, ErasePersonalData, TransferOut
 from domain.errors import RegionElsewhere
 from domain.events import MessageCaptured
@@ -33,9 +34,9 @@ from regions.store.postgres import Server
 from regions.store.vault import Vault
 from tests.api.conftest import SECRET, Api, serving
 from tests.conftest import NEW_YORK
-from tests.federated import database, wait_until, write_topology
-from tests.platforms import free_port
+from tests.federated import database, write_topology
 from tests.scenarios import NOON, ask, registered
+from tests.waiting import until
 from workers import broker
 from workers.broker import quarantined_jobs
 from workers.crew import crew
@@ -101,7 +102,7 @@ class Two:
 
     def wait(self) -> None:
         """Until the worker has nothing more to do."""
-        wait_until(lambda: not execute(self.bronx, "SELECT 1 FROM dramatiq.queue"))
+        until(lambda: not execute(self.bronx, "SELECT 1 FROM dramatiq.queue"))
 
     def amiss(self) -> list[str]:
         with psycopg.connect(self.bronx.url) as one, psycopg.connect(self.queens.url) as other:
@@ -191,7 +192,7 @@ def test_while_the_other_node_is_away_it_waits_however_long(two: Two) -> None:
     two.transfer()
     attempts = "SELECT attempts FROM job WHERE error = 'Postponed'"
     with two.at_work():
-        wait_until(lambda: execute(two.bronx, attempts) > [(broker.ATTEMPTS_MAX + 1,)])
+        until(lambda: execute(two.bronx, attempts) > [(broker.ATTEMPTS_MAX + 1,)])
         assert [failed.quarantined for failed in quarantined_jobs(two.bronx.pool)] == [False]
         assert topics(two.queens) == []
         with two.api():
@@ -205,7 +206,7 @@ def test_what_the_other_node_refuses_is_shown_to_an_operator(two: Two) -> None:
     (two.home / FEDERATION_KEY).write_bytes(b"9" * 32)
     left = two.transfer()
     with two.api(), two.at_work():
-        wait_until(lambda: any(failed.quarantined for failed in quarantined_jobs(two.bronx.pool)))
+        until(lambda: any(failed.quarantined for failed in quarantined_jobs(two.bronx.pool)))
     (failed,) = quarantined_jobs(two.bronx.pool)
     assert (failed.actor, failed.error) == ("receive_transfer", "HandoverRefused")
     assert msgspec.json.decode(failed.arguments) == ["BRONX", f"{left.incident_id}", left.version]

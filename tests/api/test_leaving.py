@@ -13,7 +13,8 @@ import pytest
 from api import queries
 from api.transport import execution
 from regions.store.postgres import Server
-from tests.api.conftest import Api, fresh_database, serving, until
+from tests.api.conftest import Api, fresh_database, serving
+from tests.waiting import until
 
 SLOW = "{ one: projectionStatus { head } other: projectionStatus { head } }"
 SLEEP = "SELECT pg_sleep(600)"

@@ -44,15 +44,7 @@ from regions.centre import Centre, Result
 from regions.node import Node
 from regions.reference.catalogue import Catalogue
 from regions.store.postgres import Server
-from tests.api.conftest import (
-    Api,
-    catch_up,
-    fresh_database,
-    node_on,
-    projecting,
-    serving,
-    until,
-)
+from tests.api.conftest import Api, catch_up, fresh_database, node_on, projecting, serving
 from tests.conftest import PAST_TRIGGERS
 from tests.scenarios import (
     NOON,
@@ -67,6 +59,7 @@ from tests.scenarios import (
     returned,
     topics,
 )
+from tests.waiting import until
 
 DAY = {"first": "2026-03-02", "last": "2026-03-02"}  # NOON's, in New York
 

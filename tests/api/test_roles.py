@@ -12,13 +12,14 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from api.processes import free_port
 from regions.node import prepare
 from regions.reference.catalogue import Catalogue
 from regions.store.postgres import Server
 from regions.store.server import create_database
-from tests.api.conftest import until
-from tests.api.test_up import REGISTER, START_SECONDS, TSUR, environment, free_port, token
+from tests.api.test_up import REGISTER, START_SECONDS, TSUR, environment, token
 from tests.conftest import CHECKOUT, as_process, numbers
+from tests.waiting import until
 
 COMMANDS = {
     "projector": "projector",

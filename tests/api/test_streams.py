@@ -31,10 +31,10 @@ from tests.api.conftest import (
     projecting,
     serving,
     subscribers,
-    until,
 )
 from tests.api.test_subscriptions import CHANGES, FAT_CHANGES
 from tests.scenarios import registered
+from tests.waiting import until
 
 RANKING = """
 subscription ($by: RankedBy! = FIRST_REPLY) {

@@ -41,7 +41,6 @@ from tests.api.conftest import (
     projecting,
     serving,
     subscribers,
-    until,
 )
 from tests.scenarios import (
     NOON,
@@ -54,6 +53,7 @@ from tests.scenarios import (
     some_body,
     some_topic,
 )
+from tests.waiting import until
 
 CHANGES = """
 subscription ($region: String, $municipality: String, $after: String) {

@@ -19,9 +19,10 @@ from domain.rights import Scope
 from domain.vocabulary import Role
 from regions.reference.catalogue import Catalogue
 from regions.store.postgres import Server
-from tests.api.conftest import Api, fresh_database, node_on, projecting, serving, subscribers, until
+from tests.api.conftest import Api, fresh_database, node_on, projecting, serving, subscribers
 from tests.conftest import CHECKOUT
 from tests.scenarios import registered
+from tests.waiting import until
 
 Samples = dict[tuple[str, ...], float]
 CHANGES = 'subscription Live { incidentChanges(region: "BRONX") { cursor } }'

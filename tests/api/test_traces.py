@@ -18,8 +18,9 @@ from opentelemetry.trace import StatusCode
 from api.telemetry.traces import provider_for
 from regions.store import tracing
 from regions.store.jobs import job
-from tests.api.conftest import Api, until
+from tests.api.conftest import Api
 from tests.api.test_telemetry import CHANGES, told
+from tests.waiting import until
 from workers.actors import traced
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

@@ -22,14 +22,16 @@ import psycopg
 import pytest
 
 from api.cli import main
+from api.processes import free_port
 from api.viewer import Scope, Viewer, issue_token, read_token_key, read_viewer
 from domain.vocabulary import Role
 from regions.federation.topology import FEDERATION_KEY
 from regions.reference.catalogue import Catalogue
 from regions.store.postgres import Server
 from regions.store.vault import read_secret
-from tests.api.conftest import fresh_database, until
+from tests.api.conftest import fresh_database
 from tests.conftest import CHECKOUT, NEW_YORK
+from tests.waiting import until
 
 TSUR = [sys.executable, "-m", "api.cli"]
 START_SECONDS = 60  # ten times a start: a busy machine is no failure of ours
@@ -47,12 +49,6 @@ def environment(home: Path, port: int = 8000, **changes: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TSUR_")}
     ours = {"TSUR_HOME": str(home), "TSUR_PORT": str(port), "TSUR_CATALOGUE": str(NEW_YORK)}
     return inherited | ours | changes
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def token(home: Path) -> str:

@@ -13,6 +13,7 @@ import psycopg
 
 from api.demo.platforms.accounts import Account
 from api.demo.sources import access_of, accounts_of, open_sources, write_access, write_accounts
+from api.processes import free_port
 from api.types.node import write_id
 from domain import commands as c
 from domain.office import CloseSource, OpenSource
@@ -26,7 +27,8 @@ from regions.store.event_store import decode_event
 from regions.store.jobs import job
 from tests.api.conftest import Api, catch_up, node_on, projecting, serving
 from tests.conftest import RUSSIA
-from tests.platforms import StandIns, free_port, stand_ins, until
+from tests.platforms import StandIns, stand_ins
+from tests.waiting import until
 from workers.crew import crew
 
 REGION = "63"

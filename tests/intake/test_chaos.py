@@ -6,9 +6,8 @@ At full size it is `bench/intake.py`.
 import random
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from domain import events as e
 from domain.errors import VersionConflict
 from tests.conftest import CHECKOUT
 from tests.intake.network import Network, unattended
+from tests.waiting import until
 from workers.broker import quarantined_jobs
 
 SEED = 20261125
@@ -29,7 +29,7 @@ MESSAGES = 100
 KILLS = 4  # at least: people go on writing when one more has been seen
 WORKERS = 2
 DEADLINE_SECONDS = 40.0
-LOOK_SECONDS = 0.2  # between two looks; nothing relies on it
+LOOK_SECONDS = 0.2  # who looks all the time takes the processors from those who work
 # How often each is written on, and whether it tells of edits.
 PLACES = [
     *[("vk", "post", False)] * 3,
@@ -110,14 +110,6 @@ def reply(incident: UUID) -> str:
     return f"Взяли в работу, вывезем сегодня. {incident}"
 
 
-def wait_until(over: Callable[[], bool]) -> None:
-    """Look now and then: who looks all the time takes the processors from those who work."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not over():
-        assert time.monotonic() < deadline
-        time.sleep(LOOK_SECONDS)
-
-
 def is_over(net: Network, answered: set[UUID], expected: int) -> bool:
     reply_to(net, answered)
     busy = "SELECT count(*) FROM dramatiq.queue WHERE available_at <= now()"
@@ -129,7 +121,11 @@ def test_in_a_storm_everything_is_heard_once_and_answered_once(calm: Network) ->
     with killed_at_random(net) as workers:
         assert workers.stdout is not None
         storm = raised(net, random.Random(SEED), workers.stdout)
-        wait_until(lambda: is_over(net, answered, MESSAGES))
+        until(
+            lambda: is_over(net, answered, MESSAGES),
+            seconds=DEADLINE_SECONDS,
+            pause_seconds=LOOK_SECONDS,
+        )
         net.settle_in_time()
     heard_once(net, storm)
     answered_once(net, storm)

@@ -24,7 +24,7 @@ from regions.store.jobs import Queue
 from tests.conftest import RUSSIA
 from tests.intake.faults import decided_together, overtaken
 from tests.intake.network import CURATOR, EXECUTOR, OFFICER, Network, now
-from tests.platforms import until
+from tests.waiting import until
 from tests.workers.exporting import exporting
 from workers.crew import THREADS, group_of
 from workers.deliveries import Deliveries, Message

@@ -28,7 +28,7 @@ from tests.intake.doors import (
 )
 from tests.intake.faults import break_off_at, overtaken, together
 from tests.intake.network import CURATOR, EXECUTOR, REGION, Network, now
-from tests.platforms import until
+from tests.waiting import until
 from tests.workers.platforms.bodies import raw, tg_message, vk_comment
 from workers.memory import Memory
 

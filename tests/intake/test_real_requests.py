@@ -25,7 +25,7 @@ from regions.store.server import create_database
 from tests.api.conftest import catch_up, node_on, projecting, serving
 from tests.conftest import CHECKOUT, NEW_YORK
 from tests.intake.network import now
-from tests.platforms import until
+from tests.waiting import until
 from workers.crew import crew
 from workers.platforms import signed
 

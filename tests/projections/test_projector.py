@@ -45,10 +45,10 @@ from tests.scenarios import (
     registered,
     resolved,
 )
+from tests.waiting import until
 
 Project = Callable[[], int]
 
-DEADLINE_SECONDS = 30
 KILLS = 12
 
 
@@ -61,13 +61,6 @@ def rebuild(node: Node) -> dict[str, tuple[int, int]]:
     """The fingerprint of a version built from the first event on."""
     versions.rebuild(node.url, node.catalogue, lambda done, in_all: None)
     return digests(node.url)
-
-
-def until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)  # seconds between two looks; nothing relies on it
 
 
 def caught_up(connection: psycopg.Connection) -> bool:

@@ -25,8 +25,9 @@ from regions.store.postgres import Server, embedded
 from regions.store.vault import Vault
 from tests import federated
 from tests.conftest import PAST_TRIGGERS, SERVER_SETTINGS, as_process
-from tests.federated import database, projected, wait_until
+from tests.federated import database, projected
 from tests.scenarios import ask, closed, registered
+from tests.waiting import until
 
 MONITOR = Actor("monitor", Role.MONITOR)
 SAID = "Seit Montag kein Wasser im Haus 7"  # no other test says that
@@ -277,7 +278,7 @@ def test_a_lost_slot_is_made_good_while_both_are_at_work(
             at_hub, at_node, name="first", regions=HERE, conninfo=bronx_and_queens.url
         )
         registered(bronx)
-        wait_until(lambda: replication.received(at_hub, "first"))
+        until(lambda: replication.received(at_hub, "first"))
         replication.settle(at_hub, at_node, "first")
         registered(queens)
         wait_for_all(at_hub, at_node)
@@ -288,7 +289,7 @@ def test_a_lost_slot_is_made_good_while_both_are_at_work(
 def lose_slot(at_hub: psycopg.Connection, at_node: psycopg.Connection) -> None:
     at_hub.execute("ALTER SUBSCRIPTION tsur_first DISABLE")
     slots = "SELECT count(*) FROM pg_replication_slots WHERE active"
-    wait_until(lambda: at_node.execute(slots).fetchone() == (0,))
+    until(lambda: at_node.execute(slots).fetchone() == (0,))
     at_node.execute("SELECT pg_drop_replication_slot('tsur_first')")
 
 
@@ -315,7 +316,7 @@ def test_what_is_kept_for_a_hub_that_is_away_is_bounded_and_told(
         join(at_hub, at_node, short_of_room.url)
         at_hub.execute("ALTER SUBSCRIPTION tsur_first DISABLE")
         slots = "SELECT count(*) FROM pg_replication_slots WHERE active"
-        wait_until(lambda: at_node.execute(slots).fetchone() == (0,))
+        until(lambda: at_node.execute(slots).fetchone() == (0,))
         (before,) = replication.slots(at_node)
         write_log(at_node)
         (slot,) = replication.slots(at_node)
@@ -332,7 +333,7 @@ def test_what_is_kept_for_a_hub_that_is_away_is_bounded_and_told(
         assert (slot.retained_bytes, slot.safe_bytes) == (0, None)
         conninfo = short_of_room.url
         replication.resync(at_hub, at_node, name="first", regions=HERE, conninfo=conninfo)
-        wait_until(lambda: replication.received(at_hub, "first"))
+        until(lambda: replication.received(at_hub, "first"))
         replication.settle(at_hub, at_node, "first")
         wait_for_all(at_hub, at_node)
         assert found(at_hub, at_node) == []
@@ -357,7 +358,7 @@ def test_a_beat_tells_the_hub_that_the_node_lives(
     at_hub.execute("UPDATE followed SET heard_at = heard_at - interval '1 hour'")
     assert {part.region for part in parts(hub) if part.silent} == set(HERE)
     replication.beat(at_node)
-    wait_until(lambda: not any(part.silent for part in parts(hub)))
+    until(lambda: not any(part.silent for part in parts(hub)))
 
 
 def parts(hub: Node) -> list[Progress]:

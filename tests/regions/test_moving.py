@@ -27,8 +27,9 @@ from regions.store.event_store import decode_event
 from regions.store.postgres import Server
 from regions.store.vault import Vault
 from tests.conftest import PAST_TRIGGERS
-from tests.federated import database, projected, wait_until
+from tests.federated import database, projected
 from tests.scenarios import NOON, OPERATOR, ask, closed, message, registered
+from tests.waiting import until
 
 PARTS = {"first": ("BRONX", "QUEENS"), "second": ("BROOKLYN",)}
 MONITOR = Actor("monitor", Role.MONITOR)
@@ -53,9 +54,7 @@ class Network:
     def is_whole(self, node: str, *regions: str) -> None:
         """The hub comes to have exactly what the node has of these regions."""
         here, there = self.at_hub, self.connections[node]
-        wait_until(
-            lambda: replication.recorded(here, regions) == replication.recorded(there, regions)
-        )
+        until(lambda: replication.recorded(here, regions) == replication.recorded(there, regions))
         assert [*audit.of_hub(here, there, regions)] == []
         assert [what for each in self.connections.values() for what in audit.of_log(each)] == []
 
@@ -81,7 +80,7 @@ def network(server: Server, second_server: Server, catalogue: Catalogue) -> Iter
             there = connections[name]
             stack.callback(replication.leave, hub, there, name)
             replication.join(hub, there, name=name, regions=regions, conninfo=nodes[name].url)
-            wait_until(lambda name=name: replication.received(hub, name))  # type: ignore[misc]
+            until(lambda name=name: replication.received(hub, name))  # type: ignore[misc]
         yield Network(nodes, connections)
 
 
@@ -135,7 +134,7 @@ def test_a_region_moves_while_all_are_written(network: Network) -> None:
 
     with writing(queens, brooklyn, here, there) as refused:
         told = list(network.move().steps())
-        wait_until(lambda: refused[here] > 0)
+        until(lambda: refused[here] > 0)
     assert told[-1] == "first has nothing of BRONX any more"
     assert refused[there] > 0
     assert refused[queens] == refused[brooklyn] == 0
@@ -211,7 +210,7 @@ def test_a_lost_slot_is_made_good_though_the_topology_is_not_edited_yet(network:
     conninfo = network.nodes["second"].url
     replication.resync(hub, there, name="second", regions=regions, conninfo=conninfo)
     registered(network.nodes["second"].centre("BRONX"))
-    wait_until(lambda: replication.received(hub, "second"))
+    until(lambda: replication.received(hub, "second"))
     replication.settle(hub, there, "second")
     network.is_whole("second", "BRONX", "BROOKLYN")
 

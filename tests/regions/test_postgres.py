@@ -10,8 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -26,12 +25,12 @@ from regions.store.postgres import (
     embedded,
 )
 from regions.store.server import PostgresUnavailable, check_server, create_database
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"shared_buffers": "16MB"}
 AS_ROOT = os.geteuid() == 0
 SERVER_USER = pwd.getpwnam("nobody") if AS_ROOT else pwd.getpwuid(os.geteuid())
-DEADLINE_SECONDS = 20
 ROWS = 100  # before something is killed
 
 # Says whether it owns the server and where that is, then stays until its input is closed.
@@ -429,13 +428,6 @@ def is_running(home: Path) -> bool:
         except BlockingIOError:
             return True
     return False
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def ask(conninfo: str, query: str) -> tuple[Any, ...]:

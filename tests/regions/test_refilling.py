@@ -8,7 +8,7 @@ from regions.federation import replication
 from regions.federation.refilling import refill
 from regions.federation.replication import FederationRefused
 from regions.node import Node
-from tests.federated import projected, wait_until
+from tests.federated import projected
 from tests.regions.test_federation import (
     HERE,
     at_hub,
@@ -21,6 +21,7 @@ from tests.regions.test_federation import (
     wait_for_all,
 )
 from tests.scenarios import ask, closed, registered, some_topic
+from tests.waiting import until
 
 __all__ = ["at_hub", "at_node", "bronx_and_queens", "hub"]  # fixtures
 
@@ -51,7 +52,7 @@ def test_a_restored_node_gets_back_what_the_hub_has_and_goes_on(
     assert after == before
     registered(bronx)
     replication.resync(at_hub, at_node, name="first", regions=HERE, conninfo=bronx_and_queens.url)
-    wait_until(lambda: replication.received(at_hub, "first"))
+    until(lambda: replication.received(at_hub, "first"))
     replication.settle(at_hub, at_node, "first")
     wait_for_all(at_hub, at_node)
     assert found(at_hub, at_node) == []

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from psycopg.conninfo import make_conninfo
 
+from api.processes import free_port
 from regions.federation import replication
 from regions.node import Node, command_pool, prepare
 from regions.reference.catalogue import Catalogue
@@ -32,9 +33,8 @@ from regions.store.roles import logins
 from regions.store.server import PostgresUnavailable, check_server, create_database
 from regions.store.vault import Vault
 from tests.conftest import CHECKOUT, NEW_YORK
-from tests.federated import wait_until
-from tests.platforms import free_port
 from tests.scenarios import registered
+from tests.waiting import until
 
 OWNER, API, HUB = "0wn3r-s3cret", "4pi-s3cret", "hu8-s3cret"
 REGIONS = ("BRONX",)
@@ -179,7 +179,7 @@ def secured(folder: Path, authority: Authority) -> Iterator[Secured]:
             stderr=log,
         )
     try:
-        wait_until(lambda: "ready to accept connections" in (folder / "log").read_text())
+        until(lambda: "ready to accept connections" in (folder / "log").read_text())
         yield Secured(folder, url, authority.file)
     finally:
         process.terminate()
@@ -289,7 +289,7 @@ def test_a_hub_follows_by_passfile_and_the_password_is_told_nowhere(
     with replication.connect(federation.hub_url) as at_hub:
         with replication.connect(federation.node_url) as at_node:
             position = replication.last_position(at_node, "BRONX")
-        wait_until(lambda: replication.last_position(at_hub, "BRONX") == position)
+        until(lambda: replication.last_position(at_hub, "BRONX") == position)
     ran.append(federation.tsur("federation", "audit"))
     assert ran[-1].returncode == 0
     assert "does not reach first" in ran[1].stderr

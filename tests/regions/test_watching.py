@@ -12,8 +12,9 @@ from regions.reference.catalogue import Catalogue
 from regions.store.postgres import Server
 from regions.store.vault import Vault
 from tests.conftest import PAST_TRIGGERS
-from tests.federated import database, wait_until
+from tests.federated import database
 from tests.scenarios import NOON, closed, registered
+from tests.waiting import until
 
 LATER = NOON + watching.ROUND
 
@@ -32,7 +33,7 @@ def hub(second_server: Server, catalogue: Catalogue, node: Node) -> Iterator[psy
     with replication.connect(url) as here, replication.connect(node.url) as there:
         closed(node.centre("BRONX"))
         replication.join(here, there, name="watched", regions=("BRONX",), conninfo=node.url)
-        wait_until(lambda: replication.received(here, "watched"))
+        until(lambda: replication.received(here, "watched"))
         yield here
         replication.leave(here, there, "watched")
 

@@ -19,11 +19,12 @@ from dramatiq import worker
 from dramatiq.errors import ConnectionClosed
 from pika.exceptions import ChannelClosedByBroker
 
+from api.processes import free_port
 from regions.node import Node
 from regions.store.jobs import job
 from tests.conftest import CHECKOUT
-from tests.platforms import free_port, until
 from tests.scenarios import contents
+from tests.waiting import until
 from tests.workers.nursery import MOMENT_SECONDS
 from workers import broker as brokers
 from workers.broker import (

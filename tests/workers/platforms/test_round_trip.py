@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from domain.identifiers import new_id
-from tests.platforms import Listener, StandIns, listening, stand_ins, until
+from tests.platforms import Listener, StandIns, listening, stand_ins
+from tests.waiting import until
 from tests.workers.platforms.bodies import RECEIVED
 from tests.workers.platforms.calls import TEXT, make
 from workers.platforms import odnoklassniki, signed, telegram, vk
