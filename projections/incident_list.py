@@ -123,8 +123,12 @@ def _listed_columns(named: frozenset[str]) -> str:
 
 
 def attributes_row(cursor: Any) -> RowMaker[Any]:
-    """As psycopg's namedtuple_row, which looks at the length of every tuple, of a result."""
-    return partial(tuple.__new__, namedtuple_row(cursor).__self__)  # type: ignore[attr-defined]
+    """As psycopg's namedtuple_row, without its look at the length of each tuple.
+
+    For statements that return rows only.
+    """
+    make = namedtuple_row(cursor)  # a method bound to the class of named tuples
+    return partial(tuple.__new__, make.__self__)  # type: ignore[attr-defined]
 
 
 async def count_incidents(

@@ -27,6 +27,8 @@ ONE_BY_ONE = "Behind a wall, statements are executed one by one"
 
 
 class Reader(AsyncConnection[Any]):
+    """A connection that asks behind a wall (`behind`), or as the process itself."""
+
     def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)
         self.server_cursor_factory = ReadersServerCursor
@@ -63,6 +65,8 @@ def _sent(wall: Wall) -> tuple[bytes, list[bytes]]:
 
 
 class ReadersCursor(CountedAsyncCursor[Row]):
+    """Sends what it executes together with its connection's wall; refuses other ways to ask."""
+
     _conn: Reader
 
     def __init__(self, connection: Reader, **options: Any) -> None:
