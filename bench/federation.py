@@ -5,9 +5,8 @@ Two servers on this machine: a node whose history a hub copies, then follows. Ra
 heads, triggers and all else that is ours. Late is counted from the return of a commit at the node.
 """
 
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -16,9 +15,9 @@ import psycopg
 
 from api.demo import network
 from api.progress import bar
+from bench.lateness import lateness, wait_until
 from bench.result import Result, info
 from bench.scratch import DAYS, RUSSIA, SEED, Scratch
-from bench.visibility import percentiles
 from domain.commands import Register
 from domain.rights import SYSTEM
 from projections import versions
@@ -34,7 +33,6 @@ RATES = (100, 1_000)  # events a second
 FOLLOWED_SECONDS = 10
 REGION = "63"
 PAGE_EVENTS = 1_000  # in one commit of raw rows, as bulk saves have them
-LOOK_SECONDS = 0.001
 
 
 class Ends:
@@ -90,29 +88,12 @@ class Ends:
 
     def late(self, rate: int) -> dict[int, float]:
         """Percentiles in ms of events that come at this rate."""
-        seen: dict[int, float] = {}
-        ended = threading.Event()
-
-        def look() -> None:
-            known = self.last()
-            while not ended.is_set():
-                last, now = self.last(), time.monotonic()
-                seen.update(dict.fromkeys(range(known + 1, last + 1), now))
-                known = last
-                time.sleep(LOOK_SECONDS)
-
-        looking = threading.Thread(target=look)
-        looking.start()
-        began, committed = time.monotonic(), {}
-        for number in range(rate * FOLLOWED_SECONDS):
-            time.sleep(max(0.0, began + number / rate - time.monotonic()))
-            pos = self.write()
-            committed[pos] = time.monotonic()
-        wait_until(lambda: max(committed) in seen)
-        ended.set()
-        looking.join()
-        # One that was seen before its commit returned is not late.
-        return percentiles([1000 * max(0.0, seen[pos] - at) for pos, at in committed.items()])
+        return lateness(
+            lambda number: (REGION, self.write()),
+            lambda: {REGION: self.last()},
+            rate=rate,
+            seconds=FOLLOWED_SECONDS,
+        )
 
 
 class Ours(Ends):
@@ -264,8 +245,3 @@ def _record(scratch: Scratch, node: Node, incidents: int, *, seed: int) -> None:
             progress=progress,
             folder=RUSSIA,
         )
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    while not true():
-        time.sleep(LOOK_SECONDS)

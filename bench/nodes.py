@@ -7,7 +7,7 @@ of that, and is silent while it idles. Projecting is not part of it.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from statistics import mean
@@ -17,10 +17,9 @@ import psutil
 import psycopg
 
 from bench.cost import Meter
-from bench.federation import LOOK_SECONDS, wait_until
+from bench.lateness import lateness, wait_until
 from bench.result import Result, info
 from bench.scratch import Scratch
-from bench.visibility import percentiles
 from domain.commands import Register
 from domain.rights import SYSTEM
 from regions.federation import replication
@@ -98,9 +97,11 @@ class Ours:
 
         beating = threading.Thread(target=beat)
         beating.start()
-        yield
-        ended.set()
-        beating.join()
+        try:
+            yield
+        finally:
+            ended.set()
+            beating.join()
 
 
 class Raw(Ours):
@@ -195,39 +196,13 @@ def _measured(side: Ours, many: Server, hub: Server) -> Iterator[Result]:
 
 
 def _late(side: Ours) -> dict[int, float]:
-    """Percentiles in ms, from the return of a commit at the node."""
-    for number in range(len(side.nodes)):
-        side.write(number)  # connections, plans and caches are there from here on
-    seen: dict[tuple[str, int], float] = {}
-    ended = threading.Event()
-    looking = threading.Thread(target=_look, args=(side.last, seen, ended))
-    looking.start()
-    began = time.monotonic()
-    committed: dict[tuple[str, int], float] = {}
-    for event in range(RATE * FOLLOWED_SECONDS):
-        time.sleep(max(0.0, began + event / RATE - time.monotonic()))
-        committed[side.write(event % len(side.nodes))] = time.monotonic()
-    wait_until(lambda: committed.keys() <= seen.keys())
-    ended.set()
-    looking.join()
-    # One that was seen before its commit returned is not late.
-    return percentiles([1000 * max(0.0, seen[place] - at) for place, at in committed.items()])
-
-
-def _look(
-    last: Callable[[], dict[str, int]],
-    seen: dict[tuple[str, int], float],
-    ended: threading.Event,
-) -> None:
-    known: dict[str, int] = {}
-    while not ended.is_set():
-        found, now = last(), time.monotonic()
-        for region, pos in found.items():
-            seen.update(
-                dict.fromkeys(((region, n) for n in range(known.get(region, 0) + 1, pos + 1)), now)
-            )
-        known = found
-        time.sleep(LOOK_SECONDS)
+    """Percentiles in ms, over all nodes in turn."""
+    number = len(side.nodes)
+    for each in range(number):
+        side.write(each)  # connections, plans and caches are there from here on
+    return lateness(
+        lambda event: side.write(event % number), side.last, rate=RATE, seconds=FOLLOWED_SECONDS
+    )
 
 
 def _memory(server: Server, kind: str) -> float:
