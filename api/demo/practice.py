@@ -45,7 +45,6 @@ SOLVED_SIGMA = 0.4
 # Own estimates: no source counts these.
 HIGH_SHARE = 0.04
 WRITTEN_AGAIN_SHARE = 0.03
-FAST_TRACK_SHARE = 0.15  # of what came through the feedback platform
 REASSIGNED_SHARE = 0.02
 CLARIFIED_SHARE = 0.05
 CLARIFICATION_ANSWERED_SHARE = 0.7
