@@ -24,7 +24,7 @@ from uuid import UUID
 import psycopg
 
 from regions.centre import Result
-from regions.federation import replication
+from regions.federation import comparing
 
 # Each finds what is amiss, in words.
 OF_LOG: tuple[LiteralString, ...] = (
@@ -95,7 +95,7 @@ def of_hub(
 ) -> Iterator[str]:
     """Events of these regions that are not at the hub as they are at their node."""
     for region in regions:
-        for each in replication.differences(hub, node, region):
+        for each in comparing.differences(hub, node, region):
             yield f"{each.what} at the hub: {region}:{each.pos}"
 
 

@@ -16,7 +16,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import errors, sql
 
-from regions.federation import belongings, replication
+from regions.federation import belongings, comparing, replication
 from regions.federation.belongings import End, with_sandbox
 from regions.federation.replication import FederationRefused, subscription_of
 
@@ -190,7 +190,7 @@ class Move:
     def _compare(self) -> None:
         """Raises FederationRefused if a copied event is not as it is at the old node."""
         for place, copy, region in self._copies():
-            for found in replication.differences(copy, self.old.connection, region):
+            for found in comparing.differences(copy, self.old.connection, region):
                 raise FederationRefused(
                     f"{region}:{found.pos} is {found.what} at {place}: mend that, then again"
                 )
@@ -198,7 +198,7 @@ class Move:
     def _count(self) -> None:
         """Raises FederationRefused if an event is missing at the end."""
         for place, copy, region in self._copies():
-            if replication.last_position(copy, region) != _last(self.old, region):
+            if comparing.last_position(copy, region) != _last(self.old, region):
                 raise FederationRefused(f"{place} has not all events of {region}")
 
     def _copies(self) -> Iterator[tuple[str, psycopg.Connection, str]]:
@@ -262,7 +262,7 @@ def _writes(end: End, region: str) -> bool:
 
 
 def _last(end: End, region: str) -> int:
-    return replication.last_position(end.connection, region)
+    return comparing.last_position(end.connection, region)
 
 
 def _migrations(end: End) -> list[Any]:

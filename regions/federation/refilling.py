@@ -8,7 +8,8 @@ from collections.abc import Collection
 import psycopg
 from psycopg import sql
 
-from regions.federation.replication import FederationRefused, digest, last_position, leave
+from regions.federation.comparing import digest, last_position
+from regions.federation.replication import FederationRefused, leave
 
 COLUMNS = sql.SQL("region, pos, originator_id, originator_version, topic, payload, recorded_at")
 

@@ -1,10 +1,9 @@
 """A hub over many nodes: their events come to it by PostgreSQL's logical replication.
 
-Positions are gapless in each region, so at any moment the hub can tell whether it has all of them;
-and what it has can be compared with its origin by digests, range by range.
+Positions are gapless in each region, so at any moment the hub can tell whether it has all of them.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import LiteralString, NamedTuple
 
@@ -20,7 +19,6 @@ PUBLICATIONS: dict[LiteralString, LiteralString] = {
     "tsur_heads": "TABLE region_head WHERE (region !~ '~') WITH (publish = 'insert, update')",
 }
 CONNECT_SECONDS = 5
-RANGE_EVENTS = 10_000  # that a difference is narrowed down from, event by event
 
 # A hub writes into no followed region, and hears of each by what comes. `written_elsewhere` fires
 # for writers only, be they the owner; the other for what is replicated only.
@@ -302,77 +300,3 @@ def _has(connection: psycopg.Connection, table: str, column: str, name: str) -> 
         [name],
     )
     return found.fetchone() is not None
-
-
-class Digest(NamedTuple):
-    """Of the events of a region in a range of positions; equal at both ends if all is well."""
-
-    events: int
-    first: int | None
-    last: int | None
-    hash: int
-
-
-DIGEST: LiteralString = """
-SELECT count(*),
-       min(pos),
-       max(pos),
-       coalesce(sum(hashtextextended(concat_ws(
-           '|', pos, originator_id, originator_version, topic, payload,
-           extract(epoch FROM recorded_at)), 0)), 0)
-  FROM events
- WHERE region = %s
-   AND pos > %s
-   AND pos <= %s
-"""
-
-
-def digest(connection: psycopg.Connection, region: str, after: int, upto: int) -> Digest:
-    row = connection.execute(DIGEST, [region, after, upto]).fetchone()
-    assert row is not None, "an aggregate has a row"  # noqa: S101
-    return Digest(*row)
-
-
-def last_position(connection: psycopg.Connection, region: str) -> int:
-    row = connection.execute(
-        "SELECT coalesce(max(pos), 0) FROM events WHERE region = %s", [region]
-    ).fetchone()
-    return row[0] if row else 0
-
-
-def known_position(hub: psycopg.Connection, region: str) -> int:
-    """Up to where it has events of a region, or had: the head tells of those that are gone."""
-    return max(last_position(hub, region), recorded(hub, [region]))
-
-
-class Difference(NamedTuple):
-    """An event that is not at the hub as it is at its node."""
-
-    region: str
-    pos: int
-    what: str  # MISSING at the hub, FOREIGN to the node, or OTHER
-
-
-def differences(
-    hub: psycopg.Connection, node: psycopg.Connection, region: str
-) -> Iterator[Difference]:
-    """Compare what the hub has, or had, of a region with the node, in growing positions."""
-    upto = known_position(hub, region)
-    for after in range(0, upto, RANGE_EVENTS):
-        yield from within(hub, node, region, after, min(after + RANGE_EVENTS, upto))
-
-
-def within(
-    hub: psycopg.Connection, node: psycopg.Connection, region: str, after: int, upto: int
-) -> Iterator[Difference]:
-    """The same in a range of positions; costs one question at each end if there is none."""
-    here, there = (digest(each, region, after, upto) for each in (hub, node))
-    if here == there:
-        return
-    if upto - after > 1:
-        middle = (after + upto) // 2
-        yield from within(hub, node, region, after, middle)
-        yield from within(hub, node, region, middle, upto)
-        return
-    what = "MISSING" if not here.events else "FOREIGN" if not there.events else "OTHER"
-    yield Difference(region, upto, what)

@@ -13,8 +13,8 @@ from threading import Event as Signal
 
 import psycopg
 
-from regions.federation import replication
-from regions.federation.replication import RANGE_EVENTS
+from regions.federation import comparing, replication
+from regions.federation.comparing import RANGE_EVENTS
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +82,9 @@ def _compare(
 ) -> None:
     begins = upto == 0
     if begins:
-        upto = replication.known_position(hub, region)
+        upto = comparing.known_position(hub, region)
     after = max(0, upto - RANGE_EVENTS)
-    found = list(islice(replication.within(hub, there, region, after, upto), NAMED_MAX))
+    found = list(islice(comparing.within(hub, there, region, after, upto), NAMED_MAX))
     with hub.transaction():
         known = hub.execute(
             "DELETE FROM difference WHERE region = %s AND pos > %s AND pos <= %s"

@@ -17,8 +17,9 @@ from projections import versions
 from projections.feed import Progress, progress_now
 from projections.projector import Projector
 from regions import audit
-from regions.federation import replication
-from regions.federation.replication import Difference, FederationRefused
+from regions.federation import comparing, replication
+from regions.federation.comparing import Difference
+from regions.federation.replication import FederationRefused
 from regions.node import Node, command_pool, prepare
 from regions.reference.catalogue import Catalogue
 from regions.store.postgres import Server, embedded
@@ -71,7 +72,7 @@ def wait_for_all(at_hub: psycopg.Connection, at_node: psycopg.Connection) -> Non
 
 
 def found(at_hub: psycopg.Connection, at_node: psycopg.Connection) -> list[Difference]:
-    return [each for code in HERE for each in replication.differences(at_hub, at_node, code)]
+    return [each for code in HERE for each in comparing.differences(at_hub, at_node, code)]
 
 
 def test_the_history_comes_first_and_then_what_happens(

@@ -16,7 +16,7 @@ from domain.errors import CommandIdReused, RegionElsewhere
 from domain.rights import Actor
 from domain.vocabulary import Role
 from regions import audit
-from regions.federation import replication
+from regions.federation import comparing, replication
 from regions.federation.belongings import BELONGINGS, STAYS, End
 from regions.federation.moving import Move
 from regions.federation.replication import FederationRefused
@@ -140,7 +140,7 @@ def test_a_region_moves_while_all_are_written(network: Network) -> None:
     assert refused[queens] == refused[brooklyn] == 0
     network.is_whole("first", "QUEENS")
     network.is_whole("second", "BRONX", "BROOKLYN")
-    last = replication.last_position(network.connections["second"], "BRONX")
+    last = comparing.last_position(network.connections["second"], "BRONX")
     assert registered(second.centre("BRONX")).position.pos == last + 1
     network.is_whole("second", "BRONX")
     rows = [row for name in PARTS for row in projected(network.nodes[name])]

@@ -26,7 +26,7 @@ from cryptography.x509.oid import NameOID
 from psycopg.conninfo import make_conninfo
 
 from api.processes import free_port
-from regions.federation import replication
+from regions.federation import comparing, replication
 from regions.node import Node, command_pool, prepare
 from regions.reference.catalogue import Catalogue
 from regions.store.roles import logins
@@ -288,8 +288,8 @@ def test_a_hub_follows_by_passfile_and_the_password_is_told_nowhere(
         registered(Node(federation.node_url, catalogue, Vault(b"0" * 32), pool).centre("BRONX"))
     with replication.connect(federation.hub_url) as at_hub:
         with replication.connect(federation.node_url) as at_node:
-            position = replication.last_position(at_node, "BRONX")
-        until(lambda: replication.last_position(at_hub, "BRONX") == position)
+            position = comparing.last_position(at_node, "BRONX")
+        until(lambda: comparing.last_position(at_hub, "BRONX") == position)
     ran.append(federation.tsur("federation", "audit"))
     assert ran[-1].returncode == 0
     assert "does not reach first" in ran[1].stderr

@@ -6,7 +6,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from regions.federation import replication, watching
+from regions.federation import comparing, replication, watching
 from regions.node import Node, command_pool
 from regions.reference.catalogue import Catalogue
 from regions.store.postgres import Server
@@ -60,7 +60,7 @@ def found(hub: psycopg.Connection) -> list[tuple[int, str]]:
 def test_what_is_changed_behind_all_triggers_is_found_and_told_once(
     hub: psycopg.Connection, node: Node, caplog: pytest.LogCaptureFixture
 ) -> None:
-    last = replication.last_position(hub, "BRONX")
+    last = comparing.last_position(hub, "BRONX")
     assert look(hub, node) == -(-last // 3)
     assert found(hub) == []
     hub.execute(PAST_TRIGGERS)
@@ -89,7 +89,7 @@ def test_what_is_changed_behind_all_triggers_is_found_and_told_once(
 def test_the_newest_is_compared_first_and_who_was_killed_goes_on(
     hub: psycopg.Connection, node: Node
 ) -> None:
-    last, looked = replication.last_position(hub, "BRONX"), set()
+    last, looked = comparing.last_position(hub, "BRONX"), set()
     for _ in range(2):
         watching.look(hub, lambda name: replication.connect(node.url), NOON)
         looked.add(hub.execute("SELECT below FROM compared").fetchone())
@@ -100,7 +100,7 @@ def test_the_newest_is_compared_first_and_who_was_killed_goes_on(
 
 
 def test_the_last_event_is_missed_too(hub: psycopg.Connection, node: Node) -> None:
-    last = replication.last_position(hub, "BRONX")
+    last = comparing.last_position(hub, "BRONX")
     hub.execute(PAST_TRIGGERS)
     hub.execute("DELETE FROM events WHERE pos = %s", [last])
     look(hub, node)
