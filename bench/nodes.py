@@ -1,8 +1,8 @@
 """How much of a hub do many nodes take, beside as many subscriptions to a table without us?
 
 Two servers on this machine: one has the databases of all nodes, of one region each, the other the
-hub. Ours has heads, triggers, and nodes that tell the hub every second that they live; raw has none
-of that, and is silent while it idles. Projecting is not part of it.
+hub. Ours has heads, triggers, and nodes that tell the hub every three seconds that they live; raw
+has none of that, and is silent while it idles. Projecting is not part of it.
 """
 
 import threading
