@@ -16,8 +16,9 @@ from strawberry.dataloader import DataLoader
 from strawberry.types.info import Info as StrawberryInfo
 
 from api.drill_down import DrillDown, Look, Opened
-from api.hub import ChangeHub, Ended
+from api.hub import ChangeHub
 from api.loaders import Sight, open_all, repeated_all
+from api.subscriber import Ended
 from api.telemetry.caller import Caller
 from api.transport.budget import Principal
 from api.viewer import Viewer

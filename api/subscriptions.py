@@ -10,8 +10,8 @@ from graphql import GraphQLResolveInfo
 
 from api.context import Context, Info
 from api.cost_directives import Cost
-from api.hub import Change, Followed, everything
 from api.source_event import SourceEvent
+from api.subscriber import Change, Followed, everything
 from api.types.figures import PeriodInput
 from api.types.incident import Incident
 from api.types.ranking import Ranking, TimeKind

@@ -60,7 +60,7 @@ class Following:
     def is_news(self, event: SourceEvent, told: Told) -> bool:
         return event.repeats or told.payload != self.last
 
-    def has(self, told: Told) -> None:
+    def note(self, told: Told) -> None:
         self.cursor, self.last = told.cursor, told.payload
 
     def tell(self, group: Group, event: SourceEvent) -> bool:
@@ -75,7 +75,7 @@ class Following:
             return False
         if self.is_news(event, told) and not self.send(told):
             return False
-        self.has(told)
+        self.note(told)
         return True
 
 
@@ -83,7 +83,7 @@ class Streams:
     def __init__(self, schema: GraphQLSchema) -> None:
         self.schema = schema
         self.groups: WeakValueDictionary[Hashable, Group] = WeakValueDictionary()
-        self.open: Counter[Principal] = Counter()  # by principal
+        self.open: Counter[Principal] = Counter()
         self.none_open = asyncio.Event()
         self.none_open.set()
 
@@ -122,7 +122,7 @@ class Streams:
                         if following.is_news(event, told):
                             yield told
                         # Who comes for the next has sent this one.
-                        following.has(told)
+                        following.note(told)
             except Exception as error:
                 yield Told(errors=reasons(error)).ended(following.cursor)
 

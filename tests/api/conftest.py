@@ -21,8 +21,9 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from api.app import create_app
-from api.hub import ChangeHub, Subscriber
+from api.hub import ChangeHub
 from api.serving import STALLED_SECONDS, GracefulServer, cut_stalled
+from api.subscriber import Subscriber
 from api.viewer import Viewer, issue_token, read_scope
 from domain.vocabulary import Role
 from projections import projector, versions

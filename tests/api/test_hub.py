@@ -7,8 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from api.hub import PENDING_MAX, Change, ChangeHub, Followed, Page, Subscriber
+from api.hub import ChangeHub, Page
 from api.source_event import SourceEvent, Watermark
+from api.subscriber import PENDING_MAX, Change, Followed, Subscriber
 from domain.errors import StreamLagging
 from projections.changes import ChangeRow
 from projections.pool import read_pool

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from api.hub import PENDING_MAX
+from api.subscriber import PENDING_MAX
 from api.types.node import write_id
 from domain.commands import (
     Assign,
