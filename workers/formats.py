@@ -11,9 +11,7 @@ from datetime import UTC, datetime
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, Protocol
 
-import pyarrow
 import xlsxwriter
-from pyarrow import parquet
 
 from projections.views.columns import Cell, Kind
 from projections.views.tables import Row, Table, Told
@@ -71,7 +69,9 @@ def writer(format: ExportFormat, sink: Sink, table: Table) -> AbstractContextMan
         case ExportFormat.XLSX:
             return _xlsx(sink, table)
         case ExportFormat.PARQUET:
-            return _parquet(sink, table)
+            from workers import parquet  # noqa: PLC0415 - who writes none does without its library
+
+            return parquet.written(sink, table)
 
 
 @contextmanager
@@ -166,43 +166,3 @@ def _about(told: Told, words: About) -> Iterator[tuple[str, str]]:
         yield words.method, told.method
     for position in told.positions:
         yield words.position, position
-
-
-@contextmanager
-def _parquet(sink: Sink, table: Table) -> Iterator[Write]:
-    """Each page is a row group; what it tells of is in the metadata of the schema."""
-    schema = pyarrow.schema(
-        [(column.name, ARROW_TYPES[column.kind]) for column in table.columns],
-        metadata=_metadata(table.told),
-    )
-    with parquet.ParquetWriter(pyarrow.PythonFile(sink, mode="w"), schema) as file:
-
-        def write(rows: Sequence[Row]) -> None:
-            arrays = [
-                pyarrow.array(cells, type)
-                for cells, type in zip(zip(*rows, strict=True), schema.types, strict=True)
-            ]
-            file.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
-
-        yield write
-
-
-ARROW_TYPES = {
-    Kind.TEXT: pyarrow.string(),
-    Kind.WHOLE: pyarrow.int64(),
-    Kind.NUMBER: pyarrow.float64(),
-    Kind.FLAG: pyarrow.bool_(),
-    Kind.MOMENT: pyarrow.timestamp("us", tz="UTC"),
-    Kind.DAY: pyarrow.date32(),
-}
-
-
-def _metadata(told: Told) -> dict[str, str]:
-    known = {
-        "at": told.at.astimezone(UTC).isoformat(),
-        "positions": " ".join(told.positions),
-        "period": f"{told.period.first}/{told.period.last}" if told.period else None,
-        "method": told.method,
-        "provisional": None if told.provisional is None else str(told.provisional).lower(),
-    }
-    return {f"tsur.{name}": value for name, value in known.items() if value is not None}
