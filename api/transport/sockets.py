@@ -171,7 +171,7 @@ class Socket:
     async def _carry(self, operation: str, asked: Asked) -> None:
         assert self.context is not None, "nobody is served before they are greeted"  # noqa: S101
         name = orjson.dumps(operation)
-        send = partial(self._send_at_once, name) if self.offer else None
+        send = partial(_offered, self.offer, name) if self.offer else None
         try:
             async with aclosing(self.execution.stream(asked, self.context, send)) as following:
                 async for told in following:
@@ -185,9 +185,6 @@ class Socket:
             if self.running.get(operation) is asyncio.current_task():
                 del self.running[operation]
 
-    def _send_at_once(self, name: bytes, told: Told) -> bool:
-        return self.offer is not None and self.offer(_message(name, told))
-
     async def _send_errors(self, operation: str, errors: object) -> None:
         await self._send({"id": operation, "type": "error", "payload": errors})
 
@@ -198,6 +195,10 @@ class Socket:
         """Text, not bytes: clients drop binary frames."""
         if self.socket.application_state is WebSocketState.CONNECTED:
             await self.socket.send_text(text)
+
+
+def _offered(offer: Offer, name: bytes, told: Told) -> bool:
+    return offer(_message(name, told))
 
 
 def _message(name: bytes, told: Told) -> bytes:

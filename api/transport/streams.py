@@ -67,10 +67,10 @@ class Following:
         """Whether it was told at once: it is executed without waiting, and the client keeps up."""
         if self.send is None or self.context.seconds_left() <= 0:
             return False
-        if group not in event.answers:  # else nothing is done
+        told = event.answers.get(group)
+        if told is None:
             with self.operation.under_way():
-                group.begun(event)
-        told = group.begun(event)
+                told = group.begun(event)
         if not isinstance(told, Told) or told.errors is not None:
             return False
         if self.is_news(event, told) and not self.send(told):

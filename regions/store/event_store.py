@@ -435,32 +435,21 @@ def _append(
         }
     if alongside.messages:
         statement += REMEMBER_MESSAGES
-        parameters |= {
-            "channels": [channel for channel, _, _ in alongside.messages],
-            "external_ids": [external_id for _, external_id, _ in alongside.messages],
-            "message_incidents": [incident for _, _, incident in alongside.messages],
-        }
+        parameters |= _columns(
+            ("channels", "external_ids", "message_incidents"), alongside.messages
+        )
     if alongside.taken_messages:
         statement += TAKE_MESSAGES
-        parameters |= {
-            "taken_channels": [channel for channel, _, _, _ in alongside.taken_messages],
-            "taken_ids": [external_id for _, external_id, _, _ in alongside.taken_messages],
-            "taken_incidents": [incident for _, _, incident, _ in alongside.taken_messages],
-            "origins": [origin for _, _, _, origin in alongside.taken_messages],
-        }
+        taken = "taken_channels", "taken_ids", "taken_incidents", "origins"
+        parameters |= _columns(taken, alongside.taken_messages)
     if alongside.replies:
         statement += REMEMBER_REPLIES
-        parameters |= {
-            "reply_channels": [channel for channel, _, _ in alongside.replies],
-            "reply_ids": [external_id for _, external_id, _ in alongside.replies],
-            "reply_incidents": [incident for _, _, incident in alongside.replies],
-        }
+        parameters |= _columns(
+            ("reply_channels", "reply_ids", "reply_incidents"), alongside.replies
+        )
     if alongside.new_keys:
         statement += KEEP_KEYS
-        parameters |= {
-            "new_subjects": [subject for subject, _ in alongside.new_keys],
-            "wrapped": [wrapped for _, wrapped in alongside.new_keys],
-        }
+        parameters |= _columns(("new_subjects", "wrapped"), alongside.new_keys)
     if alongside.destroyed_keys:
         statement += DESTROY_KEYS
         parameters |= {"destroyed": alongside.destroyed_keys}
@@ -473,3 +462,9 @@ def _append(
             "available_ats": [job.available_at for job in alongside.outbox],
         }
     return statement + LAST_POSITION, parameters
+
+
+def _columns(names: Sequence[str], rows: Sequence[tuple[object, ...]]) -> dict[str, object]:
+    """A list of each column by its name, as `unnest` takes them."""
+    columns = zip(*rows, strict=True)
+    return {name: [*column] for name, column in zip(names, columns, strict=True)}

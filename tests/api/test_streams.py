@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from graphql import GraphQLError, parse
+from websockets.frames import Frame, Opcode
 
 from api import hub
 from api.schema import schema
+from api.serving import framed
 from api.source_event import SourceEvent
 from api.transport import streams
 from api.transport.groups import Group, Sent, Told
@@ -435,3 +437,9 @@ def test_a_ranking_is_followed_by_the_arguments_it_is_asked_by() -> None:
     # A stream tells by itself what comes, and nobody has the incidents counted every five seconds.
     del arguments["readAfter"], arguments["exact"]
     assert {n: f"{a.type}" for n, a in followed.fields["ranking"].args.items()} == arguments
+
+
+@pytest.mark.parametrize("length", [0, 1, 125, 126, 65_535, 65_536])
+def test_a_text_of_any_length_is_framed_as_a_library_frames_it(length: int) -> None:
+    text = b"x" * length
+    assert framed(text) == Frame(Opcode.TEXT, text).serialize(mask=False)
