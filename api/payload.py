@@ -6,7 +6,7 @@ from api.context import Info
 from api.queries import find_incident
 from api.telemetry.observing import observed
 from api.types.incident import Incident
-from api.types.node import write_id
+from api.types.node import incident_id
 from api.types.publication import Publication
 from domain.errors import DomainError
 from projections.freshness import wait_for
@@ -50,7 +50,7 @@ class CommandPayload:
     @classmethod
     def recorded(cls, result: Result) -> "CommandPayload":
         return cls(
-            incident_id=write_id("Incident", f"{result.position.region}/{result.incident_id}"),
+            incident_id=incident_id(result.position.region, result.incident_id),
             version=result.version,
             position=str(result.position),
             user_errors=[],

@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import count
 from typing import Any
 
-from psycopg import AsyncConnection, AsyncServerCursor, InterfaceError
+from psycopg import AsyncServerCursor, InterfaceError
 from psycopg._preparing import Prepare
 from psycopg._queries import PostgresQuery
 from psycopg.abc import PQGen
@@ -21,12 +21,13 @@ from psycopg.pq.abc import PGresult
 from psycopg.rows import Row
 
 from projections.walls import Wall, setting
+from projections.watched import WatchedConnection
 from regions.store.statements import CountedAsyncCursor
 
 ONE_BY_ONE = "Behind a wall, statements are executed one by one"
 
 
-class Reader(AsyncConnection[Any]):
+class Reader(WatchedConnection):
     """A connection that asks behind a wall (`behind`), or as the process itself."""
 
     def __init__(self, *given: Any, **options: Any) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 
 from domain.errors import NotFound
-from projections.views.columns import node_id
+from projections.views.columns import incident_node_id, node_id
 
 ID = "Opaque and stable. Holding an id grants no right to what it names."
 
@@ -27,10 +27,7 @@ def write_id(of: str, key: str) -> strawberry.ID:
 
 
 def incident_id(region: str, id: UUID) -> strawberry.ID:
-    # As text, without the calls that `str` makes for it: a page has a hundred.
-    text = f"{id.int:032x}"
-    key = f"{region}/{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-    return strawberry.ID(node_id("Incident", key))
+    return strawberry.ID(incident_node_id(region, id))
 
 
 def read_id(given: str, *, field: str = "id") -> tuple[str, str]:

@@ -9,7 +9,7 @@ import strawberry
 from api.context import Info
 from api.cost_directives import Cost, ListSize
 from api.types.figures import PeriodInput
-from api.types.node import write_id
+from api.types.node import incident_id
 from domain.deadlines import Term
 from domain.errors import DomainError, InvalidInput, ListTooLong
 from domain.replaying import Unreplayed
@@ -206,9 +206,7 @@ class PolicyReplay:
             became_late=found.became[Side.LATE],
             became_kept=found.became[Side.KEPT],
             changed=[
-                ChangedIncident(
-                    id=write_id("Incident", f"{region}/{each.id}"), becomes=each.becomes
-                )
+                ChangedIncident(id=incident_id(region, each.id), becomes=each.becomes)
                 for each in found.changed
             ],
             unreplayed=[

@@ -73,7 +73,7 @@ def _incident(row: tuple[Any, ...]) -> dict[str, Any]:
     region, key, pos, version, status, channel, source, kind, regime, priority = row[:10]
     outcome, cycle, returns, hops, published, registered, due, resolved = row[10:18]
     return {
-        "id": base64.urlsafe_b64encode(f"Incident:{region}/{key}".encode()).decode(),
+        "id": base64.urlsafe_b64encode(f"Incident:{region}/{key.hex}".encode()).decode(),
         "version": version,
         "position": f"{region}:{pos}",
         "status": status,

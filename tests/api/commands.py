@@ -3,14 +3,14 @@
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from api.types.node import write_id
+from api.types.node import incident_id
 from domain.identifiers import new_id
 from domain.vocabulary import Role
 from tests.scenarios import NOON
 
 TOPIC, OTHER_TOPIC = "noise.noise-helicopter", "noise.noise"
 BODY, OTHER_BODY = "BRONX-DEP", "BRONX-DOT"
-ANOTHER = write_id("Incident", f"BRONX/{new_id(NOON)}")
+ANOTHER = incident_id("BRONX", new_id(NOON))
 PROMISE = {"promisedOn": "2026-03-20", "reason": "SUPPLY"}
 
 

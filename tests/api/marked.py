@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from psycopg.rows import class_row
 
-from api.types.node import write_id
+from api.types.node import incident_id
 from api.viewer import Viewer, issue_token
 from domain.commands import (
     AcceptWork,
@@ -67,7 +67,7 @@ class Marked(NamedTuple):
 
     @property
     def id(self) -> str:
-        return write_id("Incident", f"{self.row.region}/{self.row.id}")
+        return incident_id(self.row.region, self.row.id)
 
     @property
     def ids(self) -> tuple[str, ...]:

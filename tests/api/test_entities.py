@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from api.entities import ENTITIES_MAX
-from api.types.node import write_id
+from api.types.node import incident_id, write_id
 from domain.identifiers import derived_id
 from regions.node import Node
 from tests.api.conftest import Api, catch_up
@@ -23,7 +23,7 @@ query ($representations: [_Any!]!) {
 """
 BRONX = {"__typename": "Region", "code": "BRONX"}
 FIRST = {"__typename": "Municipality", "code": "BRONX-01"}
-NOBODY = {"__typename": "Incident", "id": write_id("Incident", f"BRONX/{derived_id(NOON, 'none')}")}
+NOBODY = {"__typename": "Incident", "id": incident_id("BRONX", derived_id(NOON, "none"))}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def incident(shared_api: Api, shared_node: Node) -> dict[str, str]:
     """How a router names one that is in the read models."""
     known = registered(shared_node.centre("BRONX")).incident_id
     catch_up(shared_api.url)
-    return {"__typename": "Incident", "id": write_id("Incident", f"BRONX/{known}")}
+    return {"__typename": "Incident", "id": incident_id("BRONX", known)}
 
 
 def entities(api: Api, *representations: Any, token: str | None = None) -> list[Any]:

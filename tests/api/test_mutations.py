@@ -11,7 +11,7 @@ import pytest
 from api.inputs import GivenInput
 from api.schema import schema
 from api.transport.plans import DEFINITION
-from api.types.node import write_id
+from api.types.node import incident_id, write_id
 from domain.commands import TEXT_MAX
 from domain.identifiers import derived_id
 from domain.vocabulary import Role
@@ -119,7 +119,7 @@ def refusal(payload: dict[str, Any]) -> tuple[str, str | None]:
 
 
 def node_id(node: Node, incident: UUID, region: str = "BRONX") -> str:
-    return write_id("Incident", f"{region}/{incident}")
+    return incident_id(region, incident)
 
 
 # What is recorded
@@ -604,7 +604,7 @@ def test_a_registration_with_a_bad_field_is_refused_by_its_name(
         ("reopenIncident", {"reason": "RECURRED"}, "FORBIDDEN_TRANSITION", None),
         ("linkIncident", {"to": "nonsense"}, "NOT_FOUND", "to"),
         ("linkIncident", {"to": write_id("Region", "BRONX")}, "NOT_FOUND", "to"),
-        ("linkIncident", {"to": write_id("Incident", f"QUEENS/{uuid4()}")}, "NOT_FOUND", "to"),
+        ("linkIncident", {"to": incident_id("QUEENS", uuid4())}, "NOT_FOUND", "to"),
         ("assignIncident", {"organisation": BODY, "holder": " "}, "TEXT_EMPTY", "holder"),
         (
             "returnIncident",
@@ -906,8 +906,8 @@ def test_time_does_not_go_back_in_the_life_of_an_incident(
         ("\0", "NOT_FOUND"),
         (write_id("Incident", "BRONX/nonsense"), "NOT_FOUND"),
         (write_id("Region", "BRONX"), "NOT_FOUND"),
-        (write_id("Incident", f"BRONX/{derived_id(NOON, 'nobody')}"), "INCIDENT_NOT_FOUND"),
-        (write_id("Incident", f"NOWHERE/{derived_id(NOON, 'nobody')}"), "UNKNOWN_REGION"),
+        (incident_id("BRONX", derived_id(NOON, "nobody")), "INCIDENT_NOT_FOUND"),
+        (incident_id("NOWHERE", derived_id(NOON, "nobody")), "UNKNOWN_REGION"),
         (write_id("Incident", f"BRONX\0/{derived_id(NOON, 'nobody')}"), "UNKNOWN_REGION"),
     ],
 )

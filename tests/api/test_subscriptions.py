@@ -15,7 +15,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from api.subscriber import PENDING_MAX
-from api.types.node import write_id
+from api.types.node import incident_id
 from domain.commands import (
     Assign,
     Classify,
@@ -127,7 +127,7 @@ def happened(url: str, region: str, municipality: str | None = None) -> list[See
             {"region": region, "place": municipality},
         ).fetchall()
     return [
-        Seen(f"{region}:{pos}", topic, version, write_id("Incident", f"{region}/{id}"))
+        Seen(f"{region}:{pos}", topic, version, incident_id(region, id))
         for pos, topic, version, id in rows
     ]
 
@@ -494,7 +494,7 @@ def test_a_body_follows_what_it_holds_and_hears_nothing_of_the_rest(
         live = {body: [seen(one) for one in follow(client)] for body, client in clients.items()}
     log = happened(api.url, "BRONX")
     for body, incident in (("BRONX-DEP", ours), ("BRONX-DOT", theirs)):
-        own = write_id("Incident", f"BRONX/{incident}")
+        own = incident_id("BRONX", incident)
         assert past[body] + live[body] == [one for one in log if one.incident == own]
 
 

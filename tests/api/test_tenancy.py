@@ -18,7 +18,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.types.node import write_id
+from api.types.node import incident_id, write_id
 from api.viewer import VISITOR, Viewer
 from domain.commands import ExtendDeadline
 from domain.identifiers import new_id
@@ -45,7 +45,7 @@ QUERY = SCHEMA.query_type
 TELLING = ("_entities", "incident", "incidents", "node")  # of incidents themselves
 numbers = count(1)
 CODES = named((DOCS / "api.md").read_text())
-NOBODY = write_id("Incident", f"BRONX/{new_id(NOON)}")
+NOBODY = incident_id("BRONX", new_id(NOON))
 
 
 def some(share: int) -> settings:
@@ -163,7 +163,7 @@ def test_no_command_reaches_another_scope_or_tells_what_is_there(network: Networ
         target, own = (chance.choice(list(network.incidents.values())) for _ in range(2))
         assume(not target.is_for(viewer))
         second = SECOND.get(name) if own.is_for(viewer) else None
-        nobody = write_id("Incident", f"{target.row.region}/{new_id(NOON)}")
+        nobody = incident_id(target.row.region, new_id(NOON))
         payloads = []
         for incident in (target.id, nobody):
             input_ = input_of(name, incident) | ({second: incident} if second else {})

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import jwt
 import pytest
 
-from api.types.node import write_id
+from api.types.node import incident_id, read_incident_id, write_id
 from api.viewer import AUDIENCE, VISITOR, Viewer, issue_token, of_topic_groups
 from domain.commands import Assign, Citizen, Classify, PublishReply, Reassign
 from domain.rights import Scope
@@ -60,8 +60,7 @@ class Case:
 
     def of(self, region: str) -> str:
         """Its id, were it an incident of that region."""
-        uuid = base64.urlsafe_b64decode(self.id).decode().rpartition("/")[2]
-        return write_id("Incident", f"{region}/{uuid}")
+        return incident_id(region, read_incident_id(self.id)[1])
 
     def is_in(self, scope: str | None) -> bool:
         return scope in ("country", self.region) or (
@@ -94,7 +93,7 @@ def network(server: Server, template: str, catalogue: Catalogue) -> Iterator[Net
                 ask(node.centre(region), result.incident_id, Classify(topic=TOPIC), 20)
                 assign = Assign(organisation=organisation)
                 ask(node.centre(region), result.incident_id, assign, 30)
-            id = write_id("Incident", f"{region}/{result.incident_id}")
+            id = incident_id(region, result.incident_id)
             cases.append(Case(id, region, municipality, organisation))
         catch_up(url)
         yield Network(api, node, cases)
@@ -259,7 +258,7 @@ CLOSED = {
 
 @pytest.mark.parametrize("text", CLOSED.values(), ids=CLOSED)
 def test_incidents_are_not_public(text: str, network: Network) -> None:
-    nothing = write_id("Incident", f"BRONX/{uuid4()}")
+    nothing = incident_id("BRONX", uuid4())
     for id in (network.cases[0].id, nothing):
         answer = network.api.answer(text, id=id)
         (error,) = answer["errors"]
@@ -372,7 +371,7 @@ def test_a_viewer_finds_exactly_the_incidents_of_their_scope(
             if case.id in mine:
                 assert answer["data"][field]["id"] == case.id
             else:
-                nothing = {"id": write_id("Incident", f"{case.region}/{uuid4()}")}
+                nothing = {"id": incident_id(case.region, uuid4())}
                 assert not (answer["data"] or {}).get(field)
                 assert answer == network.api.answer(REVEALING[field], token=token, **nothing)
     if scope is not None:
@@ -591,7 +590,7 @@ def test_each_opening_is_logged_without_what_was_opened(
     with caplog.at_level(logging.DEBUG):
         network.api.ask(PERSONAL, token=token, id=network.cases[0].id)
         network.api.answer(PERSONAL, token=network.token("BRONX"), id=network.cases[0].id)
-    uuid = base64.urlsafe_b64decode(network.cases[0].id).decode().rpartition("/")[2]
+    _, uuid = read_incident_id(network.cases[0].id)
     opened = [record.getMessage() for record in caplog.records if record.name == "tsur.access"]
     assert opened == [
         f"Ольга (CURATOR) opens register of {uuid}",
@@ -604,7 +603,7 @@ def test_what_is_erased_is_null_for_everybody(network: Network) -> None:
     centre = network.node.centre("BROOKLYN")
     result = answered(centre)
     catch_up(network.api.url)
-    id = write_id("Incident", f"BROOKLYN/{result.incident_id}")
+    id = incident_id("BROOKLYN", result.incident_id)
     erase = """
     mutation ($id: ID!, $command: UUID!) {
       erasePersonalData(input: {commandId: $command, incidentId: $id}) {
@@ -628,7 +627,7 @@ def test_an_incident_without_personal_data_opens_none(
 ) -> None:
     result = registered(network.node.centre("BROOKLYN"), citizen=None)
     catch_up(network.api.url)
-    id = write_id("Incident", f"BROOKLYN/{result.incident_id}")
+    id = incident_id("BROOKLYN", result.incident_id)
     with caplog.at_level(logging.INFO, "tsur.access"):
         answer = network.api.ask(PERSONAL, token=network.token("BROOKLYN"), id=id)
     assert answer["incident"]["citizen"] is None
@@ -648,12 +647,12 @@ def test_an_organisation_commands_its_own_incidents(network: Network) -> None:
     token = network.token(body, role=Role.EXECUTOR)
 
     def accept(incident: UUID) -> Any:
-        input_ = given("acceptWork", write_id("Incident", f"BROOKLYN/{incident}"))
+        input_ = given("acceptWork", incident_id("BROOKLYN", incident))
         return network.api.ask(mutation("acceptWork"), token=token, input=input_)["payload"]
 
     assert accept(ours)["incident"]["status"] == "IN_PROGRESS"
     assert accept(theirs)["userErrors"] == [{"code": "NOT_PERMITTED"}]
     ask(centre, ours, reassign, 24 * 60)
-    input_ = given("contactCitizen", write_id("Incident", f"BROOKLYN/{ours}"))
+    input_ = given("contactCitizen", incident_id("BROOKLYN", ours))
     answer = network.api.ask(mutation("contactCitizen"), token=token, input=input_)
     assert answer["payload"]["userErrors"] == [{"code": "NOT_PERMITTED"}]

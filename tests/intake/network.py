@@ -14,7 +14,7 @@ import psycopg
 from api.demo.platforms.accounts import Account
 from api.demo.sources import access_of, accounts_of, open_sources, write_access, write_accounts
 from api.processes import free_port
-from api.types.node import write_id
+from api.types.node import incident_id
 from domain import commands as c
 from domain.office import CloseSource, OpenSource
 from domain.rights import SYSTEM, Actor
@@ -208,9 +208,7 @@ class Network:
         chosen, after = {"queue": queue, "region": REGION}, None
         while True:
             page = self.api.ask(query, token=self.api.token(), of=chosen, after=after)["incidents"]
-            if write_id("Incident", f"{REGION}/{incident}") in (
-                edge["node"]["id"] for edge in page["edges"]
-            ):
+            if incident_id(REGION, incident) in (edge["node"]["id"] for edge in page["edges"]):
                 return True
             if not page["pageInfo"]["hasNextPage"]:
                 return False
