@@ -150,14 +150,16 @@ class Context:
         Raises NotPermitted for a visitor.
         """
         wall = wall_of(self.viewer.actor().scope)
-        async with self.readers.connection() as connection:
-            try:
-                with connection.behind(wall):
-                    yield connection
-            finally:
-                # Whoever is cancelled leaves answers behind that nobody collects.
-                if connection.info.pipeline_status is not PipelineStatus.OFF:
-                    await connection.close()
+        # Each statement is committed with its wall: a block of the pool's would commit once more.
+        connection = await self.readers.getconn()
+        try:
+            with connection.behind(wall):
+                yield connection
+        finally:
+            # Whoever is cancelled leaves answers behind that nobody collects.
+            if connection.pgconn.pipeline_status != PipelineStatus.OFF:
+                await connection.close()
+            await self.readers.putconn(connection)
 
     @asynccontextmanager
     async def reading_all(self) -> AsyncIterator[AsyncConnection[Any]]:

@@ -1,5 +1,6 @@
 """Questions: each resolver checks the right, asks one view, shapes the answer."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -119,10 +120,17 @@ class IncidentFilterInput:
     shareable=True, description="Whether there is more, and where to go on."
 )
 class PageInfo:
+    rows: strawberry.Private[Sequence[IncidentRow]]
     has_next_page: bool = strawberry.field(description="Whether another page follows.")
     has_previous_page: bool = strawberry.field(description="Whether this is not the first page.")
-    start_cursor: str | None = strawberry.field(description="Cursor of the first edge.")
-    end_cursor: str | None = strawberry.field(description="Give it as `after` for the next page.")
+
+    @strawberry.field(description="Cursor of the first edge.")
+    def start_cursor(self) -> str | None:
+        return Place.of(self.rows[0]).cursor() if self.rows else None
+
+    @strawberry.field(description="Give it as `after` for the next page.")
+    def end_cursor(self) -> str | None:
+        return Place.of(self.rows[-1]).cursor() if self.rows else None
 
 
 @strawberry.type(description="An incident at its place in the list.")
@@ -562,10 +570,5 @@ def flagged_in(wanted: IncidentFilterInput | None) -> Flagged | None:
 def _page(rows: list[IncidentRow], *, more: bool, follows: bool) -> IncidentConnection:
     return IncidentConnection(
         edges=[IncidentEdge(node=Incident(row)) for row in rows],
-        page_info=PageInfo(
-            has_next_page=more,
-            has_previous_page=follows,
-            start_cursor=Place.of(rows[0]).cursor() if rows else None,
-            end_cursor=Place.of(rows[-1]).cursor() if rows else None,
-        ),
+        page_info=PageInfo(rows=rows, has_next_page=more, has_previous_page=follows),
     )

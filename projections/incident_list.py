@@ -2,15 +2,17 @@
 
 import base64
 import binascii
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
+from functools import lru_cache
+from itertools import starmap
 from typing import Any, LiteralString, NamedTuple, cast
 from uuid import UUID
 
+from msgspec import defstruct
 from psycopg import AsyncConnection
-from psycopg.rows import RowMaker, class_row, namedtuple_row
+from psycopg.rows import class_row, tuple_row
 
 from domain.errors import CursorInvalid, RegionMissing
 from domain.rights import Scope
@@ -104,31 +106,25 @@ async def incident_page(
         conditions.append("(registered_at, id) < (%(after_time)s, %(after_id)s)")
         parameters |= {"after_time": after.registered_at, "after_id": after.id}
     where: LiteralString = " AND ".join(conditions) or "true"
-    async with connection.cursor(row_factory=attributes_row, binary=True) as cursor:
+    listed, row_of = _columns_and_row(frozenset(columns))
+    async with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
         # The size is part of the text: a statement without values is planned once, and to plan
         # one of a table with twenty indexes takes longer than to find a page by one of them.
         await cursor.execute(
-            f"SELECT {_listed_columns(frozenset(columns))} FROM incident WHERE {where}"
+            f"SELECT {listed} FROM incident WHERE {where}"
             f" ORDER BY registered_at DESC, id DESC LIMIT {first:d}".encode(),
             parameters,
         )
-        # Tuples with the attributes of such rows, as far as they were asked for.
-        return cast("list[IncidentRow]", await cursor.fetchall())
+        return list(starmap(row_of, await cursor.fetchall()))
 
 
 @lru_cache(maxsize=500)
-def _listed_columns(named: frozenset[str]) -> str:
-    """In one order, so that equal questions are equal texts, which are prepared once."""
-    return ", ".join(column for column in COLUMNS if column in named or column in Place._fields)
-
-
-def attributes_row(cursor: Any) -> RowMaker[Any]:
-    """As psycopg's namedtuple_row, without its look at the length of each tuple.
-
-    For statements that return rows only.
-    """
-    make = namedtuple_row(cursor)  # a method bound to the class of named tuples
-    return partial(tuple.__new__, make.__self__)  # type: ignore[attr-defined]
+def _columns_and_row(named: frozenset[str]) -> tuple[str, Callable[..., IncidentRow]]:
+    """Their text, in one order, so that equal questions are equal texts, which are prepared once;
+    and what makes a row of them, which has no other attributes."""
+    columns = [column for column in COLUMNS if column in named or column in Place._fields]
+    row_of = defstruct("IncidentRow", columns, gc=False)
+    return ", ".join(columns), cast("Callable[..., IncidentRow]", row_of)
 
 
 async def count_incidents(

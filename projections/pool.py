@@ -44,6 +44,8 @@ async def check(connection: Reader) -> None:
 
     Its end is heard on the socket: only who was told something is asked, not each before its use.
     """
+    if connection.is_watched:
+        return
     heard = select.poll()
     heard.register(connection.fileno(), select.POLLIN)
     if heard.poll(0):

@@ -26,6 +26,11 @@ class WatchedConnection(AsyncConnection[Any]):
         self._watched: int | None = None  # the socket
         self._heard: asyncio.Future[Ready] | None = None  # for whoever waits
 
+    @property
+    def is_watched(self) -> bool:
+        """Nothing was heard of it since its last answer."""
+        return self._watched is not None
+
     async def wait(
         self,
         gen: PQGen[Found],

@@ -19,7 +19,7 @@ class Names:
         self._known: dict[bool, set[str]] = {True: set(), False: set()}
 
     def __call__(self, given: str, viewer: Viewer) -> str:
-        if any(given in names for names in self._known.values()):
+        if given in self._known[True] or given in self._known[False]:
             return given
         visitor = viewer.scope is None
         known = self._known[visitor]

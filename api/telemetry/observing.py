@@ -4,7 +4,7 @@ Nothing here is a variable, a text or the name of a person.
 """
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,6 +18,8 @@ from api.transport.operations import Document
 from api.viewer import VISITOR, Viewer
 from regions.store import tracing
 from regions.store.statements import Spent, spent
+
+Numbers = defaultdict[str, int]
 
 
 @dataclass(slots=True, eq=False)  # each is one of its own
@@ -33,7 +35,7 @@ class Observed:
     cost: int = 0  # in points, as it was told before
     extra_cost: int = 0  # beyond that, as its resolvers found
     charge: Callable[[int], object] | None = None  # who is to pay for that
-    executor: Counter[str] = field(default_factory=Counter)  # what it did how often
+    executor: Numbers = field(default_factory=lambda: defaultdict(int))  # what it did how often
     codes: list[str] = field(default_factory=list)  # of errors and refusals
     spent: Spent = field(default_factory=Spent)
     begun: float = field(default_factory=time.perf_counter)

@@ -1,26 +1,64 @@
 """Execution by graphql-core of all but what is plain (plans.py)."""
 
-from collections import Counter
 from collections.abc import Awaitable, Iterable
 from inspect import isawaitable
 from typing import Any
 
-from graphql import GraphQLObjectType, GraphQLOutputType, GraphQLResolveInfo, is_non_null_type
+from graphql import (
+    GraphQLError,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLResolveInfo,
+    get_argument_values,
+    is_non_null_type,
+)
 from graphql.execution import Executor
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path
 
-from api.transport.plans import Plans, Seen
+from api.telemetry.observing import Numbers
+from api.transport.plans import Only, Plans, Seen
 
 
 class CompiledExecutor(Executor[None]):
     """Counts in `counted` each answer of a plan, and why anything was left to graphql-core."""
 
-    def __init__(self, *given: Any, plans: Plans, counted: Counter[str], **options: Any) -> None:
+    def __init__(self, *given: Any, plans: Plans, counted: Numbers, **options: Any) -> None:
         super().__init__(*given, **options)
         self.plans = plans
         self.counted = counted
         self.seen = Seen(self.context_value)
+
+    def execute_operation(self, serially: bool | None = None) -> Any:
+        """Of what asks for one thing, without what there is for many."""
+        only = self.plans.only(self.operation)
+        return super().execute_operation(serially) if only is None else self._answered(only)
+
+    async def _answered(self, only: Only) -> Any:
+        path = Path(None, only.name, only.of.name)
+        info = self.build_resolve_info(only.field, only.nodes, only.of, path)
+        try:
+            answer = await self.complete_awaitable_value(
+                only.field.type, only.at, info, path, self._resolved(only, info), None
+            )
+        except GraphQLError as error:
+            self.collected_errors.add(error, None)
+            return self.build_response(None)
+        return self.build_response({only.name: answer})
+
+    async def _resolved(self, only: Only, info: GraphQLResolveInfo[Any]) -> Any:
+        first = only.at[0]
+        arguments = get_argument_values(
+            only.field,
+            first.node,
+            self.variable_values,
+            first.fragment_variable_values,
+            self.hide_suggestions,
+        )
+        resolve = only.resolve
+        if self.middleware_manager:
+            resolve = self.middleware_manager.get_field_resolver(resolve)
+        return await resolve(self.root_value, info, **arguments)
 
     def complete_iterable_value(
         self,
@@ -58,7 +96,8 @@ class CompiledExecutor(Executor[None]):
         position_context: None,
     ) -> Any:
         plan = self.plans.of(return_type, field_details_list)
-        self.counted.update(plan.reasons)
+        for reason in plan.reasons:
+            self.counted[reason] += 1
         if plan.answer is not None:
             try:
                 answered = plan.answer(result, self.seen)

@@ -26,6 +26,7 @@ from api.transport.compiled import CompiledExecutor
 from api.transport.cost import COST_MAX, REFUSED_COST, Prices, TooCostly
 from api.transport.groups import Sent, Told
 from api.transport.operations import Document, Operations, digest_of
+from api.transport.resolvers import Resolvers
 from api.transport.shared import SharedAnswers
 from api.transport.streams import Send, Streams
 from domain.errors import DomainError, InvalidInput, NotFound
@@ -158,6 +159,7 @@ class Execution:
         self.cost_max = min(COST_MAX, budgets.budget.points)
         self.streams = Streams(schema)
         self.shared = SharedAnswers(schema)
+        self.resolvers = Resolvers(schema)
 
     def admit(self, asked: Asked, principal: Principal) -> Admitted:
         """What is asked for, paid by the principal. Raises Refused, which costs as well."""
@@ -232,7 +234,8 @@ class Execution:
     async def _executed(
         self, admitted: Admitted, asked: Asked, context: Context
     ) -> ExecutionResult:
-        found = execute(self.schema, **_given(admitted.document, asked, context))
+        given = _given(admitted.document, asked, context)
+        found = execute(self.schema, middleware=self.resolvers, **given)
         return found if isinstance(found, ExecutionResult) else await found
 
     def stream(

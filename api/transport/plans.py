@@ -6,13 +6,14 @@ graphql-core answers the same once more: errors, their paths and what they null 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeAlias, cast
 
 from graphql import (
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLBoolean,
     GraphQLEnumType,
@@ -26,6 +27,8 @@ from graphql import (
     GraphQLSchema,
     GraphQLString,
     OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
     Undefined,
     get_named_type,
     is_leaf_type,
@@ -84,6 +87,18 @@ class Plan:
     reasons: frozenset[str]  # why there is a rest
 
 
+@dataclass(frozen=True, slots=True)
+class Only:
+    """The one field that a query asks for, of a resolver that is awaited."""
+
+    name: str  # as it is answered
+    of: GraphQLObjectType
+    field: GraphQLField
+    resolve: Callable[..., Awaitable[Any]]
+    at: FieldDetailsList
+    nodes: list[FieldNode]
+
+
 class Plans:
     """Of one document, whose nodes they are known by: they must not outlive it."""
 
@@ -96,6 +111,7 @@ class Plans:
             if isinstance(each, FragmentDefinitionNode)
         }
         self._made: dict[tuple[str, tuple[int, ...]], Plan] = {}
+        self._only: dict[int, Only | None] = {}  # by operation
 
     def of(self, type_: GraphQLObjectType, at: FieldDetailsList) -> Plan:
         key = type_.name, tuple([id(each.node) for each in at])
@@ -104,10 +120,30 @@ class Plans:
             plan = self._made[key] = self._make(type_, at)
         return plan
 
+    def only(self, operation: OperationDefinitionNode) -> Only | None:
+        """None of a mutation, and of a query that asks for more, or for less."""
+        if id(operation) not in self._only:
+            self._only[id(operation)] = self._find_only(operation)
+        return self._only[id(operation)]
+
+    def _find_only(self, operation: OperationDefinitionNode) -> Only | None:
+        type_ = self._schema.query_type
+        if operation.operation is not OperationType.QUERY or type_ is None:
+            return None
+        selected = self._selected(type_, [operation.selection_set])
+        if selected is None or len(selected) != 1:
+            return None
+        ((name, at),) = selected.items()
+        field = type_.fields.get(at[0].node.name.value)
+        definition = field.extensions.get(DEFINITION) if field else None
+        if field is None or field.resolve is None or not (definition and definition.is_async):
+            return None
+        return Only(name, type_, field, field.resolve, at, [each.node for each in at])
+
     def _make(self, type_: GraphQLObjectType, at: FieldDetailsList) -> Plan:
         if DEFINITION not in type_.extensions:
             return Plan(None, {}, frozenset({"introspection"}))
-        selected = self._selected(type_, at)
+        selected = self._selected(type_, [each.node.selection_set for each in at])
         if selected is None:
             return Plan(None, {}, frozenset({"directive"}))
         written = Written(type_)
@@ -122,7 +158,9 @@ class Plans:
         plain = len(rest) < len(selected)
         return Plan(written.compiled() if plain else None, rest, frozenset(reasons))
 
-    def _selected(self, type_: GraphQLObjectType, at: FieldDetailsList) -> GroupedFieldSet | None:
+    def _selected(
+        self, type_: GraphQLObjectType, sets: Iterable[SelectionSetNode | None]
+    ) -> GroupedFieldSet | None:
         """None where other variables may select something else."""
         visited = CollectFieldsContext(
             schema=self._schema,
@@ -136,9 +174,9 @@ class Plans:
             forbid_skip_and_include=True,
         )
         selected: GroupedFieldSet = defaultdict(list)
-        for each in at:
-            if each.node.selection_set is not None:
-                visit_selection_sets(visited, each.node.selection_set, selected, [])
+        for each in sets:
+            if each is not None:
+                visit_selection_sets(visited, each, selected, [])
         return None if visited.forbidden_directive_instances else selected
 
     def _write(
@@ -198,8 +236,13 @@ class Written:
             "date": date,
             "datetime": datetime,
         }
-        self._lines = ["if s.__class__ is not of:", "    raise Surprise"]
         self._read_from: Mapping[str, str] = getattr(origin, READ_FROM, {})
+        backing = {path.partition(".")[0] for path in self._read_from.values()}
+        self._lines = [
+            "if s.__class__ is not of:",
+            "    raise Surprise",
+            *(f"{each} = s.{each}" for each in backing),
+        ]
         self._answered: list[str] = []
 
     def value(self, definition: StrawberryField) -> None:
@@ -207,7 +250,7 @@ class Written:
         resolver = definition.base_resolver
         if resolver is None:
             name = definition.python_name
-            self._lines.append(f"v = s.{self._read_from.get(name, name)}")
+            self._lines.append(f"v = {self._read_from.get(name, f's.{name}')}")
             return
         info = f", {resolver.info_parameter.name}=seen" if resolver.info_parameter else ""
         self._lines.append(f"v = {self._named(resolver.wrapped_func)}(s{info})")

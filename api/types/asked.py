@@ -19,15 +19,15 @@ def names_asked(info: Info) -> set[str]:
     while waiting:
         selections = waiting.pop()
         for selection in selections.selections if selections else ():
-            match selection:
-                case FieldNode(name=name, selection_set=below):
-                    names.add(to_snake_case(name.value))
-                    waiting.append(below)
-                case InlineFragmentNode(selection_set=below):
-                    waiting.append(below)
-                case FragmentSpreadNode(name=name):
-                    fragment = fragments.pop(name.value, None)
-                    waiting.append(fragment.selection_set if fragment else None)
+            if isinstance(selection, FieldNode):
+                names.add(to_snake_case(selection.name.value))
+                if selection.selection_set is not None:
+                    waiting.append(selection.selection_set)
+            elif isinstance(selection, InlineFragmentNode):
+                waiting.append(selection.selection_set)
+            elif isinstance(selection, FragmentSpreadNode):
+                fragment = fragments.pop(selection.name.value, None)
+                waiting.append(fragment.selection_set if fragment else None)
     return names
 
 

@@ -57,14 +57,14 @@ class BoardLine(NamedTuple):
     board: Board | None = None
 
 
-def node_id(of: str, key: str) -> str:
-    """What clients know a thing by: its type and key, in one opaque text."""
-    return b2a_base64(f"{of}:{key}".encode(), newline=False).translate(URL_SAFE).decode()
+def node_id(told: str) -> str:
+    """What clients know a thing by: `type:key` in one opaque text."""
+    return b2a_base64(told.encode(), newline=False).translate(URL_SAFE).decode()
 
 
 def incident_node_id(region: str, id: UUID) -> str:
-    # Without dashes: a page has a hundred, and `str` makes calls of its own for each.
-    return node_id("Incident", f"{region}/{id.int:032x}")
+    # A page has a hundred: `str` makes calls of its own for each, a specifier takes twice as long.
+    return node_id("Incident:%s/%032x" % (region, id.int))  # noqa: UP031
 
 
 def incident_columns(catalogue: Catalogue) -> list[Column[IncidentRow]]:
