@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
@@ -11,6 +12,7 @@ from api.context import Info
 from api.cost_directives import Cost, ListSize
 from api.entities import EntityQuery
 from api.telemetry.observing import observed
+from api.types.backed import Made, OfRows, backed_by
 from api.types.briefing import BriefingQuery
 from api.types.catalogue import (
     Channel,
@@ -56,6 +58,7 @@ from projections.incidents import IncidentRow
 from projections.listening import sources_of
 from projections.queues import Queue
 from projections.release import version_of
+from projections.rows import Rows
 from projections.statistics.units import Area
 from projections.views import federal
 from projections.views.explanations import explain
@@ -133,18 +136,25 @@ class PageInfo:
         return Place.of(self.rows[-1]).cursor() if self.rows else None
 
 
+def write_cursor(registered_at: datetime, id: UUID) -> str:
+    return Place(registered_at, id).cursor()
+
+
+@backed_by("row", node=Made(Incident), cursor=Made(write_cursor, ("registered_at", "id")))
 @strawberry.type(description="An incident at its place in the list.")
 class IncidentEdge:
-    node: Incident = strawberry.field(description="The incident.")
+    row: strawberry.Private[IncidentRow]
 
-    @strawberry.field(description="Its place, stable while others come and go.")
-    def cursor(self) -> str:
-        return Place.of(self.node.row).cursor()
+    def __init__(self, row: IncidentRow) -> None:
+        self.row = row
+
+    node: Incident = strawberry.field(description="The incident.")
+    cursor: str = strawberry.field(description="Its place, stable while others come and go.")
 
 
 @strawberry.type(description="A page of incidents, the newest registration first.")
 class IncidentConnection:
-    edges: list[IncidentEdge] = strawberry.field(description="The page.")
+    edges: Sequence[IncidentEdge] = strawberry.field(description="The page.")
     page_info: PageInfo = strawberry.field(description="Whether there is more.")
 
 
@@ -567,8 +577,8 @@ def flagged_in(wanted: IncidentFilterInput | None) -> Flagged | None:
     return Flagged(flagged.kind, flagged.period.period()) if flagged else None
 
 
-def _page(rows: list[IncidentRow], *, more: bool, follows: bool) -> IncidentConnection:
+def _page(rows: Rows[IncidentRow], *, more: bool, follows: bool) -> IncidentConnection:
     return IncidentConnection(
-        edges=[IncidentEdge(node=Incident(row)) for row in rows],
+        edges=OfRows(IncidentEdge, rows),
         page_info=PageInfo(rows=rows, has_next_page=more, has_previous_page=follows),
     )

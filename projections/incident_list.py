@@ -2,15 +2,13 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import starmap
-from typing import Any, LiteralString, NamedTuple, cast
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
-from msgspec import defstruct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, tuple_row
 
@@ -18,6 +16,7 @@ from domain.errors import CursorInvalid, RegionMissing
 from domain.rights import Scope
 from projections.incidents import IncidentRow
 from projections.queues import CONDITIONS, Queue, moments
+from projections.rows import Columns, Rows
 from projections.statistics.figures import Period
 from projections.statistics.units import Area
 from projections.views import flag_counts
@@ -95,7 +94,7 @@ async def incident_page(
     now: datetime,
     evidence: Evidence | None = None,
     columns: Collection[str] = COLUMNS,
-) -> list[IncidentRow]:
+) -> Rows[IncidentRow]:
     """Up to `first` rows after a place, newest registration first, equal times by id.
 
     They have the `columns` named and those of their place, and no others: a row of all is dear.
@@ -106,25 +105,22 @@ async def incident_page(
         conditions.append("(registered_at, id) < (%(after_time)s, %(after_id)s)")
         parameters |= {"after_time": after.registered_at, "after_id": after.id}
     where: LiteralString = " AND ".join(conditions) or "true"
-    listed, row_of = _columns_and_row(frozenset(columns))
+    read = _columns_read(frozenset(columns))
     async with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
         # The size is part of the text: a statement without values is planned once, and to plan
         # one of a table with twenty indexes takes longer than to find a page by one of them.
         await cursor.execute(
-            f"SELECT {listed} FROM incident WHERE {where}"
+            f"SELECT {', '.join(read)} FROM incident WHERE {where}"
             f" ORDER BY registered_at DESC, id DESC LIMIT {first:d}".encode(),
             parameters,
         )
-        return list(starmap(row_of, await cursor.fetchall()))
+        return Rows(read, await cursor.fetchall())
 
 
 @lru_cache(maxsize=500)
-def _columns_and_row(named: frozenset[str]) -> tuple[str, Callable[..., IncidentRow]]:
-    """Their text, in one order, so that equal questions are equal texts, which are prepared once;
-    and what makes a row of them, which has no other attributes."""
-    columns = [column for column in COLUMNS if column in named or column in Place._fields]
-    row_of = defstruct("IncidentRow", columns, gc=False)
-    return ", ".join(columns), cast("Callable[..., IncidentRow]", row_of)
+def _columns_read(named: frozenset[str]) -> Columns:
+    """In one order, so that equal questions are equal texts, which are prepared once."""
+    return tuple(column for column in COLUMNS if column in named or column in Place._fields)
 
 
 async def count_incidents(

@@ -18,6 +18,7 @@ from graphql.pyutils import Path
 
 from api.telemetry.observing import Numbers
 from api.transport.plans import Only, Plans, Seen
+from api.types.backed import OfRows
 
 
 class CompiledExecutor(Executor[None]):
@@ -72,11 +73,16 @@ class CompiledExecutor(Executor[None]):
         """A list whose items are plain, without a path and a frame for each."""
         of = item_type.of_type if is_non_null_type(item_type) else item_type
         if isinstance(of, GraphQLObjectType):
-            plan, items = self.plans.of(of, field_details_list), list(items)
-            if plan.answer is not None and not plan.rest:
-                answer, seen, null = plan.answer, self.seen, of is item_type
+            plan = self.plans.of(of, field_details_list)
+            if plan.answer is not None and plan.each is not None:
+                items = items if isinstance(items, OfRows) else list(items)
+                answer, seen = plan.answer, self.seen
                 try:
-                    answered = [None if null and i is None else answer(i, seen) for i in items]
+                    answered: list[Any] = (
+                        [None if i is None else answer(i, seen) for i in items]
+                        if of is item_type
+                        else plan.each(items, seen)
+                    )
                 except Exception:
                     self.counted["raised"] += 1
                 else:

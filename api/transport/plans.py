@@ -47,7 +47,8 @@ from graphql.execution.values import VariableValues
 from strawberry.types.field import StrawberryField
 
 from api.context import Context
-from api.types.backed import READ_FROM
+from api.types.backed import BACKING, Backing, Made, OfRows
+from projections.rows import Columns
 
 DEFINITION = "strawberry-definition"  # where strawberry notes what a type or field was made from
 
@@ -85,6 +86,34 @@ class Plan:
     answer: Answer | None  # the plain fields, and None for each of the rest
     rest: GroupedFieldSet
     reasons: frozenset[str]  # why there is a rest
+    each: "Each | None" = None  # answers a list of them, where there is no rest
+
+
+class Each:
+    """Answers a list of plain objects, or the rows that they would be made of."""
+
+    def __init__(
+        self, plans: "Plans", type_: GraphQLObjectType, at: FieldDetailsList, answer: Answer
+    ) -> None:
+        self._plans = plans
+        self._type = type_
+        self._at = at
+        self._answer = answer
+        self._of_rows: dict[Columns, Callable[..., Any] | None] = {}
+
+    def __call__(self, items: object, seen: Seen) -> list[dict[str, Any]]:
+        """Raises Surprise, and whatever resolvers raise."""
+        if isinstance(items, OfRows):
+            answer = self._of(items.rows.columns)
+            if answer is not None:
+                return cast("list[dict[str, Any]]", answer(items.rows.tuples))
+        return [self._answer(item, seen) for item in listed(items)]
+
+    def _of(self, columns: Columns) -> Callable[..., Any] | None:
+        if columns not in self._of_rows:
+            code = RowsCode(self._plans, columns)
+            self._of_rows[columns] = code.answer(self._type, self._at)
+        return self._of_rows[columns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +159,7 @@ class Plans:
         type_ = self._schema.query_type
         if operation.operation is not OperationType.QUERY or type_ is None:
             return None
-        selected = self._selected(type_, [operation.selection_set])
+        selected = self.selected(type_, [operation.selection_set])
         if selected is None or len(selected) != 1:
             return None
         ((name, at),) = selected.items()
@@ -143,22 +172,25 @@ class Plans:
     def _make(self, type_: GraphQLObjectType, at: FieldDetailsList) -> Plan:
         if DEFINITION not in type_.extensions:
             return Plan(None, {}, frozenset({"introspection"}))
-        selected = self._selected(type_, [each.node.selection_set for each in at])
+        selected = self.selected(type_, [each.node.selection_set for each in at])
         if selected is None:
             return Plan(None, {}, frozenset({"directive"}))
-        written = Written(type_)
+        code = ObjectCode(type_)
         rest: GroupedFieldSet = {}
         reasons: set[str] = set()
         for name, details in selected.items():
-            why = self._write(written, name, type_, details)
+            why = self._write(code, name, type_, details)
             if why:
-                written.add(name, "None")
+                code.add(name, "None")
                 rest[name] = details
                 reasons |= why
-        plain = len(rest) < len(selected)
-        return Plan(written.compiled() if plain else None, rest, frozenset(reasons))
+        if len(rest) == len(selected):
+            return Plan(None, rest, frozenset(reasons))
+        answer = code.answer()
+        each = None if rest else Each(self, type_, at, answer)
+        return Plan(answer, rest, frozenset(reasons), each)
 
-    def _selected(
+    def selected(
         self, type_: GraphQLObjectType, sets: Iterable[SelectionSetNode | None]
     ) -> GroupedFieldSet | None:
         """None where other variables may select something else."""
@@ -180,12 +212,12 @@ class Plans:
         return None if visited.forbidden_directive_instances else selected
 
     def _write(
-        self, written: "Written", name: str, type_: GraphQLObjectType, at: FieldDetailsList
+        self, code: "ObjectCode", name: str, type_: GraphQLObjectType, at: FieldDetailsList
     ) -> frozenset[str]:
         """Add a field if it is plain; else tell why not."""
         asked = at[0].node.name.value
         if asked == "__typename":
-            written.add(name, repr(type_.name))
+            code.add(name, repr(type_.name))
             return PLAIN
         field = type_.fields[asked]
         definition = field.extensions.get(DEFINITION)
@@ -195,8 +227,8 @@ class Plans:
         below = self._below(field.type, at)
         if below is not None and (below.answer is None or below.rest):
             return below.reasons
-        written.value(definition)
-        written.add(name, written.told(field.type, "v", below.answer if below else None))
+        code.value(definition)
+        code.add(name, code.told(field.type, "v", below))
         return PLAIN
 
     def _below(self, of: GraphQLOutputType, at: FieldDetailsList) -> Plan | None:
@@ -224,81 +256,140 @@ def _why_not(field: GraphQLField, definition: StrawberryField | None) -> str | N
     return None if resolver is None or resolver.self_parameter else "resolver"
 
 
-class Written:
-    """The text of a function that answers one selection of a type, and the names it uses."""
+class Code:
+    """The text of a function that answers, and the names it uses."""
 
-    def __init__(self, type_: GraphQLObjectType) -> None:
-        origin = type_.extensions[DEFINITION].origin
+    def __init__(self) -> None:
         self._names: dict[str, Any] = {
-            "of": origin,
             "Surprise": Surprise,
             "listed": listed,
             "date": date,
             "datetime": datetime,
         }
-        self._read_from: Mapping[str, str] = getattr(origin, READ_FROM, {})
-        backing = {path.partition(".")[0] for path in self._read_from.values()}
-        self._lines = [
-            "if s.__class__ is not of:",
-            "    raise Surprise",
-            *(f"{each} = s.{each}" for each in backing),
-        ]
+
+    def told(self, of: GraphQLOutputType, v: str, plan: Plan | None, *, null: bool = True) -> str:
+        """An expression: the variable `v`, of a type, as it is answered."""
+        if is_non_null_type(of):
+            return self.told(of.of_type, v, plan, null=False)
+        if is_leaf_type(of):
+            told = self._leaf(of, v)
+        elif is_list_type(of):
+            told = self._list(of.of_type, v, plan)
+        else:
+            told = f"{self.named(plan and plan.answer)}({v}, seen)"
+        return f"None if {v} is None else {told}" if null else told
+
+    def _list(self, of: GraphQLOutputType, v: str, plan: Plan | None) -> str:
+        if plan is not None and is_non_null_type(of) and is_object_type(of.of_type):
+            return f"{self.named(plan.each)}({v}, seen)"
+        item = f"{v}i"
+        return f"[{self.told(of, item, plan)} for {item} in listed({v})]"
+
+    def _leaf(self, of: GraphQLLeafType, v: str) -> str:
+        otherwise = f"{self.named(coercion(of))}({v})"
+        if isinstance(of, GraphQLEnumType):
+            names = {each.value: name for name, each in of.values.items()}
+            return f"{self.named(names)}.get({v}) or {otherwise}"
+        quick = QUICK.get(of.name)
+        return f"{quick.format(v=v)} else {otherwise}" if quick else otherwise
+
+    def named(self, used: object) -> str:
+        name = f"n{len(self._names)}"
+        self._names[name] = used
+        return name
+
+    def compiled(self, text: str) -> Callable[..., Any]:
+        # Of names in the schema and in the document, which are letters, digits and underscores.
+        exec(text, self._names)  # noqa: S102
+        return cast("Callable[..., Any]", self._names["answer"])
+
+
+class ObjectCode(Code):
+    """Answers one selection of an object `s`."""
+
+    def __init__(self, type_: GraphQLObjectType) -> None:
+        super().__init__()
+        origin = type_.extensions[DEFINITION].origin
+        self._backing: Backing | None = getattr(origin, BACKING, None)
+        self._lines = [f"if s.__class__ is not {self.named(origin)}:", "    raise Surprise"]
+        if self._backing is not None:
+            self._lines.append(f"row = s.{self._backing.attribute}")
         self._answered: list[str] = []
 
     def value(self, definition: StrawberryField) -> None:
-        """What a field of the object `s` has, as `v`."""
-        resolver = definition.base_resolver
-        if resolver is None:
-            name = definition.python_name
-            self._lines.append(f"v = {self._read_from.get(name, f's.{name}')}")
-            return
-        info = f", {resolver.info_parameter.name}=seen" if resolver.info_parameter else ""
-        self._lines.append(f"v = {self._named(resolver.wrapped_func)}(s{info})")
+        """What a field has, as `v`."""
+        self._lines.append(f"v = {self._value(definition)}")
+
+    def _value(self, definition: StrawberryField) -> str:
+        resolver, name = definition.base_resolver, definition.python_name
+        if resolver is not None:
+            info = f", {resolver.info_parameter.name}=seen" if resolver.info_parameter else ""
+            return f"{self.named(resolver.wrapped_func)}(s{info})"
+        field = self._backing.fields[name] if self._backing else None
+        if field is None:
+            return f"s.{name}"
+        if isinstance(field, str):
+            return f"row.{field}"
+        of = ", ".join(f"row.{each}" for each in field.of) or "row"
+        return f"{self.named(field.make)}({of})"
 
     def add(self, name: str, told: str) -> None:
         """Answer a field with an expression."""
         self._lines.append(f"a{len(self._answered)} = {told}")
         self._answered.append(f"{name!r}: a{len(self._answered)}")
 
-    def told(
-        self, of: GraphQLOutputType, v: str, answer: Answer | None, *, null: bool = True
-    ) -> str:
-        """An expression: the variable `v`, of a type, as it is answered."""
-        if is_non_null_type(of):
-            return self.told(of.of_type, v, answer, null=False)
-        if is_leaf_type(of):
-            told = self._leaf(of, v)
-        elif is_list_type(of):
-            item = f"{v}i"
-            told = f"[{self.told(of.of_type, item, answer)} for {item} in listed({v})]"
-        else:
-            told = f"{self._named(answer)}({v}, seen)"
-        return f"None if {v} is None else {told}" if null else told
-
-    def _leaf(self, of: GraphQLLeafType, v: str) -> str:
-        otherwise = f"{self._named(coercion(of))}({v})"
-        if isinstance(of, GraphQLEnumType):
-            names = {each.value: name for name, each in of.values.items()}
-            return f"{self._named(names)}.get({v}) or {otherwise}"
-        quick = QUICK.get(of.name)
-        return f"{quick.format(v=v)} else {otherwise}" if quick else otherwise
-
-    def _named(self, used: object) -> str:
-        name = f"n{len(self._names)}"
-        self._names[name] = used
-        return name
-
-    def compiled(self) -> Answer:
+    def answer(self) -> Answer:
         lines = [*self._lines, f"return {{{', '.join(self._answered)}}}"]
-        text = "def answer(s, seen):\n" + "".join(f"    {line}\n" for line in lines)
-        # Of names in the schema and in the document, which are letters, digits and underscores.
-        exec(text, self._names)  # noqa: S102
-        return cast("Answer", self._names["answer"])
+        return self.compiled("def answer(s, seen):\n" + "".join(f"    {each}\n" for each in lines))
+
+
+class RowsCode(Code):
+    """Answers what is made of rows (api/types/backed.py) from their columns, without making it."""
+
+    def __init__(self, plans: Plans, columns: Columns) -> None:
+        super().__init__()
+        self._plans = plans
+        self._columns = columns
+
+    def answer(self, type_: GraphQLObjectType, at: FieldDetailsList) -> Callable[..., Any] | None:
+        """Of a list of tuples; None where anything is more than columns."""
+        told = self._object(type_, at)
+        if told is None:
+            return None
+        variables = ", ".join(f"c_{column}" for column in self._columns)
+        return self.compiled(f"def answer(rows):\n    return [{told} for {variables}, in rows]\n")
+
+    def _object(self, type_: GraphQLObjectType, at: FieldDetailsList) -> str | None:
+        backing = getattr(type_.extensions[DEFINITION].origin, BACKING, None)
+        selected = self._plans.selected(type_, [each.node.selection_set for each in at])
+        if backing is None or selected is None:
+            return None
+        told = {name: self._field(type_, backing, each) for name, each in selected.items()}
+        if not all(told.values()):
+            return None
+        return "{" + ", ".join(f"{name!r}: {value}" for name, value in told.items()) + "}"
+
+    def _field(
+        self, type_: GraphQLObjectType, backing: Backing, at: FieldDetailsList
+    ) -> str | None:
+        asked = at[0].node.name.value
+        if asked == "__typename":
+            return repr(type_.name)
+        field = type_.fields[asked]
+        of = backing.fields.get(field.extensions[DEFINITION].python_name)
+        match of:
+            case str() if of in self._columns:
+                return self.told(field.type, f"c_{of}", None)
+            case Made(of=()):
+                return self._object(cast("GraphQLObjectType", get_named_type(field.type)), at)
+            case Made() if set(of.of) <= set(self._columns):
+                return f"{self.named(of.make)}({', '.join(f'c_{each}' for each in of.of)})"
+        return None
 
 
 def listed(value: Any) -> list[Any]:
     """Raises Surprise for what may be gone through but once, or is an error."""
-    if not isinstance(value, list | tuple):
+    if not isinstance(value, list | tuple | OfRows):
         raise Surprise
     return value  # type: ignore[return-value]
 

@@ -15,7 +15,7 @@ from api.drill_down import Look, Opened
 from api.loaders import Sight
 from api.types import node
 from api.types.asked import names_asked
-from api.types.backed import backed_by
+from api.types.backed import Made, backed_by
 from api.types.catalogue import Municipality, Organisation, Region, Topic
 from api.types.node import Node, incident_id
 from api.types.sources import Likeness, Reading
@@ -161,16 +161,22 @@ SEALED_BY: dict[type[events.Event], type[commands.Command]] = {
 }
 
 
-# The columns that are fields by another name, and those behind fields that are more than a column.
-RENAMED: Mapping[str, str] = {
+def write_position(region: str, pos: int) -> str:
+    return f"{region}:{pos}"
+
+
+# The fields that are a column of another name, or made of some, and what is behind those that are
+# more than that.
+COLUMNS: Mapping[str, str | Made] = {
+    "id": Made(incident_id, ("region", "id")),
+    "position": Made(write_position, ("region", "pos")),
     "region_code": "region",
     "municipality_code": "municipality",
     "topic_code": "topic",
     "organisation_code": "organisation",
 }
 BEHIND: Mapping[str, tuple[str, ...]] = {
-    **{name: (column,) for name, column in RENAMED.items()},
-    "position": ("pos",),
+    **{name: each.of if isinstance(each, Made) else (each,) for name, each in COLUMNS.items()},
     "origin": ("origin_region", "origin"),
     "overdue": ("due_at", "open"),
 }
@@ -189,7 +195,7 @@ class Origin:
     incident: strawberry.ID = strawberry.field(description="What it is there.")
 
 
-@backed_by("row", **RENAMED)
+@backed_by("row", **COLUMNS)
 @strawberry.federation.type(
     keys=["id"], description="What the state must do about what a citizen wrote."
 )
@@ -202,18 +208,12 @@ class Incident(Node):
         self.row = row
         self.as_of = as_of
 
-    @strawberry.field(description=node.ID)
-    def id(self) -> strawberry.ID:
-        return incident_id(self.row.region, self.row.id)
-
+    id: strawberry.ID = strawberry.field(description=node.ID)
     version: int = strawberry.field(
         description="Grows by one with each event; give it as expectedVersion."
     )
 
-    @strawberry.field(description="Of its last event in the region's log.")
-    def position(self) -> str:
-        return f"{self.row.region}:{self.row.pos}"
-
+    position: str = strawberry.field(description="Of its last event in the region's log.")
     status: Status = strawberry.field(description="Where it stands.")
     channel: str = strawberry.field(description="Code of the channel the citizen wrote on.")
     source: str | None = strawberry.field(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -16,6 +17,9 @@ from graphql import ExecutionResult, execute, parse, validate
 
 from api.transport.compiled import CompiledExecutor
 from api.transport.plans import Plans
+from api.transport.resolvers import Resolvers
+from api.types.backed import Made, OfRows, backed_by
+from projections.rows import Rows
 from tests.scenarios import NOON
 
 
@@ -69,8 +73,67 @@ class Thing(Named):
         return self.maybe_thing
 
 
+def joined(text: str, number: int) -> str:
+    return f"{text}:{number}"
+
+
+@backed_by("row", label=Made(joined, ("text", "number")), many="number")
+@strawberry.type
+class Kept:
+    row: strawberry.Private[Any]
+
+    def __init__(self, row: Any) -> None:
+        self.row = row
+
+    label: str
+    many: int
+    text: str
+    at: datetime
+    colour: Colour
+    maybe_colour: Colour | None
+    words: list[str]
+
+    @strawberry.field
+    def loud(self) -> str:
+        return str(self.row.text).upper()
+
+
+MADE: list["Edge"] = []
+
+
+@backed_by("row", kept=Made(Kept), place=Made(joined, ("text", "number")))
+@strawberry.type
+class Edge:
+    row: strawberry.Private[Any]
+
+    def __init__(self, row: Any) -> None:
+        self.row = row
+        MADE.append(self)
+
+    kept: Kept
+    place: str
+
+
 @strawberry.type
 class Query:
+    @strawberry.field
+    def kept(self, info: strawberry.Info) -> Sequence[Edge]:
+        return OfRows(Edge, info.context["thing"])
+
+    @strawberry.field
+    def kept_or_not(self, info: strawberry.Info) -> Sequence[Edge | None]:
+        return OfRows(Edge, info.context["thing"])
+
+    @strawberry.field
+    async def asked(self, info: strawberry.Info, by: int = 3) -> Thing | None:
+        if by == 0:
+            raise ValueError(by)
+        return info.context["thing"] if by < 5 else None
+
+    @strawberry.field
+    async def needed(self, by: int = 3) -> Thing:
+        raise ValueError(by)
+
     @strawberry.field
     def thing(self, info: strawberry.Info) -> Thing | None:
         return info.context["thing"]  # type: ignore[no-any-return]
@@ -124,7 +187,12 @@ def answers(text: str, given: object, **variables: Any) -> Answers:
         return orjson.dumps(result.formatted)
 
     plans = Plans(SCHEMA, document)
-    how = {"executor_class": CompiledExecutor, "plans": plans, "counted": counted}
+    how = {
+        "executor_class": CompiledExecutor,
+        "plans": plans,
+        "counted": counted,
+        "middleware": Resolvers(SCHEMA),
+    }
     return Answers(asyncio.run(answered(**how)), asyncio.run(answered()), counted)
 
 
@@ -172,6 +240,81 @@ def test_whatever_a_field_holds_answers_and_errors_are_those_of_graphql_core(fie
         for given in (holder, holder.maybe_thing):
             found = answers(f"{{ things {{ {ALL} later {{ {ALL} }} }} }}", given)
             assert found.compiled == found.reference, wrong
+
+
+ROW = {
+    "text": "Яма", "number": 7, "at": NOON, "colour": "blue", "maybe_colour": None, "words": ["a"],
+}  # fmt: skip
+PLAIN_ROW = "label many text at colour maybeColour words __typename"
+
+
+def rows(columns: tuple[str, ...] = tuple(ROW), **changes: object) -> Rows[Any]:
+    """Two of them: the second has the changes."""
+    return Rows(columns, [tuple(each[name] for name in columns) for each in (ROW, ROW | changes)])
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        (f"{{ kept {{ kept {{ {PLAIN_ROW} }} place __typename }} }}", True),
+        ("{ kept { kept { label } kept { again: label } } }", True),
+        ("{ kept { kept { ...F } } } fragment F on Kept { many text }", True),
+        ("{ kept { kept { text loud } } }", False),
+        ("{ keptOrNot { kept { text } place } }", False),
+        ("{ kept { kept { text @skip(if: true) many } } }", False),
+    ],
+)
+def test_rows_are_answered_as_what_would_be_made_of_them(text: str, plain: bool) -> None:
+    for given in (rows(text="Яма\0"), rows()[:1], rows()[2:]):
+        MADE.clear()
+        found = answers(text, given)
+        assert found.compiled == found.reference
+        by_reference = len(given)
+        assert len(MADE) == by_reference + (0 if plain else len(given))
+
+
+def test_a_column_that_was_not_read_is_missed_as_by_graphql_core() -> None:
+    found = answers("{ kept { kept { text at } } }", rows(columns=("text", "number")))
+    assert found.compiled == found.reference
+    assert b"errors" in found.reference
+
+
+@pytest.mark.parametrize("column", [*ROW])
+def test_whatever_a_column_holds_answers_and_errors_are_those_of_graphql_core(column: str) -> None:
+    for wrong in WRONG:
+        found = answers(
+            "{ kept { kept { many text at colour maybeColour words } } }", rows(**{column: wrong})
+        )
+        assert found.compiled == found.reference, wrong
+
+
+def test_of_rows_each_is_made_when_it_is_asked_for() -> None:
+    made = OfRows(Edge, rows(text="Фонарь"))
+    assert [each.place for each in made] == ["Яма:7", "Фонарь:7"]
+    assert (len(made), made[1].place, made[-1].kept.label) == (2, "Фонарь:7", "Фонарь:7")
+    assert [each.place for each in made[1:]] == ["Фонарь:7"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ asked { text later { text } } }",
+        "{ again: asked(by: 4) { number } }",
+        "{ asked(by: 9) { number } }",
+        "{ asked(by: 0) { number } }",
+        "{ needed { number } }",
+        "{ asked { number } needed { number } }",
+        "{ asked { number } __typename }",
+        "query ($by: Int) { asked(by: $by) { number } }",
+        "query ($by: Int! = 0) { asked(by: $by) { number } }",
+        "query ($s: Boolean = true) { asked @skip(if: $s) { number } }",
+        "{ ...F ...F } fragment F on Query { asked { text } asked { number } }",
+    ],
+)
+def test_what_asks_for_one_thing_is_answered_as_by_graphql_core(text: str) -> None:
+    for given in (thing(maybe_thing=thing()), None, ValueError("no")):
+        found = answers(text, given)
+        assert found.compiled == found.reference
 
 
 @pytest.mark.parametrize("given", [None, "thing", 3, ValueError("no"), [], object()])
