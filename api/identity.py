@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import sha256
 from typing import Any
 
 import jwt
@@ -50,15 +49,14 @@ class Remembered:
     def __init__(self, read: ViewerOf, clock: Callable[[], float] = time.time) -> None:
         self.read = read
         self.clock = clock  # seconds since the epoch
-        self._known: dict[bytes, tuple[Viewer, float]] = {}  # by digest; until when
+        self._known: dict[str, tuple[Viewer, float]] = {}  # by token; until when
 
     async def __call__(self, authorization: str | None) -> Viewer:
         """As `read`, which alone refuses."""
         if not authorization:
             return VISITOR
         now, token = self.clock(), bearer_token(authorization)
-        key = sha256(token.encode(errors="replace")).digest()
-        viewer, until = self._known.get(key, (VISITOR, now))
+        viewer, until = self._known.get(token, (VISITOR, now))
         if now < until:
             return viewer
         viewer = await self.read(authorization)
@@ -66,7 +64,7 @@ class Remembered:
             self._known = {of: known for of, known in self._known.items() if now < known[1]}
         if len(self._known) < KEPT_MAX:
             expires = viewer.expires_at.timestamp() if viewer.expires_at else now
-            self._known[key] = viewer, min(now + KEPT_SECONDS, expires)
+            self._known[token] = viewer, min(now + KEPT_SECONDS, expires)
         return viewer
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -47,17 +48,23 @@ class Meter:
         cost.server = self._server() - server
 
     def _asking(self) -> float:
-        if self._client is None:
-            return time.process_time()
-        times = self._client.cpu_times()
-        return float(times.user + times.system)
+        return time.process_time() if self._client is None else spent(self._client)
 
     def _server(self) -> float:
         """Of the living, and of those that ended: the kernel adds them to their parent's."""
         own = self._postmaster.cpu_times()
-        spent = float(own.user + own.system + own.children_user + own.children_system)
+        found = spent(self._postmaster) + float(own.children_user + own.children_system)
         for process in self._postmaster.children(recursive=True):
-            with suppress(psutil.NoSuchProcess):
-                times = process.cpu_times()
-                spent += times.user + times.system
-        return spent
+            with suppress(psutil.NoSuchProcess, FileNotFoundError):
+                found += spent(process)
+        return found
+
+
+def spent(process: psutil.Process) -> float:
+    """Seconds of its threads: of Linux to the nanosecond, elsewhere by a clock of 10 ms."""
+    tasks = Path(f"/proc/{process.pid}/task")
+    if not tasks.exists():
+        times = process.cpu_times()
+        return float(times.user + times.system)
+    told = [(task / "schedstat").read_text() for task in tasks.iterdir()]
+    return sum(int(each.split()[0]) for each in told) / 1e9

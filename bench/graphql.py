@@ -69,7 +69,7 @@ class Measured:
 
     @property
     def processor(self) -> float:
-        return mean(self.own) + mean(self.postgres)  # of a clock that ticks every 10 ms
+        return mean(self.own) + mean(self.postgres)
 
 
 class Peer:

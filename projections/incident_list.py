@@ -114,7 +114,7 @@ async def incident_page(
             f" ORDER BY registered_at DESC, id DESC LIMIT {first:d}".encode(),
             parameters,
         )
-        return Rows(read, await cursor.fetchall())
+        return Rows(read, await cursor.fetchall(), IncidentRow)
 
 
 @lru_cache(maxsize=500)

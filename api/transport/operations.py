@@ -79,8 +79,12 @@ class Document:
     costs: dict[tuple[object, ...], int] = field(default_factory=dict, compare=False)  # cost.py
 
     @property
+    def text(self) -> str:
+        return self.node.loc.source.body if self.node and self.node.loc else ""
+
+    @property
     def characters(self) -> int:
-        return len(self.node.loc.source.body) if self.node and self.node.loc else 0
+        return len(self.text)
 
     @cached_property
     def operations(self) -> dict[str, OperationDefinitionNode]:
@@ -128,6 +132,7 @@ class Operations:
         self.schema = schema
         self.rules = [*specified_rules, *([] if introspection else [NoIntrospection])]
         self._kept: OrderedDict[str, Document] = OrderedDict()  # by the digest of the text
+        self._by_text: dict[str, Document] = {}  # the same
         self._characters = 0  # of these
         self._trusted: dict[str, Document] = {}  # as well; for ever
 
@@ -143,19 +148,24 @@ class Operations:
 
     def read(self, text: str) -> Document:
         """A document is read once; a broken one each time, or garbage would crowd out others."""
+        kept = self._by_text.get(text)
+        if kept is not None:
+            self._kept.move_to_end(kept.digest)
+            return kept
         digest = digest_of(text)
         document = self.known(digest)
         if document is None:
             document = replace(self._read(text), digest=digest)
             if not document.errors:
-                self._keep(digest, document)
+                self._keep(text, document)
         return document
 
-    def _keep(self, digest: str, document: Document) -> None:
-        self._kept[digest] = document
+    def _keep(self, text: str, document: Document) -> None:
+        self._kept[document.digest] = self._by_text[text] = document
         self._characters += document.characters
         while self._characters > CHARACTERS_KEPT:
             _, forgotten = self._kept.popitem(last=False)
+            del self._by_text[forgotten.text]
             self._characters -= forgotten.characters
 
     def known(self, digest: str) -> Document | None:

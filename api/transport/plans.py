@@ -31,6 +31,7 @@ from graphql import (
     SelectionSetNode,
     Undefined,
     get_named_type,
+    get_nullable_type,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
@@ -48,7 +49,7 @@ from strawberry.types.field import StrawberryField
 
 from api.context import Context
 from api.types.backed import BACKING, Backing, Made, OfRows
-from projections.rows import Columns
+from projections.rows import Columns, Rows, types_of
 
 DEFINITION = "strawberry-definition"  # where strawberry notes what a type or field was made from
 
@@ -62,6 +63,15 @@ QUICK: Mapping[str, str] = {
     GraphQLFloat.name: "{v} if {v}.__class__ is float and {v} - {v} == 0",  # no infinity, no NaN
     "DateTime": "{v} if {v}.__class__ is datetime",
     "Date": "{v} if {v}.__class__ is date",
+}
+
+
+SAME: Mapping[str, type] = {
+    GraphQLString.name: str,
+    GraphQLID.name: str,
+    GraphQLBoolean.name: bool,
+    "DateTime": datetime,
+    "Date": date,
 }
 
 
@@ -99,21 +109,21 @@ class Each:
         self._type = type_
         self._at = at
         self._answer = answer
-        self._of_rows: dict[Columns, Callable[..., Any] | None] = {}
+        self._of_rows: dict[tuple[Columns, type | None], Callable[..., Any] | None] = {}
 
     def __call__(self, items: object, seen: Seen) -> list[dict[str, Any]]:
         """Raises Surprise, and whatever resolvers raise."""
         if isinstance(items, OfRows):
-            answer = self._of(items.rows.columns)
+            answer = self._of(items.rows)
             if answer is not None:
                 return cast("list[dict[str, Any]]", answer(items.rows.tuples))
         return [self._answer(item, seen) for item in listed(items)]
 
-    def _of(self, columns: Columns) -> Callable[..., Any] | None:
-        if columns not in self._of_rows:
-            code = RowsCode(self._plans, columns)
-            self._of_rows[columns] = code.answer(self._type, self._at)
-        return self._of_rows[columns]
+    def _of(self, rows: Rows[Any]) -> Callable[..., Any] | None:
+        key = rows.columns, rows.of
+        if key not in self._of_rows:
+            self._of_rows[key] = RowsCode(self._plans, rows).answer(self._type, self._at)
+        return self._of_rows[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,10 +356,11 @@ class ObjectCode(Code):
 class RowsCode(Code):
     """Answers what is made of rows (api/types/backed.py) from their columns, without making it."""
 
-    def __init__(self, plans: Plans, columns: Columns) -> None:
+    def __init__(self, plans: Plans, rows: Rows[Any]) -> None:
         super().__init__()
         self._plans = plans
-        self._columns = columns
+        self._columns = rows.columns
+        self._types = types_of(rows.of) if rows.of else {}
 
     def answer(self, type_: GraphQLObjectType, at: FieldDetailsList) -> Callable[..., Any] | None:
         """Of a list of tuples; None where anything is more than columns."""
@@ -379,12 +390,21 @@ class RowsCode(Code):
         of = backing.fields.get(field.extensions[DEFINITION].python_name)
         match of:
             case str() if of in self._columns:
-                return self.told(field.type, f"c_{of}", None)
+                return self._column(field.type, of)
             case Made(of=()):
                 return self._object(cast("GraphQLObjectType", get_named_type(field.type)), at)
             case Made() if set(of.of) <= set(self._columns):
                 return f"{self.named(of.make)}({', '.join(f'c_{each}' for each in of.of)})"
         return None
+
+    def _column(self, of: GraphQLOutputType, column: str) -> str:
+        """What PostgreSQL gives as it is told needs no look at each value."""
+        v, leaf = f"c_{column}", get_nullable_type(of)
+        if not is_leaf_type(leaf) or SAME.get(leaf.name, object) is not self._types.get(column):
+            return self.told(of, v, None)
+        if not is_non_null_type(of):
+            return v
+        return f"{v} if {v} is not None else {self.named(coercion(leaf))}({v})"
 
 
 def listed(value: Any) -> list[Any]:

@@ -36,6 +36,7 @@ from domain.vocabulary import (
 )
 from projections.history import HistoryKey, PastEvent
 from projections.incidents import Beginning, IncidentRow
+from projections.views.columns import incident_node_id
 from regions.centre import Opening
 
 access_log = logging.getLogger("tsur.access")
@@ -168,7 +169,7 @@ def write_position(region: str, pos: int) -> str:
 # The fields that are a column of another name, or made of some, and what is behind those that are
 # more than that.
 COLUMNS: Mapping[str, str | Made] = {
-    "id": Made(incident_id, ("region", "id")),
+    "id": Made(incident_node_id, ("region", "id")),
     "position": Made(write_position, ("region", "pos")),
     "region_code": "region",
     "municipality_code": "municipality",

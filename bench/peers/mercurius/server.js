@@ -33,7 +33,7 @@ await app.register(mercurius, {
       },
     },
     Incident: {
-      id: ({ region, id }) => Buffer.from(`Incident:${region}/${id.replaceAll("-", "")}`).toString("base64url"),
+      id: ({ region, id }) => Buffer.from(`Incident:${region}/${id.replaceAll("-", "")}`).toString("base64"),
       position: ({ region, pos }) => `${region}:${pos}`,
     },
   },
