@@ -107,7 +107,8 @@ class Door:
     async def _follow(self, socket: WebSocket) -> None:
         try:
             bearer = await self.viewer_of(socket.headers.get("authorization"))
-        except (NotPermitted, IssuerUnavailable):
+        except (NotPermitted, IssuerUnavailable) as refusal:
+            self.execution.observer.refused(refusal.code)
             await socket.close()  # it is not even accepted
             return
 

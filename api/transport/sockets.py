@@ -104,9 +104,10 @@ class Socket:
             raise Broken(INVALID, "The payload of connection_init is an object")
         try:
             self.context = await self.authenticate(payload or {})
-        except NotPermitted:
-            raise Broken(FORBIDDEN, "Forbidden") from None
-        except IssuerUnavailable:
+        except (NotPermitted, IssuerUnavailable) as refusal:
+            self.execution.observer.refused(refusal.code)
+            if isinstance(refusal, NotPermitted):
+                raise Broken(FORBIDDEN, "Forbidden") from None
             raise Broken(TRY_AGAIN, "Try again later") from None
         self.watching = asyncio.create_task(self._end(self.context))
         await self._send({"type": "connection_ack"})
@@ -163,6 +164,7 @@ class Socket:
                 raise TooManyOperations(limit=OPERATIONS_MAX)
             asked = asked_in(message.get("payload"))
         except (BodyInvalid, TooManyOperations) as refusal:
+            self.execution.observer.refused(refusal.code)
             await self._send_errors(operation, [_told(refusal)])
             return
         task = asyncio.create_task(self._carry(operation, asked))

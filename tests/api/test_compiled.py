@@ -248,9 +248,24 @@ ROW = {
 PLAIN_ROW = "label many text at colour maybeColour words __typename"
 
 
-def rows(columns: tuple[str, ...] = tuple(ROW), **changes: object) -> Rows[Any]:
+@dataclass
+class Columns:
+    """What PostgreSQL would give."""
+
+    text: str
+    number: int
+    at: datetime
+    colour: str
+    maybe_colour: str | None
+    words: list[str]
+
+
+def rows(
+    columns: tuple[str, ...] = tuple(ROW), of: type[Any] | None = None, **changes: object
+) -> Rows[Any]:
     """Two of them: the second has the changes."""
-    return Rows(columns, [tuple(each[name] for name in columns) for each in (ROW, ROW | changes)])
+    tuples = [tuple(each[name] for name in columns) for each in (ROW, ROW | changes)]
+    return Rows(columns, tuples, of)
 
 
 @pytest.mark.parametrize(
@@ -286,6 +301,26 @@ def test_whatever_a_column_holds_answers_and_errors_are_those_of_graphql_core(co
             "{ kept { kept { many text at colour maybeColour words } } }", rows(**{column: wrong})
         )
         assert found.compiled == found.reference, wrong
+
+
+@pytest.mark.parametrize(
+    ("column", "given"),
+    [
+        *((column, None) for column in ROW),
+        ("number", 2**40),
+        ("text", "other"),
+        ("colour", "green"),  # a word that the schema does not have
+        ("maybe_colour", "green"),
+        ("maybe_colour", "red"),
+        ("words", ["a", None]),
+    ],
+)
+def test_what_postgresql_may_give_is_answered_as_by_graphql_core(
+    column: str, given: object
+) -> None:
+    text = "{ kept { kept { many text at colour maybeColour words } } }"
+    found = answers(text, rows(of=Columns, **{column: given}))
+    assert found.compiled == found.reference
 
 
 def test_of_rows_each_is_made_when_it_is_asked_for() -> None:

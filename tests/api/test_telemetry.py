@@ -10,6 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from websockets.exceptions import InvalidStatus
 
 from api.telemetry.logs import JsonLines, TextLines
 from api.telemetry.names import OTHER, Names
@@ -78,6 +79,27 @@ def test_errors_and_refusals_are_told_by_code(watched: Api) -> None:
     assert samples["tsur_operation_errors_total", "BAD_REQUEST", "none"] == 1
     assert samples["tsur_operation_errors_total", "BODY_INVALID", "none"] == 1
     assert samples["tsur_operation_errors_total", "NOT_FOUND", "Refused"] == 1
+
+
+def test_what_a_socket_refuses_is_told_by_code(watched: Api) -> None:
+    def refused() -> list[float]:
+        codes = ("BODY_INVALID", "NOT_PERMITTED")
+        return [
+            told(watched).get(("tsur_operation_errors_total", code, "none"), 0) for code in codes
+        ]
+
+    before = refused()
+    with watched.open_socket() as client:
+        client.send({"id": "1", "type": "subscribe", "payload": {"query": 5}})
+        assert client.failure()[0]["extensions"]["code"] == "BODY_INVALID"
+    with watched.raw_socket() as client:
+        client.send({"type": "connection_init", "payload": {"Authorization": "Bearer nonsense"}})
+        assert client.closed_with() == 4403
+    assert refused() == [number + 1 for number in before]
+    headers = {"authorization": "Bearer nonsense"}
+    with pytest.raises(InvalidStatus), watched.raw_socket(additional_headers=headers):
+        pass
+    assert refused() == [before[0] + 1, before[1] + 2]
 
 
 def test_a_stream_is_told_while_it_is_followed(watched: Api, catalogue: Catalogue) -> None:
