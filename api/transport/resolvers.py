@@ -36,11 +36,18 @@ class Resolvers(MiddlewareManager):
         for type_ in filter(is_object_type, schema.type_map.values()):
             for field in type_.fields.values():
                 definition: StrawberryField | None = field.extensions.get(DEFINITION)
-                if definition and definition.is_async and not definition.is_subscription:
+                if definition and _is_asked_here(definition):
                     self._of[field.resolve] = _put_together(schema, field, definition)
 
     def get_field_resolver(self, field_resolver: Resolver) -> Resolver:
         return self._of.get(field_resolver, field_resolver)
+
+
+def _is_asked_here(definition: StrawberryField) -> bool:
+    """A method that is awaited. Events of subscriptions come another way."""
+    resolver = definition.base_resolver
+    is_method = resolver is not None and resolver.self_parameter is not None
+    return is_method and definition.is_async and not definition.is_subscription
 
 
 def _put_together(
