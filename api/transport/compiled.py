@@ -17,7 +17,8 @@ from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path
 
 from api.telemetry.observing import Numbers
-from api.transport.plans import Only, Plans, Seen
+from api.transport.code import Seen
+from api.transport.plans import Only, Plans
 from api.types.backed import OfRows
 
 

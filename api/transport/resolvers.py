@@ -22,7 +22,7 @@ from strawberry.types.arguments import convert_argument
 from strawberry.types.field import StrawberryField
 from strawberry.types.info import Info
 
-from api.transport.plans import DEFINITION
+from api.transport.code import DEFINITION
 
 Resolver = Callable[..., Any]
 

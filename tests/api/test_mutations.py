@@ -10,7 +10,7 @@ import pytest
 
 from api.inputs import GivenInput
 from api.schema import schema
-from api.transport.plans import DEFINITION
+from api.transport.code import DEFINITION
 from api.types.node import incident_id, write_id
 from domain.commands import TEXT_MAX
 from domain.identifiers import derived_id
