@@ -166,9 +166,9 @@ def write_position(region: str, pos: int) -> str:
     return f"{region}:{pos}"
 
 
-# The fields that are a column of another name, or made of some, and what is behind those that are
-# more than that.
-COLUMNS: Mapping[str, str | Made] = {
+# Fields that are not the column of their name, but another or made of some; and what is read for
+# these and for resolvers.
+OTHERS: Mapping[str, str | Made] = {
     "id": Made(incident_node_id, ("region", "id")),
     "position": Made(write_position, ("region", "pos")),
     "region_code": "region",
@@ -177,7 +177,7 @@ COLUMNS: Mapping[str, str | Made] = {
     "organisation_code": "organisation",
 }
 BEHIND: Mapping[str, tuple[str, ...]] = {
-    **{name: each.of if isinstance(each, Made) else (each,) for name, each in COLUMNS.items()},
+    **{name: each.of if isinstance(each, Made) else (each,) for name, each in OTHERS.items()},
     "origin": ("origin_region", "origin"),
     "overdue": ("due_at", "open"),
 }
@@ -196,7 +196,7 @@ class Origin:
     incident: strawberry.ID = strawberry.field(description="What it is there.")
 
 
-@backed_by("row", **COLUMNS)
+@backed_by("row", **OTHERS)
 @strawberry.federation.type(
     keys=["id"], description="What the state must do about what a citizen wrote."
 )
@@ -213,7 +213,6 @@ class Incident(Node):
     version: int = strawberry.field(
         description="Grows by one with each event; give it as expectedVersion."
     )
-
     position: str = strawberry.field(description="Of its last event in the region's log.")
     status: Status = strawberry.field(description="Where it stands.")
     channel: str = strawberry.field(description="Code of the channel the citizen wrote on.")
