@@ -198,7 +198,7 @@ class Execution:
     def _read(self, asked: Asked) -> Document:
         """Raises DocumentNotTrusted, PersistedQueryNotFound or PersistedQueryMismatch."""
         if asked.query is not None and asked.digest is None and not self.trusted_only:
-            return self.operations.read(asked.query)
+            return self.operations.read(asked.query)  # as most ask: the digest is nobody's matter
         digest = (asked.digest or "") if asked.query is None else digest_of(asked.query)
         if self.trusted_only and not self.operations.trusts(digest):
             raise DocumentNotTrusted

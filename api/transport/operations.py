@@ -82,10 +82,6 @@ class Document:
     def text(self) -> str:
         return self.node.loc.source.body if self.node and self.node.loc else ""
 
-    @property
-    def characters(self) -> int:
-        return len(self.text)
-
     @cached_property
     def operations(self) -> dict[str, OperationDefinitionNode]:
         """By name, "" where it has none."""
@@ -132,7 +128,7 @@ class Operations:
         self.schema = schema
         self.rules = [*specified_rules, *([] if introspection else [NoIntrospection])]
         self._kept: OrderedDict[str, Document] = OrderedDict()  # by the digest of the text
-        self._by_text: dict[str, Document] = {}  # the same
+        self._by_text: dict[str, Document] = {}  # the same, not to digest each text that comes
         self._characters = 0  # of these
         self._trusted: dict[str, Document] = {}  # as well; for ever
 
@@ -162,11 +158,11 @@ class Operations:
 
     def _keep(self, text: str, document: Document) -> None:
         self._kept[document.digest] = self._by_text[text] = document
-        self._characters += document.characters
+        self._characters += len(text)
         while self._characters > CHARACTERS_KEPT:
             _, forgotten = self._kept.popitem(last=False)
             del self._by_text[forgotten.text]
-            self._characters -= forgotten.characters
+            self._characters -= len(forgotten.text)
 
     def known(self, digest: str) -> Document | None:
         """By the SHA-256 of its text in UTF-8, in hexadecimal; None if it is not kept any more."""
