@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from operator import attrgetter
-from types import NoneType
-from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from domain.vocabulary import OPEN, Ranked
 from projections.incidents import IncidentRow
 from projections.queues import Queue
+from projections.rows import types_of
 from projections.statistics.figures import Duration, Figures, share
 from projections.statistics.measures import DURATION_NAMES
 from projections.views import federal
@@ -57,12 +57,8 @@ class BoardLine(NamedTuple):
     board: Board | None = None
 
 
-def node_id(told: str) -> str:
-    """What clients know a thing by: `type:key` in one opaque text."""
-    return b2a_base64(told.encode(), newline=False).translate(URL_SAFE).decode()
-
-
 def incident_node_id(region: str, id: UUID) -> str:
+    """What clients know an incident by (api/types/node.py)."""
     # A page has a hundred: `str` makes calls of its own for each, a specifier takes twice as long.
     told = b"Incident:%b/%032x" % (region.encode(), id.int)
     return b2a_base64(told, newline=False).translate(URL_SAFE).decode()
@@ -127,13 +123,12 @@ KIND_OF: dict[type, Kind] = {
     datetime: Kind.MOMENT,
     date: Kind.DAY,
 }
-HINTS = get_type_hints(IncidentRow)
+TYPES = types_of(IncidentRow)
 
 
 def _plain(name: str) -> Column[IncidentRow]:
     """As it stands in the row."""
-    (of,) = {*(get_args(HINTS[name]) or (HINTS[name],))} - {NoneType}
-    return Column(name, KIND_OF[of], attrgetter(name))
+    return Column(name, KIND_OF[TYPES[name]], attrgetter(name))
 
 
 def _named(name: str, entries: Mapping[str, Any]) -> Column[IncidentRow]:
