@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
@@ -55,16 +54,15 @@ class Meter:
         own = self._postmaster.cpu_times()
         found = spent(self._postmaster) + float(own.children_user + own.children_system)
         for process in self._postmaster.children(recursive=True):
-            with suppress(psutil.NoSuchProcess, FileNotFoundError):
+            with suppress(psutil.NoSuchProcess, OSError):
                 found += spent(process)
         return found
 
 
 def spent(process: psutil.Process) -> float:
-    """Seconds of its threads: of Linux to the nanosecond, elsewhere by a clock of 10 ms."""
-    tasks = Path(f"/proc/{process.pid}/task")
-    if not tasks.exists():
-        times = process.cpu_times()
-        return float(times.user + times.system)
-    told = [(task / "schedstat").read_text() for task in tasks.iterdir()]
-    return sum(int(each.split()[0]) for each in told) / 1e9
+    """Seconds of its threads, those that ended too: to the nanosecond, elsewhere to 10 ms."""
+    if psutil.LINUX:
+        # The clock that clock_getcpuclockid(3) names: Python has it of threads only.
+        return time.clock_gettime(~process.pid << 3 | 2)
+    times = process.cpu_times()
+    return float(times.user + times.system)
