@@ -66,13 +66,13 @@ class Query:
 SCHEMA = strawberry.Schema(Query)._schema
 
 
-async def answered(text: str, *, refused: bool, **how: Any) -> dict[str, Any]:
+async def answered(
+    text: str, *, refused: bool, middleware: Resolvers | None = None
+) -> dict[str, Any]:
     document = parse(text)
     assert not validate(SCHEMA, document)
     variables = {"wish": {"colour": "RED"}, "none": None}
-    found = execute(
-        SCHEMA, document, None, {"refused": refused}, variables, middleware=how.get("middleware")
-    )
+    found = execute(SCHEMA, document, None, {"refused": refused}, variables, middleware=middleware)
     result = await found if isawaitable(found) else found
     assert isinstance(result, ExecutionResult)
     return result.formatted
@@ -92,8 +92,8 @@ async def answered(text: str, *, refused: bool, **how: Any) -> dict[str, Any]:
     ],
 )
 def test_resolvers_are_given_what_strawberry_gives_them(text: str, refused: bool) -> None:
-    ours = {"middleware": Resolvers(SCHEMA)}
+    ours = Resolvers(SCHEMA)
     expected = asyncio.run(answered(text, refused=refused))
     assert "errors" not in expected
     for _ in range(2):  # what was appended to a list is not there the next time
-        assert asyncio.run(answered(text, refused=refused, **ours)) == expected
+        assert asyncio.run(answered(text, refused=refused, middleware=ours)) == expected
