@@ -42,7 +42,8 @@ def read_pool(url: str) -> ReadPool:
 async def check(connection: Reader) -> None:
     """Raises OperationalError for one that a restart of the database has ended.
 
-    Its end is heard on the socket: only who was told something is asked, not each before its use.
+    Its end is heard on the socket: by the loop, which then watches it no more, or by a look at it
+    where nobody watched. Only who was told something is asked, not each before its use.
     """
     if connection.is_watched:
         return

@@ -54,4 +54,4 @@ def types_of(row: type) -> dict[str, type]:
 
 @lru_cache(maxsize=500)
 def _row_of(columns: Columns) -> Callable[..., object]:
-    return defstruct("Row", columns, gc=False)
+    return defstruct("Row", columns, gc=False)  # no value of PostgreSQL refers back to its row

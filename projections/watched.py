@@ -28,7 +28,7 @@ class WatchedConnection(AsyncConnection[Any]):
 
     @property
     def is_watched(self) -> bool:
-        """Nothing was heard of it since its last answer."""
+        """If so, nothing was heard of it since its last answer."""
         return self._watched is not None
 
     async def wait(

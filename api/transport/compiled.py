@@ -1,4 +1,4 @@
-"""Execution by graphql-core of all but what is plain (plans.py)."""
+"""Execution by graphql-core of all but what is plain (plans.py), and the one field most ask for."""
 
 from collections.abc import Awaitable, Iterable
 from inspect import isawaitable
@@ -32,7 +32,7 @@ class CompiledExecutor(Executor[None]):
         self.seen = Seen(self.context_value)
 
     def execute_operation(self, serially: bool | None = None) -> Any:
-        """Of what asks for one thing, without what there is for many."""
+        """A query of one awaited field goes without the gathering of many."""
         only = self.plans.only(self.operation)
         return super().execute_operation(serially) if only is None else self._answered(only)
 

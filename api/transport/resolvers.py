@@ -25,6 +25,7 @@ from strawberry.types.info import Info
 from api.transport.code import DEFINITION
 
 Resolver = Callable[..., Any]
+Convert = Callable[..., Any]
 
 
 class Resolvers(MiddlewareManager):
@@ -86,10 +87,13 @@ def _bare(definition: StrawberryField) -> Resolver:
 
 def _converters(
     schema: GraphQLSchema, field: GraphQLField, definition: StrawberryField
-) -> dict[str, tuple[str, Callable[..., Any] | None]]:
-    """By name of an argument in GraphQL: its name in Python, and what makes its value there."""
-    strawberry = schema._strawberry_schema  # type: ignore[attr-defined]
-    found: dict[str, tuple[str, Callable[..., Any] | None]] = {}
+) -> dict[str, tuple[str, Convert | None]]:
+    """By name of an argument in GraphQL: its name in Python, and what makes its value there.
+
+    None for a scalar or a word of an enum, which graphql-core has made already.
+    """
+    strawberry = schema._strawberry_schema  # type: ignore[attr-defined]  # put there by strawberry
+    found: dict[str, tuple[str, Convert | None]] = {}
     for each in definition.arguments:
         name = strawberry.config.name_converter.from_argument(each)
         convert = None
