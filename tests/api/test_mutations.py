@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -116,10 +116,6 @@ def refusal(payload: dict[str, Any]) -> tuple[str, str | None]:
     (error,) = payload["userErrors"]
     assert error["message"]
     return error["code"], error["field"]
-
-
-def node_id(node: Node, incident: UUID, region: str = "BRONX") -> str:
-    return incident_id(region, incident)
 
 
 # What is recorded
@@ -700,19 +696,19 @@ def test_a_bad_command_on_a_registered_incident_is_refused_by_its_field(
 ) -> None:
     incident = registered(shared_node.centre("BRONX")).incident_id
     before = recorded(shared_api.url)
-    assert refusal(command(name, node_id(shared_node, incident), **fields)) == (code, field)
+    assert refusal(command(name, incident_id("BRONX", incident), **fields)) == (code, field)
     assert recorded(shared_api.url) == before
     assert shared_api.is_alive()
 
 
 def test_a_rule_of_the_incidents_state_is_told(shared_node: Node, command: Ask) -> None:
     centre = shared_node.centre("BRONX")
-    at_work = node_id(shared_node, assigned(centre).incident_id)
+    at_work = incident_id("BRONX", assigned(centre).incident_id)
     assert refusal(command("classifyIncident", at_work, topic=TOPIC))[0] == "FORBIDDEN_TRANSITION"
     assert refusal(command("resolveIncident", at_work, outcome="SOLVED"))[0] == (
         "FINAL_REPLY_MISSING"
     )
-    done = node_id(shared_node, resolved(centre).incident_id)
+    done = incident_id("BRONX", resolved(centre).incident_id)
     assert refusal(command("publishReply", done, kind="FINAL"))[0] == "FORBIDDEN_TRANSITION"
     # What is resolved is disputed first; then somebody else decides.
     reopen = command("reopenIncident", done, reason="NOT_SOLVED")
@@ -725,7 +721,7 @@ def test_a_rule_of_the_incidents_state_is_told(shared_node: Node, command: Ask) 
 def test_a_role_that_may_not_is_refused(
     name: str, shared_api: Api, shared_node: Node, command: Ask
 ) -> None:
-    incident = node_id(shared_node, registered(shared_node.centre("BRONX")).incident_id)
+    incident = incident_id("BRONX", registered(shared_node.centre("BRONX")).incident_id)
     before = recorded(shared_api.url)
     asked = given(name, incident)
     codes = {}
@@ -743,7 +739,7 @@ def test_a_role_that_may_not_is_refused(
 
 
 def test_a_reply_is_approved_by_somebody_else(shared_node: Node, command: Ask) -> None:
-    incident = node_id(shared_node, accepted(shared_node.centre("BRONX")).incident_id)
+    incident = incident_id("BRONX", accepted(shared_node.centre("BRONX")).incident_id)
     unapproved = command("publishReply", incident, "Иван", kind="FINAL", text="Вода есть")
     assert refusal(unapproved) == ("REPLY_NOT_APPROVED", "kind")
     command("draftReply", incident, "Иван", kind="FINAL", text="Вода есть")
@@ -765,7 +761,7 @@ def test_a_reply_is_approved_by_somebody_else(shared_node: Node, command: Ask) -
 
 
 def test_an_automatic_reply_resolves_nothing(shared_node: Node, command: Ask) -> None:
-    incident = node_id(shared_node, accepted(shared_node.centre("BRONX")).incident_id)
+    incident = incident_id("BRONX", accepted(shared_node.centre("BRONX")).incident_id)
     assert command("publishReply", incident, kind="FINAL", author="AUTO")["userErrors"] == []
     resolve = command("resolveIncident", incident, outcome="EXPLAINED")
     assert refusal(resolve)[0] == "FINAL_REPLY_MISSING"
@@ -774,7 +770,7 @@ def test_an_automatic_reply_resolves_nothing(shared_node: Node, command: Ask) ->
 def test_a_solution_is_promised_after_telling_the_citizen_and_for_a_day_to_come(
     shared_node: Node, command: Ask
 ) -> None:
-    incident = node_id(shared_node, accepted(shared_node.centre("BRONX")).incident_id)
+    incident = incident_id("BRONX", accepted(shared_node.centre("BRONX")).incident_id)
     promise = {"promisedOn": "2026-03-10", "reason": "SUPPLY"}
     early = command("scheduleSolution", incident, **promise)
     assert refusal(early)[0] == "INTERIM_REPLY_MISSING"
@@ -785,7 +781,7 @@ def test_a_solution_is_promised_after_telling_the_citizen_and_for_a_day_to_come(
 
 
 def test_the_citizen_is_asked_twice_in_a_cycle(shared_node: Node, command: Ask) -> None:
-    incident = node_id(shared_node, accepted(shared_node.centre("BRONX")).incident_id)
+    incident = incident_id("BRONX", accepted(shared_node.centre("BRONX")).incident_id)
     for _ in range(2):
         assert command("requestClarification", incident, question="Где?")["userErrors"] == []
         assert command("receiveClarification", incident, answer="Тут")["userErrors"] == []
@@ -794,13 +790,13 @@ def test_the_citizen_is_asked_twice_in_a_cycle(shared_node: Node, command: Ask) 
 
 
 def test_an_extension_is_later_than_the_deadline(shared_node: Node, command: Ask) -> None:
-    incident = node_id(shared_node, assigned(shared_node.centre("BRONX")).incident_id)
+    incident = incident_id("BRONX", assigned(shared_node.centre("BRONX")).incident_id)
     earlier = command("extendDeadline", incident, dueAt=NOON.isoformat(), reason="SUPPLY")
     assert refusal(earlier) == ("NOT_LATER", "dueAt")
 
 
 def test_who_closed_it_does_not_decide_on_its_reopening(shared_node: Node, command: Ask) -> None:
-    incident = node_id(shared_node, resolved(shared_node.centre("BRONX")).incident_id)
+    incident = incident_id("BRONX", resolved(shared_node.centre("BRONX")).incident_id)
     command("closeIncident", incident, "Пётр")
     command("disputeResolution", incident, by="AUTHOR")
     for name, fields in (
@@ -814,7 +810,7 @@ def test_who_closed_it_does_not_decide_on_its_reopening(shared_node: Node, comma
 def test_a_cycle_is_rated_once_and_within_14_days(
     shared_api: Api, shared_node: Node, command: Ask
 ) -> None:
-    incident = node_id(shared_node, resolved(shared_node.centre("BRONX")).incident_id)
+    incident = incident_id("BRONX", resolved(shared_node.centre("BRONX")).incident_id)
     assert command("rateIncident", incident, score=3)["incident"]["rating"] == 3
     assert refusal(command("rateIncident", incident, score=5))[0] == "RATED_ALREADY"
     now = shared_api.clock.now
@@ -828,7 +824,7 @@ def test_a_cycle_is_rated_once_and_within_14_days(
 def test_what_is_under_personal_control_is_closed_by_who_holds_it(
     shared_node: Node, command: Ask
 ) -> None:
-    incident = node_id(shared_node, answered(shared_node.centre("BRONX")).incident_id)
+    incident = incident_id("BRONX", answered(shared_node.centre("BRONX")).incident_id)
     assert command("takePersonalControl", incident, "Глава")["userErrors"] == []
     again = command("takePersonalControl", incident, "Другой")
     assert refusal(again)[0] == "ALREADY_UNDER_CONTROL"
@@ -845,7 +841,7 @@ def test_what_is_under_personal_control_is_closed_by_who_holds_it(
 def test_who_loses_sight_of_an_incident_by_a_command_is_told_that_it_was_recorded(
     shared_api: Api, shared_node: Node
 ) -> None:
-    incident = node_id(shared_node, classified(shared_node.centre("BRONX")).incident_id)
+    incident = incident_id("BRONX", classified(shared_node.centre("BRONX")).incident_id)
     body = some_body(shared_node.centre("BRONX"))
     assign = given("assignIncident", incident, organisation=body)
     curator = shared_api.token(role=Role.CURATOR)
@@ -926,7 +922,7 @@ def test_an_incident_of_another_region_is_not_found(
 ) -> None:
     incident = registered(shared_node.centre("QUEENS")).incident_id
     before = recorded(shared_api.url)
-    payload = command("classifyIncident", node_id(shared_node, incident, "BRONX"), topic=TOPIC)
+    payload = command("classifyIncident", incident_id("BRONX", incident), topic=TOPIC)
     assert refusal(payload) == ("INCIDENT_NOT_FOUND", "incidentId")
     assert recorded(shared_api.url) == before
 

@@ -64,10 +64,6 @@ from tests.waiting import until
 DAY = {"first": "2026-03-02", "last": "2026-03-02"}  # NOON's, in New York
 
 
-def node_id(region: str, incident: UUID) -> str:
-    return incident_id(region, incident)
-
-
 # One thing
 
 NOBODY = derived_id(NOON, "nobody")  # the same in each process of a run
@@ -108,7 +104,7 @@ def test_a_municipality_is_found_by_its_code_and_by_its_id(shared_api: Api) -> N
 
 def test_an_incident_is_found_by_its_id(shared_api: Api, shared_node: Node) -> None:
     uuid = registered(shared_node.centre("BRONX")).incident_id
-    incident = node_id("BRONX", uuid)
+    incident = incident_id("BRONX", uuid)
     catch_up(shared_api.url)
     token = shared_api.token()
     node = shared_api.ask(NODE, token=token, id=incident)["node"]
@@ -153,7 +149,7 @@ def test_an_id_of_nothing_finds_nothing(id: str, shared_api: Api) -> None:
 def test_an_incident_is_not_found_under_another_region(shared_api: Api, shared_node: Node) -> None:
     incident = registered(shared_node.centre("BRONX")).incident_id
     catch_up(shared_api.url)
-    other = node_id("QUEENS", incident)
+    other = incident_id("QUEENS", incident)
     assert shared_api.ask(NODE, token=shared_api.token(), id=other) == {"node": None}
 
 
@@ -169,7 +165,7 @@ query ($id: ID!, $at: DateTime!) {
 def test_an_incident_is_shown_as_it_stood_at_a_moment(shared_api: Api, shared_node: Node) -> None:
     """Due two hours after noon, resolved after an hour and a half, closed after two."""
     result = closed(shared_node.centre("BRONX"), due_in_hours=2)
-    incident = node_id("BRONX", result.incident_id)
+    incident = incident_id("BRONX", result.incident_id)
     catch_up(shared_api.url)
 
     def stood(minutes: float) -> Any:
@@ -206,12 +202,14 @@ def test_an_incident_that_is_late_was_so_once_its_deadline_had_passed(
     catch_up(shared_api.url)
     for minutes, overdue in ((119, False), (121, True)):
         at = (NOON + timedelta(minutes=minutes)).isoformat()
-        answer = shared_api.ask(AS_OF, token=shared_api.token(), id=node_id("BRONX", late), at=at)
+        answer = shared_api.ask(
+            AS_OF, token=shared_api.token(), id=incident_id("BRONX", late), at=at
+        )
         assert answer["incident"]["overdue"] is overdue
 
 
 def test_a_moment_without_an_offset_is_refused(shared_api: Api, shared_node: Node) -> None:
-    incident = node_id("BRONX", registered(shared_node.centre("BRONX")).incident_id)
+    incident = incident_id("BRONX", registered(shared_node.centre("BRONX")).incident_id)
     catch_up(shared_api.url)
     for at, code in (
         ("2026-03-02T12:00:00", "DATE_WITHOUT_ZONE"),
@@ -287,7 +285,10 @@ def listed(server: Server, template: str, catalogue: Catalogue) -> Iterator[Api]
         waiting(bronx, lives)
         catch_up(url)
         NAMES.update(
-            {node_id(life.position.region, life.incident_id): name for name, life in lives.items()}
+            {
+                incident_id(life.position.region, life.incident_id): name
+                for name, life in lives.items()
+            }
         )
         yield api
 
@@ -1102,7 +1103,7 @@ def read_after(field: str, incident: str) -> str:
 def test_an_answer_waits_for_the_position_it_must_include(url: str, catalogue: Catalogue) -> None:
     with serving(url) as api, node_on(url, catalogue) as node, ThreadPoolExecutor() as pool:
         result = registered(node.centre("BRONX"))
-        incident, after = node_id("BRONX", result.incident_id), [str(result.position)]
+        incident, after = incident_id("BRONX", result.incident_id), [str(result.position)]
         answers = {
             field: pool.submit(
                 api.ask, read_after(field, incident), token=api.token(), p=[*after, "QUEENS:0"]
@@ -1151,7 +1152,7 @@ def test_an_answer_waits_five_seconds_and_then_says_so(url: str, catalogue: Cata
     ],
 )
 def test_a_position_that_was_never_given_out_is_refused(position: str, shared_api: Api) -> None:
-    incident = node_id("BRONX", new_id(NOON))
+    incident = incident_id("BRONX", new_id(NOON))
     for field in READ_AFTER:
         refusal = shared_api.refusal(
             read_after(field, incident), token=shared_api.token(), p=["BRONX:0", position]
