@@ -22,6 +22,7 @@ from websockets.typing import Subprotocol
 
 from api.processes import free_port, wait_until_ready
 from api.progress import bar
+from bench.cost import spent
 from bench.result import Result, at_most
 from bench.scratch import Scratch
 
@@ -261,5 +262,4 @@ class Spent:
         return 1000 * (self._seconds() - began - idle) / REPEATED
 
     def _seconds(self) -> float:
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
+        return spent(self.process)

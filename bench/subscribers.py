@@ -21,6 +21,7 @@ import psutil
 from api.processes import free_port, wait_until_ready
 from api.progress import bar
 from api.viewer import Viewer, issue_token, read_token_key
+from bench.cost import spent
 from bench.graphql import SERVED
 from bench.graphql import served as peer
 from bench.listeners import Followers, Heard, followers
@@ -162,8 +163,7 @@ class Served:
         return (self._spent() - before) / IDLE_SECONDS
 
     def _spent(self) -> float:
-        times = self.api.cpu_times()
-        return float(times.user + times.system)
+        return spent(self.api)
 
 
 def _check(heard: Sequence[Heard], cursors: Sequence[str]) -> None:
