@@ -12,7 +12,7 @@ from regions.node import Node
 GIVEN = {
     "text": str, "uuid": UUID, "integer": int, "bigint": int, "boolean": bool, "date": date,
     "timestamp with time zone": datetime, "double precision": float, "bytea": bytes,
-    "ARRAY": list[float],
+    "double precision[]": list[float],
 }  # fmt: skip
 
 
@@ -20,10 +20,12 @@ def test_each_column_of_incidents_has_the_type_that_its_row_says(node: Node) -> 
     with psycopg.connect(node.url, options="-c search_path=read,public") as connection:
         found = connection.execute(
             """
-            SELECT column_name, data_type FROM information_schema.columns
-             WHERE table_name = 'incident'
-               AND table_schema = (SELECT relnamespace::regnamespace::text FROM pg_class
-                                    WHERE oid = 'incident'::regclass)
+            SELECT attname,
+                   format_type(atttypid, atttypmod)
+              FROM pg_attribute
+             WHERE attrelid = 'incident'::regclass
+               AND attnum > 0
+               AND NOT attisdropped
             """
         ).fetchall()
     columns = {name: GIVEN[of] for name, of in found}
