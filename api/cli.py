@@ -93,6 +93,8 @@ cli.add_typer(federation.cli, name="federation")
 policies = typer.Typer(help="The deadline policies: what other ones would have meant.")
 cli.add_typer(policies, name="policies")
 
+TOKEN_HOURS_MAX = 10 * 365 * 24  # ten years: longer than a development key should live.
+
 CatalogueOption = Annotated[
     str | None,
     typer.Option("--catalogue", help="Name of a shipped catalogue, or a folder [TSUR_CATALOGUE]."),
@@ -669,7 +671,9 @@ def token(
     personal_data: Annotated[
         bool, typer.Option(help="With the right to open citizens' data.")
     ] = False,
-    hours: Annotated[int, typer.Option(help="Valid for so many hours.")] = 12,
+    hours: Annotated[
+        int, typer.Option(help="Valid for so many hours.", min=1, max=TOKEN_HOURS_MAX)
+    ] = 12,
     catalogue: CatalogueOption = None,
 ) -> None:
     """Issue a token of this node, for development: who holds it acts as the named viewer."""
@@ -681,7 +685,8 @@ def token(
         if topic_group:
             covered = of_topic_groups(covered, topic_group, known)
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--scope") from None
+        # The sentence names what is wrong: role, scope or group, or that two do not go together.
+        raise typer.BadParameter(str(error)) from None
     viewer = Viewer(name, role, covered, personal_data=personal_data)
     key = _token_key(settings)
     typer.echo(issue_token(key, viewer, now=utc_now(), valid=timedelta(hours=hours)))

@@ -8,6 +8,7 @@ Cut the connection as often as you like: every change comes once, in order.
 import asyncio
 import json
 import sys
+from contextlib import suppress
 from typing import Any
 
 from websockets import ConnectionClosed, Subprotocol, connect
@@ -71,4 +72,5 @@ def show(message: dict[str, Any]) -> str | None:
 
 
 if __name__ == "__main__":
-    asyncio.run(follow(*sys.argv[1:3]))
+    with suppress(KeyboardInterrupt):
+        asyncio.run(follow(*sys.argv[1:3]))
