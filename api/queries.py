@@ -524,13 +524,13 @@ def filter_within_scope(info: Info, wanted: IncidentFilterInput) -> IncidentFilt
         if len(listed or ()) > LISTED_MAX:
             raise ListTooLong(field=field, limit=LISTED_MAX)
     for topic in wanted.topics or ():
-        catalogue.topic(topic)
+        catalogue.topic(topic, field="topics")
     regions = scope.regions if region is None else None  # a district's, unless one is named
     topics = scope.topics if wanted.topics is None else tuple(wanted.topics)
     if not scope.contains(Scope(region, municipality, organisation, regions, topics)):
         raise NotPermitted
     for channel in wanted.channels or ():
-        catalogue.channel(channel)
+        catalogue.channel(channel, field="channels")
     for field, moment in (
         ("registeredFrom", wanted.registered_from),
         ("registeredBefore", wanted.registered_before),

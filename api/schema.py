@@ -2,15 +2,21 @@
 
 import re
 from dataclasses import replace
+from datetime import date, datetime
 from typing import Final, cast
 from uuid import UUID
 
 import strawberry
 from graphql import GraphQLObjectType
+from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.federation.schema import FederationAny
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
-from strawberry.schema.types.base_scalars import UUIDDefinition
+from strawberry.schema.types.base_scalars import (
+    DateDefinition,
+    DateTimeDefinition,
+    UUIDDefinition,
+)
 from strawberry.types.scalar import ScalarDefinition, ScalarWrapper
 
 from api.mutations import Mutation
@@ -22,10 +28,26 @@ from api.types.incident import Incident
 
 FEDERATION: Final = "2.3"  # the oldest with all that we use: routers of any age take it
 
-# Strawberry leaves these two without a description, and the tools of frontends ask for one.
-DESCRIBED: dict[object, type | ScalarWrapper | ScalarDefinition] = {
+
+def plain(scalar: ScalarDefinition, *, example: str) -> ScalarDefinition:
+    """Tells what is wrong with a value without what Python calls it."""
+
+    def read(given: object) -> object:
+        try:
+            return scalar.parse_value(given) if scalar.parse_value else given
+        except (StrawberryInputCoercionError, OverflowError):
+            refusal = f"This is no {scalar.name}: write it as in {example!r}."
+            raise StrawberryInputCoercionError(refusal) from None
+
+    return replace(scalar, parse_value=read)
+
+
+# Strawberry leaves some without a description, and the tools of frontends ask for one.
+SCALARS: dict[object, type | ScalarWrapper | ScalarDefinition] = {
+    datetime: plain(DateTimeDefinition, example="2026-11-23T09:00:00+03:00"),
+    date: plain(DateDefinition, example="2026-11-23"),
     UUID: replace(
-        UUIDDefinition,
+        plain(UUIDDefinition, example="01890a5d-ac96-774b-bcce-b302099a8057"),
         description="As RFC 9562 writes it, in any case; given back in lower case.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
     ),
@@ -52,7 +74,7 @@ schema = Schema(
     subscription=Subscription,
     types=[Region, Municipality, Incident],
     config=StrawberryConfig(auto_camel_case=True),
-    scalar_overrides=DESCRIBED,
+    scalar_overrides=SCALARS,
     federation_version=FEDERATION,
 )
 

@@ -68,7 +68,7 @@ ATTACKS: dict[str, Attack] = {
     "aliases_of_boards": document(
         "TOO_COSTLY", lambda n: f"{{ {many(18, lambda k: f'a{n}_{k}: {BOARD}')} }}"
     ),
-    "tokens": document("BAD_REQUEST", lambda n: f"query Q{n} {{{' a' * 10_000} }}"),
+    "tokens": document("TOO_COMPLEX", lambda n: f"query Q{n} {{{' a' * 10_000} }}"),
     "directives": document(
         "TOO_COMPLEX", lambda n: f"query Q{n} {{ __typename {'@skip(if: false) ' * 130} }}"
     ),
@@ -112,7 +112,7 @@ ATTACKS: dict[str, Attack] = {
         "BAD_REQUEST", lambda n: f"query ({many(140, lambda k: f'$x{n}_{k}: X')}) {{ __typename }}"
     ),
     "suggestions": document(
-        "BAD_REQUEST", lambda n: f"{{ {many(300, lambda k: f'region{k} {{ cod }}')} a{n} }}"
+        "BAD_REQUEST", lambda n: f"{{ {many(240, lambda k: f'region{k} {{ cod }}')} a{n} }}"
     ),
     "wide_input": document(
         "BAD_REQUEST",

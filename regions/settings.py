@@ -68,7 +68,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     Raises SettingInvalid naming the variable.
     """
     return Settings(
-        home=Path(environ.get("TSUR_HOME") or ".tsur").absolute(),
+        home=_home(environ.get("TSUR_HOME") or ".tsur"),
         database_url=_database(environ.get("TSUR_DATABASE_URL") or None),
         host=environ.get("TSUR_HOST") or "127.0.0.1",
         port=_port(environ.get("TSUR_PORT") or "8000"),
@@ -165,6 +165,13 @@ def _broker(url: str | None) -> str | None:
     if url is not None and not url.startswith(("amqp://", "amqps://")):
         raise SettingInvalid("TSUR_BROKER_URL must be the amqp:// address of a RabbitMQ server")
     return url
+
+
+def _home(text: str) -> Path:
+    home = Path(text).absolute()
+    if home.exists() and not home.is_dir():
+        raise SettingInvalid(f"TSUR_HOME is a folder, not {text!r}")
+    return home
 
 
 def _port(text: str) -> int:

@@ -34,6 +34,8 @@ from domain.errors import InvalidInput
 # An operation beyond these is an attack or a mistake: our own largest has two fifths of each.
 CHARACTERS_MAX = 40_000  # twice the longest text
 TOKENS_MAX = 1_000
+# As the parser says it, which counts them.
+TOO_MANY_TOKENS = f"Document contains more than {TOKENS_MAX} tokens. Parsing aborted."
 DEPTH_MAX = 5  # one more, and regions in municipalities in regions are millions
 ALIASES_MAX = 20
 SIZES_MAX = {
@@ -181,7 +183,10 @@ class Operations:
             if limited:
                 check_size(node)
         except GraphQLSyntaxError as error:
-            return Document(None, (error,))
+            if error.description != TOO_MANY_TOKENS:
+                return Document(None, (error,))
+            refusal = TooComplex(found=f"over {TOKENS_MAX}", what="tokens", limit=TOKENS_MAX)
+            return Document(None, (GraphQLError(str(refusal), original_error=refusal),))
         except TooComplex as refusal:
             return Document(None, (GraphQLError(str(refusal), original_error=refusal),))
         errors = self._errors(node, NAMES) or self._errors(node, self.rules)

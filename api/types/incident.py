@@ -134,7 +134,7 @@ class HistoryEntry:
             reply_kind=event.kind if isinstance(getattr(event, "kind", None), ReplyKind) else None,
             reply_author=getattr(event, "author", None),
             channel=getattr(event, "channel", None),
-            facts=list(_facts(event)),
+            facts=list(_facts(event, key.region)),
             sealed=next(iter(sealed.values()), None),
             sealed_by=SEALED_BY.get(type(event)),
             incident_id=key.incident_id,
@@ -143,13 +143,19 @@ class HistoryEntry:
         )
 
 
-def _facts(event: events.Event) -> Iterator[Fact]:
+def _facts(event: events.Event, region: str) -> Iterator[Fact]:
     for name, value in msgspec.to_builtins(event).items():
+        held = getattr(event, name, None)
         # A fingerprint would let who drafts replies try guesses of a text that is sealed or erased.
-        if name in COMMON or isinstance(getattr(event, name, None), events.Sealed | bytes):
+        if name in COMMON or isinstance(held, events.Sealed | bytes):
             continue
+        if isinstance(held, UUID) and name in OTHER_INCIDENTS:
+            value = incident_id(getattr(event, "origin_region", region), held)
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
         yield Fact(name=name, value=text)
+
+
+OTHER_INCIDENTS = frozenset({"into", "of", "to", "origin"})  # what events call them
 
 
 COMMON = frozenset(events.Event.__struct_fields__)

@@ -126,11 +126,11 @@ class Catalogue:
             raise UnknownOrganisation(value=code, region=region, field=field)
         return found
 
-    def topic(self, code: str) -> Topic:
+    def topic(self, code: str, *, field: str = "topic") -> Topic:
         """A topic incidents can be classified as; a group is refused like an unknown code."""
         found = self.topics.get(code)
         if found is None or found.group is None:
-            raise UnknownTopic(value=code)
+            raise UnknownTopic(field=field, value=code)
         return found
 
     def topic_group(self, code: str) -> Topic:
@@ -139,11 +139,11 @@ class Catalogue:
             raise UnknownTopic(value=code, field="topicGroups")
         return found
 
-    def channel(self, code: str) -> Channel:
+    def channel(self, code: str, *, field: str = "channel") -> Channel:
         try:
             return self.channels[code]
         except KeyError:
-            raise UnknownChannel(value=code) from None
+            raise UnknownChannel(field=field, value=code) from None
 
     def zone_of(self, region: str, municipality: str | None) -> ZoneInfo:
         """The zone whose days an incident of this place is counted by."""

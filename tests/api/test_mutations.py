@@ -349,6 +349,13 @@ def test_a_message_that_is_none_is_rejected_and_two_that_belong_together_linked(
     assert refusal(command("classifyIncident", second, topic=TOPIC))[0] == "FORBIDDEN_TRANSITION"
 
 
+def facts_of(api: Api, incident: str) -> list[dict[str, str]]:
+    """Of the last event in its life."""
+    text = "query ($id: ID!) { incident(id: $id) { timeline { facts { name value } } } }"
+    timeline = api.ask(text, token=api.token(), id=incident)["incident"]["timeline"]
+    return timeline[-1]["facts"]  # type: ignore[no-any-return]
+
+
 def test_two_incidents_that_are_one_are_merged_and_taken_apart(
     shared_api: Api, register: Ask, command: Ask
 ) -> None:
@@ -362,6 +369,8 @@ def test_two_incidents_that_are_one_are_merged_and_taken_apart(
     assert timeline[-1] == {"event": "MessageAdded", "text": "И у нас"}
     merged = command("mergeIncident", one, into=other)
     assert merged["userErrors"] == []
+    assert {"name": "into", "value": other} in facts_of(shared_api, one)
+    assert {"name": "of", "value": one} in facts_of(shared_api, other)
     assert merged["incident"]["status"] == "MERGED"
     assert refusal(command("mergeIncident", one, into=other))[0] == "FORBIDDEN_TRANSITION"
     assert refusal(command("mergeIncident", other, into=other)) == ("SAME_INCIDENT", "into")

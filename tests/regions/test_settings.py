@@ -83,6 +83,12 @@ def test_any_address_of_libpq_is_taken(url: str) -> None:
     assert url not in repr(settings)
 
 
+def test_a_home_that_is_no_folder_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingInvalid, match="TSUR_HOME is a folder"):
+        read_settings({"TSUR_HOME": str(tmp_path / "file")})
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "80.0", "http", " 80", "²", "99999999999"])
 def test_a_port_that_is_none_is_refused_by_name(port: str) -> None:
     with pytest.raises(SettingInvalid, match="TSUR_PORT"):
