@@ -1,10 +1,10 @@
 """Connections for readers: asynchronous, read-only, on the read models in use."""
 
-import select
-
+import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from projections.readers import Reader, ReadersCursor
+from projections.watched import is_readable
 
 READERS = 8  # connections; a query holds one for a few milliseconds
 QUERY_SECONDS_MAX = 10  # no answer is worth more of the server's time
@@ -16,12 +16,31 @@ OPTIONS = (
     " -c max_parallel_workers_per_gather=0"
 )
 
-ReadPool = AsyncConnectionPool[Reader]
+
+class ReadPool(AsyncConnectionPool[Reader]):
+    """Gives connections that live: those that a restart of the database has ended are replaced.
+
+    A `check` of the pool's own would wait a second before it looks at the next, then two: after a
+    restart each question would give up before it has seen all that had been idle.
+    """
+
+    async def getconn(self, timeout: float | None = None) -> Reader:  # noqa: ASYNC109 - as the pool
+        while True:
+            connection = await super().getconn(timeout)
+            lives = False
+            try:
+                lives = await is_alive(connection)
+            finally:
+                if not lives:
+                    await connection.close()
+                    await self.putconn(connection)
+            if lives:
+                return connection
 
 
 def read_pool(url: str) -> ReadPool:
     """Not open yet: it belongs to the event loop that opens it."""
-    return AsyncConnectionPool(
+    return ReadPool(
         url,
         connection_class=Reader,
         min_size=1,
@@ -34,20 +53,18 @@ def read_pool(url: str) -> ReadPool:
             "options": f"{OPTIONS} -c statement_timeout={QUERY_SECONDS_MAX}s "
             "-c default_transaction_read_only=on",
         },
-        check=check,
         name="readers",
     )
 
 
-async def check(connection: Reader) -> None:
-    """Raises OperationalError for one that a restart of the database has ended.
+async def is_alive(connection: Reader) -> bool:
+    """Its end is heard on the socket: only who was told something is asked, not each of them.
 
-    Its end is heard on the socket: by the loop, which then watches it no more, or by a look at it
-    where nobody watched. Only who was told something is asked, not each before its use.
+    The socket is looked at, whatever the event loop has heard: it may have been busy meanwhile.
     """
-    if connection.is_watched:
-        return
-    heard = select.poll()
-    heard.register(connection.fileno(), select.POLLIN)
-    if heard.poll(0):
-        await AsyncConnectionPool.check_connection(connection)
+    try:
+        if is_readable(connection.fileno()):
+            await AsyncConnectionPool.check_connection(connection)
+    except psycopg.OperationalError:
+        return False
+    return True

@@ -6,6 +6,7 @@ names; what must hold is told by tests/projections/test_watched.py.
 """
 
 import asyncio
+import select
 from typing import Any, TypeVar
 
 from psycopg import AsyncConnection, OperationalError, errors
@@ -25,11 +26,6 @@ class WatchedConnection(AsyncConnection[Any]):
         super().__init__(*given, **options)
         self._watched: int | None = None  # the socket
         self._heard: asyncio.Future[Ready] | None = None  # for whoever waits
-
-    @property
-    def is_watched(self) -> bool:
-        """If so, nothing was heard of it since its last answer."""
-        return self._watched is not None
 
     async def wait(
         self,
@@ -60,6 +56,8 @@ class WatchedConnection(AsyncConnection[Any]):
     async def close(self) -> None:
         self._unwatch()
         await super().close()
+        if self._heard is not None and not self._heard.done():
+            self._heard.set_result(READY_R)  # libpq will tell whoever waits that it is closed
 
     async def _ready(self, state: Wait) -> Ready:
         loop = asyncio.get_running_loop()
@@ -67,6 +65,10 @@ class WatchedConnection(AsyncConnection[Any]):
         if socket is None:
             socket = self._watched = self.pgconn.socket
             loop.add_reader(socket, self._hear, READY_R)
+        elif is_readable(socket):
+            # uvloop tells once of a connection that was reset, and watches it no more: whoever
+            # read a goodbye before that, and waits for the rest, would wait for ever.
+            loop.call_soon(self._hear, READY_R)
         if state & WAIT_W:  # more than the kernel takes at once
             loop.add_writer(socket, self._hear, READY_W)
         self._heard = loop.create_future()
@@ -79,7 +81,9 @@ class WatchedConnection(AsyncConnection[Any]):
 
     def _hear(self, ready: Ready) -> None:
         if self._heard is None:
-            self._unwatch()  # PostgreSQL says goodbye: the next to ask will read it
+            # asyncio tells once more of what was read since it looked.
+            if self._watched is not None and is_readable(self._watched):
+                self._unwatch()  # PostgreSQL says goodbye: the next to ask will read it
         elif not self._heard.done():
             self._heard.set_result(ready)
 
@@ -101,3 +105,10 @@ class WatchedConnection(AsyncConnection[Any]):
             self.pgconn.finish()  # in what state it is nobody knows
             if not isinstance(error, Exception):
                 raise
+
+
+def is_readable(socket: int) -> bool:
+    """Something was sent, or it was closed."""
+    looked = select.poll()
+    looked.register(socket, select.POLLIN)
+    return bool(looked.poll(0))

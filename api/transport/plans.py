@@ -41,6 +41,9 @@ class Only:
     nodes: list[FieldNode]
 
 
+CONDITIONAL = Plan(None, {}, frozenset({"directive"}))
+
+
 class Plans:
     """Of one document, whose nodes they are known by: they must not outlive it."""
 
@@ -54,6 +57,9 @@ class Plans:
         key = type_.name, tuple([id(each.node) for each in at])
         plan = self._made.get(key)
         if plan is None:
+            # Other variables may merge other fields: of twenty repeated ones a million sets.
+            if len(at) > 1 and self._selections.are_conditional:
+                return CONDITIONAL
             plan = self._made[key] = self._make(type_, at)
         return plan
 
@@ -82,7 +88,7 @@ class Plans:
             return Plan(None, {}, frozenset({"introspection"}))
         selected = self._selections.below(type_, at)
         if selected is None:
-            return Plan(None, {}, frozenset({"directive"}))
+            return CONDITIONAL
         code = ObjectCode(type_)
         rest: GroupedFieldSet = {}
         reasons: set[str] = set()

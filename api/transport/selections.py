@@ -2,15 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cached_property
 from typing import cast
 
 from graphql import (
+    BREAK,
+    DirectiveNode,
     DocumentNode,
     FragmentDefinitionNode,
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
     SelectionSetNode,
+    Visitor,
+    visit,
 )
 from graphql.execution.collect_fields import (
     CollectFieldsContext,
@@ -22,16 +27,33 @@ from graphql.execution.collect_fields import (
 from graphql.execution.values import VariableValues
 
 
+class Conditions(Visitor):
+    """Whether there is a @skip or an @include."""
+
+    any = False
+
+    def enter_directive(self, node: DirectiveNode, *_: object) -> object:
+        self.any |= node.name.value in ("skip", "include")
+        return BREAK if self.any else None
+
+
 class Selections:
     """Of one document. None where other variables may select something else."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
         self._schema = schema
+        self._document = document
         self._fragments = {
             each.name.value: FragmentDetails(each)
             for each in document.definitions
             if isinstance(each, FragmentDefinitionNode)
         }
+
+    @cached_property
+    def are_conditional(self) -> bool:
+        found = Conditions()
+        visit(self._document, found)
+        return found.any
 
     def below(self, type_: GraphQLObjectType, at: FieldDetailsList) -> GroupedFieldSet | None:
         """Of what a field gives."""

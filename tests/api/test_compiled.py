@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from inspect import isawaitable
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -224,6 +225,23 @@ def test_another_variable_selects_something_else(skipped: bool) -> None:
     text = "query ($s: Boolean!) { thing { number ... @skip(if: $s) { text words } } }"
     found = answers(text, thing(), s=skipped)
     assert found.compiled == found.reference
+
+
+def test_whatever_variables_merge_a_document_keeps_few_plans() -> None:
+    """Of twenty fields that may be merged there are a million sets."""
+    variables = ", ".join(f"$v{n}: Boolean!" for n in range(6))
+    fields = " ".join(f"thing @include(if: $v{n}) {{ f{n}: number }}" for n in range(6))
+    document = parse(f"query ({variables}) {{ {fields} }}")
+    plans = Plans(SCHEMA, document)
+    for chosen in product([False, True], repeat=6):
+        given = {f"v{n}": yes for n, yes in enumerate(chosen)}
+        context = {"thing": thing()}
+        common: dict[str, Any] = {"context_value": context, "variable_values": given}
+        counted: Counter[str] = Counter()
+        how = {"executor_class": CompiledExecutor, "plans": plans, "counted": counted}
+        found = execute(SCHEMA, document, **common, **how)
+        assert found == execute(SCHEMA, document, **common)
+    assert len(plans._made) <= 6
 
 
 WRONG: list[object] = [

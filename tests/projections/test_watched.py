@@ -1,25 +1,38 @@
 """Connections that are watched all their life: an answer wakes who waits, and nothing is left."""
 
 import asyncio
+import os
+import re
+import signal
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import uvloop
 from psycopg import OperationalError
+from psycopg.pq import TransactionStatus
 
-from projections.pool import ReadPool, read_pool
+from projections.pool import READERS, ReadPool, read_pool
 from projections.readers import Reader
 from regions.store.postgres import Server
+from tests.waiting import until
 
 Talk = Callable[[ReadPool], Awaitable[None]]
 Talks = Callable[[Talk], None]
+Loop = Callable[[], asyncio.AbstractEventLoop]
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 
 
 @pytest.fixture(params=LOOPS, ids=["asyncio", "uvloop"])
-def talk(server: Server, request: pytest.FixtureRequest) -> Talks:
+def loop(request: pytest.FixtureRequest) -> Loop:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def talk(server: Server, loop: Loop) -> Talks:
     """Runs what is said over a pool."""
 
     def run(about: Talk) -> None:
@@ -27,7 +40,7 @@ def talk(server: Server, request: pytest.FixtureRequest) -> Talks:
             async with asyncio.timeout(30), read_pool(server.url) as pool:
                 await about(pool)
 
-        with asyncio.Runner(loop_factory=request.param) as runner:
+        with asyncio.Runner(loop_factory=loop) as runner:
             runner.run(talked())
 
     return run
@@ -43,6 +56,35 @@ def end(server: Server, process: int) -> None:
     """PostgreSQL's process of a connection."""
     with psycopg.connect(server.url, autocommit=True) as admin:
         admin.execute("SELECT pg_terminate_backend(%s, 5000)", [process])
+
+
+async def sent(reader: Reader) -> None:
+    """Its question is."""
+    while reader.info.transaction_status is not TransactionStatus.ACTIVE:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+
+
+def answers(server: Server) -> bool:
+    try:
+        psycopg.connect(server.url).close()
+    except OperationalError:
+        return False
+    return True
+
+
+def quit_is_pending(process: int) -> None:
+    """SIGQUIT waits for a stopped one, as the server's crash sends it to all."""
+    until(lambda: pending(process) & 1 << signal.SIGQUIT - 1)
+
+
+def pending(process: int) -> int:
+    status = Path(f"/proc/{process}/status").read_text()
+    found = re.findall(r"^(?:Sig|Shd)Pnd:\t([0-9a-f]+)$", status, re.MULTILINE)
+    return int(found[0], 16) | int(found[1], 16)
+
+
+def gone(process: int) -> None:
+    until(lambda: not Path(f"/proc/{process}").exists())
 
 
 def is_watched(descriptor: int) -> bool:
@@ -63,10 +105,14 @@ def test_the_loop_is_told_once_to_watch(talk: Talks, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(loop, "add_reader", counted)
         async with pool.connection() as reader:
             await number(reader, "SELECT 1")
-            before = len(begun)
-            for each in range(10):
+        before = len(begun)
+        for each in range(10):
+            async with pool.connection() as reader:
                 assert await number(reader, "SELECT %s::int", each) == each
-            assert len(begun) == before
+            for _ in range(3):
+                await asyncio.sleep(0)  # the loop may tell once more of what was read
+        again = begun[before:]  # the pool may have another
+        assert len(again) == len(set(again))
 
     talk(about)
 
@@ -116,6 +162,73 @@ def test_an_end_amid_a_question_is_told_and_nothing_is_watched(talk: Talks, serv
             assert not is_watched(descriptor)
         async with pool.connection() as another:
             assert await number(another, "SELECT 3") == 3
+
+    talk(about)
+
+
+def test_a_goodbye_that_the_busy_loop_has_not_heard_is_seen(talk: Talks, server: Server) -> None:
+    async def about(pool: ReadPool) -> None:
+        async with pool.connection() as reader:
+            await number(reader, "SELECT 1")
+            process = reader.info.backend_pid
+        end(server, process)  # the loop stands still meanwhile
+        async with pool.connection() as another:
+            assert await number(another, "SELECT 2") == 2
+
+    talk(about)
+
+
+def test_after_a_restart_no_question_waits_for_all_that_were_idle(
+    talk: Talks, server: Server
+) -> None:
+    async def about(pool: ReadPool) -> None:
+        async with AsyncExitStack() as stack:
+            readers = [await stack.enter_async_context(pool.connection()) for _ in range(READERS)]
+            processes = [await number(reader, "SELECT pg_backend_pid()") for reader in readers]
+        for process in processes:
+            await asyncio.to_thread(end, server, process)
+        async with pool.connection(timeout=2.0) as another:  # the pool's own look waits 1 s, 2 s …
+            assert await number(another, "SELECT 3") == 3
+
+    talk(about)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks at signals by /proc")
+def test_a_goodbye_and_a_reset_amid_a_question_are_both_heard(
+    loop: Loop, second_server: Server
+) -> None:
+    """As of a crash: uvloop watches no longer what was reset, be it read or not."""
+
+    async def crashed() -> None:
+        reader = await Reader.connect(second_server.url, autocommit=True)
+        await number(reader, "SELECT 1")
+        process = reader.info.backend_pid
+        with psycopg.connect(second_server.url, autocommit=True) as victim:
+            os.kill(process, signal.SIGSTOP)
+            asked = asyncio.create_task(number(reader, "SELECT 2"))
+            await sent(reader)
+            os.kill(victim.info.backend_pid, signal.SIGKILL)  # the others are ended for it
+            await asyncio.to_thread(quit_is_pending, process)
+            os.kill(process, signal.SIGCONT)
+            gone(process)  # the loop stands still meanwhile
+            async with asyncio.timeout(10):
+                with pytest.raises(OperationalError):
+                    await asked
+        await reader.close()
+        until(lambda: answers(second_server))  # for whoever needs it next
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(crashed())
+
+
+def test_who_waits_is_told_of_the_closing(talk: Talks) -> None:
+    async def about(pool: ReadPool) -> None:
+        async with pool.connection() as reader:
+            asked = asyncio.create_task(number(reader, "SELECT 1 FROM pg_sleep(20)"))
+            await sent(reader)
+            await reader.close()
+            with pytest.raises(OperationalError):
+                await asked
 
     talk(about)
 
