@@ -47,4 +47,6 @@ def serve_platforms(settings: Settings, port: int) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     state = str(settings.home / "platforms.sqlite")
     app = create_app(state, accounts, f"http://{host}:{settings.port}")
-    uvicorn.run(app, host="127.0.0.1", port=port, log_config=None, access_log=False)
+    uvicorn.run(
+        app, host="127.0.0.1", port=port, log_config=None, log_level="warning", access_log=False
+    )
