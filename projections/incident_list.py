@@ -112,7 +112,7 @@ async def incident_page(
         await cursor.execute(
             f"SELECT {', '.join(read)} FROM incident WHERE {where}"
             f" ORDER BY registered_at DESC, id DESC LIMIT {first:d}".encode(),
-            parameters,
+            parameters or None,  # without any, no place for one is looked for
         )
         return Rows(read, await cursor.fetchall(), IncidentRow)
 

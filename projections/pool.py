@@ -20,13 +20,17 @@ OPTIONS = (
 class ReadPool(AsyncConnectionPool[Reader]):
     """Gives connections that live: those that a restart of the database has ended are replaced.
 
-    A `check` of the pool's own would wait a second before it looks at the next, then two: after a
-    restart each question would give up before it has seen all that had been idle.
+    The end of one is heard on its socket, which is looked at whatever the event loop has heard: it
+    may have been busy meanwhile. A `check` of the pool's own would wait a second before it looks at
+    the next, then two: after a restart each question would give up before it has seen all that had
+    been idle.
     """
 
     async def getconn(self, timeout: float | None = None) -> Reader:  # noqa: ASYNC109 - as the pool
         while True:
             connection = await super().getconn(timeout)
+            if not connection.closed and not is_readable(connection.fileno()):
+                return connection  # nothing was said to it
             lives = False
             try:
                 lives = await is_alive(connection)
@@ -58,13 +62,9 @@ def read_pool(url: str) -> ReadPool:
 
 
 async def is_alive(connection: Reader) -> bool:
-    """Its end is heard on the socket: only who was told something is asked, not each of them.
-
-    The socket is looked at, whatever the event loop has heard: it may have been busy meanwhile.
-    """
+    """Of one that was told something."""
     try:
-        if is_readable(connection.fileno()):
-            await AsyncConnectionPool.check_connection(connection)
+        await AsyncConnectionPool.check_connection(connection)
     except psycopg.OperationalError:
         return False
     return True

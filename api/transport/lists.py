@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
 from graphql import (
+    GraphQLEnumType,
+    GraphQLInt,
     GraphQLObjectType,
     GraphQLOutputType,
     get_named_type,
@@ -17,6 +19,8 @@ from api.transport.code import DEFINITION, TYPE_OF, Answer, Code, Seen, coercion
 from api.transport.selections import Selections
 from api.types.backed import BACKING, Backing, Made, OfRows
 from projections.rows import Columns, Rows, types_of
+
+LEAF_OF = {**TYPE_OF, GraphQLInt.name: int}
 
 OfTuples: TypeAlias = Callable[[list[tuple[Any, ...]]], list[dict[str, Any]]]
 
@@ -98,10 +102,17 @@ class RowsCode(Code):
         return None
 
     def _column(self, of: GraphQLOutputType, column: str) -> str:
-        """What PostgreSQL gives as it is told needs no look at each value."""
-        v, leaf = f"c_{column}", get_nullable_type(of)
-        if not is_leaf_type(leaf) or TYPE_OF.get(leaf.name, object) is not self._types.get(column):
+        """Where the type of the column says enough, values are not looked at for theirs."""
+        v, leaf, type_ = f"c_{column}", get_nullable_type(of), self._types.get(column)
+        null = not is_non_null_type(of)
+        if isinstance(leaf, GraphQLEnumType) and type_ is str:
+            # An unknown word is a KeyError: the way through objects tells what is wrong with it.
+            names = {each.value: name for name, each in leaf.values.items()}
+            return f"{self.named(names | {None: None} if null else names)}[{v}]"
+        if not is_leaf_type(leaf) or LEAF_OF.get(leaf.name, object) is not type_:
             return self.told(of, v)
-        if not is_non_null_type(of):
-            return v
-        return f"{v} if {v} is not None else {self.named(coercion(leaf))}({v})"
+        otherwise = f"{self.named(coercion(leaf))}({v})"
+        if leaf is GraphQLInt:
+            told = f"{v} if -0x80000000 <= {v} <= 0x7FFFFFFF else {otherwise}"
+            return f"None if {v} is None else {told}" if null else told
+        return v if null else f"{v} if {v} is not None else {otherwise}"

@@ -79,6 +79,9 @@ class Document:
     digest: str = ""  # of its text: SHA-256, in hexadecimal
     plans: Plans | None = None
     costs: dict[tuple[object, ...], int] = field(default_factory=dict, compare=False)  # cost.py
+    # Of a field by its identity: itself, so that no other has that, and what api/types/asked.py
+    # finds below it.
+    asked: dict[int, tuple[FieldNode, frozenset[str]]] = field(default_factory=dict, compare=False)
 
     @property
     def text(self) -> str:

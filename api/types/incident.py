@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -190,10 +191,14 @@ BEHIND: Mapping[str, tuple[str, ...]] = {
 KEY = ("region", "id")  # of each, to find what is elsewhere
 
 
-def columns_asked(info: Info) -> set[str]:
+def columns_asked(info: Info) -> frozenset[str]:
     """Of the incidents below the field that is resolved: what nobody asks for is not read."""
-    asked = {column for name in names_asked(info) for column in BEHIND.get(name, (name,))}
-    return asked.union(KEY)
+    return _columns_behind(names_asked(info))
+
+
+@lru_cache(maxsize=500)
+def _columns_behind(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(KEY).union(*(BEHIND.get(name, (name,)) for name in names))
 
 
 @strawberry.type(description="Where an incident came from.")
