@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import xlsxwriter
 
 from projections.views.columns import Cell, Kind
 from projections.views.tables import Row, Table, Told
 from regions.exports import ExportFormat
+from workers.sink import Sink, Write
 
 TRIGGERS = ("=", "+", "-", "@", "\t", "\r")  # OWASP, "CSV Injection"
 
@@ -50,15 +51,6 @@ WORDS = {
         "Позиция",
     )
 }
-
-
-class Sink(Protocol):
-    """Where the bytes of a file go, in order."""
-
-    def write(self, piece: bytes) -> int: ...
-
-
-Write = Callable[[Sequence[Row]], None]
 
 
 def writer(format: ExportFormat, sink: Sink, table: Table) -> AbstractContextManager[Write]:

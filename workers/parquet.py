@@ -9,7 +9,7 @@ from pyarrow import parquet
 
 from projections.views.columns import Kind
 from projections.views.tables import Row, Table, Told
-from workers.formats import Sink, Write
+from workers.sink import Sink, Write
 
 ARROW_TYPES = {
     Kind.TEXT: pyarrow.string(),
