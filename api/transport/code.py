@@ -42,10 +42,11 @@ TYPE_OF: Mapping[str, type] = {
     "DateTime": datetime,
     "Date": date,
 }
+IN_RANGE = "-0x80000000 <= {v} <= 0x7FFFFFFF"  # of GraphQL's Int
 # Whether a value is such a one; all else is coerced by its type.
 CHECK_OF: Mapping[str, str] = {
     **{name: f"{{v}}.__class__ is {type_.__name__}" for name, type_ in TYPE_OF.items()},
-    GraphQLInt.name: "{v}.__class__ is int and -0x80000000 <= {v} <= 0x7FFFFFFF",
+    GraphQLInt.name: f"{{v}}.__class__ is int and {IN_RANGE}",
     GraphQLFloat.name: "{v}.__class__ is float and {v} - {v} == 0",  # no infinity, no NaN
 }
 
@@ -109,8 +110,7 @@ class Code:
     def _leaf(self, of: GraphQLLeafType, v: str) -> str:
         otherwise = f"{self.named(coercion(of))}({v})"
         if isinstance(of, GraphQLEnumType):
-            names = {each.value: name for name, each in of.values.items()}
-            return f"{self.named(names)}.get({v}) or {otherwise}"
+            return f"{self.named(words_of(of))}.get({v}) or {otherwise}"
         check = CHECK_OF.get(of.name)
         return f"{v} if {check.format(v=v)} else {otherwise}" if check else otherwise
 
@@ -162,6 +162,11 @@ class ObjectCode(Code):
     def answer(self) -> Answer:
         lines = [*self._lines, f"return {{{', '.join(self._answered)}}}"]
         return self.compiled("def answer(s, seen):\n" + "".join(f"    {each}\n" for each in lines))
+
+
+def words_of(of: GraphQLEnumType) -> dict[Any, str]:
+    """What the schema calls its values."""
+    return {each.value: name for name, each in of.values.items()}
 
 
 def listed(value: object) -> Sequence[Any]:

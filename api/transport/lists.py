@@ -15,7 +15,17 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetailsList
 
-from api.transport.code import DEFINITION, TYPE_OF, Answer, Code, Seen, coercion, listed
+from api.transport.code import (
+    DEFINITION,
+    IN_RANGE,
+    TYPE_OF,
+    Answer,
+    Code,
+    Seen,
+    coercion,
+    listed,
+    words_of,
+)
 from api.transport.selections import Selections
 from api.types.backed import BACKING, Backing, Made, OfRows
 from projections.rows import Columns, Rows, types_of
@@ -107,12 +117,12 @@ class RowsCode(Code):
         null = not is_non_null_type(of)
         if isinstance(leaf, GraphQLEnumType) and type_ is str:
             # An unknown word is a KeyError: the way through objects tells what is wrong with it.
-            names = {each.value: name for name, each in leaf.values.items()}
-            return f"{self.named(names | {None: None} if null else names)}[{v}]"
+            words = words_of(leaf)
+            return f"{self.named(words | {None: None} if null else words)}[{v}]"
         if not is_leaf_type(leaf) or LEAF_OF.get(leaf.name, object) is not type_:
             return self.told(of, v)
         otherwise = f"{self.named(coercion(leaf))}({v})"
         if leaf is GraphQLInt:
-            told = f"{v} if -0x80000000 <= {v} <= 0x7FFFFFFF else {otherwise}"
+            told = f"{v} if {IN_RANGE.format(v=v)} else {otherwise}"
             return f"None if {v} is None else {told}" if null else told
         return v if null else f"{v} if {v} is not None else {otherwise}"
